@@ -1,0 +1,149 @@
+"""A system's config: frozen pydantic models. Reading files and overrides is `configfile`'s.
+
+One entry under `modalities` is a *channel*: its name owns a placeholder and a block of signal
+tokens; its modality is the name unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from nextgpt_registry.specs import Name, Target
+
+
+class Settings(BaseModel):
+    """Frozen and closed: a misspelt key is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Weight(Settings):
+    """One file: where it comes from and what it must hash to."""
+
+    source: str | tuple[str, ...]  # several are concatenated in order
+    sha256: str | None = None  # required for everything but `file:` and `hf:` snapshots
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _kinded(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+class ComponentSettings(Settings):
+    """An encoder or decoder as one system uses it; a bare string is its name."""
+
+    name: Name
+    options: dict[str, Any] = Field(default_factory=dict)
+    weights: dict[str, Weight] = Field(default_factory=dict)
+    device: str = "auto"
+    dtype: str = "float32"
+    offload: bool = False  # kept on the CPU, moved to `device` for each call
+
+
+class EncoderSettings(ComponentSettings):
+    """An encoder in a channel."""
+
+
+class DecoderSettings(ComponentSettings):
+    """A decoder in a channel."""
+
+    executor: Literal["inline", "process"] = "inline"
+    route: Literal["embedding", "caption"] = "embedding"
+
+
+class ProjectionSettings(Settings):
+    """A projection; a bare string is its kind. `options` belong to the kind."""
+
+    kind: Name
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Channel(Settings):
+    """How one modality enters and leaves the language model."""
+
+    modality: Name | None = None
+    encoder: Annotated[EncoderSettings, BeforeValidator(_named)] | None = None
+    input_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = ProjectionSettings(
+        kind="linear"
+    )
+    decoder: Annotated[DecoderSettings, BeforeValidator(_named)] | None = None
+    output_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = (
+        ProjectionSettings(kind="query")
+    )
+    spelling: str | None = None  # e.g. "[IMG{i}]"; default "<|channel:{i}|>"
+
+
+class Lora(Settings):
+    """LoRA adapters, through peft."""
+
+    r: int = Field(default=16, gt=0)
+    alpha: float = 32
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+class LLMFacts(Settings):
+    """The sizes of a language model, so that planning needs neither weights nor network."""
+
+    family: str
+    parameters: int = Field(gt=0)
+    width: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    vocabulary: int = Field(gt=0)  # rows of the embedding: signal ids start here
+    tied: bool
+    context: int = Field(gt=0)
+
+
+class LLMSettings(Settings):
+    """The language model: any causal LM that transformers knows, from a folder, hub or GGUF."""
+
+    path: str | tuple[str, ...]  # a source; several are concatenated in order
+    sha256: str | None = None
+    licence: str = ""
+    lora: Lora | None = None
+    layer: int = -1  # whose hidden state drives the decoders; -1 is after the final norm
+    facts: LLMFacts | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    attention: str | None = None  # transformers' attn_implementation
+
+
+class Generation(Settings):
+    """Defaults of a request; each can be said again with it."""
+
+    max_tokens: int = Field(default=256, gt=0)
+    temperature: float = Field(default=0.0, ge=0)  # 0 is greedy
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    stop: tuple[str, ...] = ()
+    max_media: int = Field(default=8, ge=0)  # groups in one answer
+    seed: int = 0
+    deterministic: bool = False  # run items alone: byte-equal whatever else is going on
+
+
+class TrainingData(Settings):
+    """Where the dialogues of a stage come from: a target returning an iterable of dialogues."""
+
+    target: Target
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Config(Settings):
+    """A whole system."""
+
+    name: Name = "custom"
+    llm: LLMSettings
+    plugins: tuple[str, ...] = ()  # only these are imported, in this order
+    modalities: dict[Name, Channel] = Field(default_factory=dict)
+    weights: dict[Name, Weight] = Field(default_factory=dict)  # trained parts, by part name
+    lock: str | None = None  # path of nextgpt.lock.json beside the config
+    system_prompt: str | None = None
+    generation: Generation = Generation()
+    training: dict[Name, TrainingData] = Field(default_factory=dict)  # by stage
+    suites: dict[Name, TrainingData] = Field(default_factory=dict)  # evaluation, by name
+    feature_cache_mb: int = Field(default=256, ge=0)
+    accept_licences: tuple[str, ...] = ()

@@ -1,0 +1,79 @@
+"""Files and snapshots of Hugging Face repositories at one commit. Does not know who asks.
+
+They stay in huggingface_hub's own cache, shared with every other program, which writes aside,
+renames and locks. A commit names its bytes, so no sha256 is needed on top.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from nextgpt_registry.errors import SourceError
+
+WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
+"""What of a snapshot is fetched: weights that are plain data, configs and tokenizers; a pickle
+only where a source names the file."""
+
+
+def fetch_file(who: str, repo: str, commit: str, path: str, *, offline: bool) -> Path:
+    """The local path of one file."""
+    _require_hub(who)
+    from huggingface_hub import hf_hub_download  # lazy: 150 ms, and needed for hf: sources only
+
+    try:
+        return Path(hf_hub_download(repo, path, revision=commit, local_files_only=offline))
+    except Exception as error:  # the hub's errors share no base class; all are told the same way
+        raise _failed(who, error, offline) from error
+
+
+def fetch_snapshot(who: str, repo: str, commit: str, under: str, *, offline: bool) -> Path:
+    """The local folder of a snapshot, or of its sub-folder `under` (ends in '/'; '' for all)."""
+    _require_hub(who)
+    from huggingface_hub import snapshot_download  # lazy, as above
+
+    try:
+        root = snapshot_download(
+            repo,
+            revision=commit,
+            allow_patterns=[under + pattern for pattern in WANTED],
+            local_files_only=offline,
+        )
+    except Exception as error:
+        raise _failed(who, error, offline) from error
+    folder = Path(root) / under
+    missing = _missing_shards(folder)
+    if missing:
+        raise SourceError(
+            who, f"the snapshot in {folder} lacks {', '.join(missing)}", _fix(offline)
+        )
+    return folder
+
+
+def _missing_shards(folder: Path) -> Sequence[str]:
+    """Weight files an index names that are not there: older hub clients return torn snapshots."""
+    missing = []
+    for index in folder.rglob("*.safetensors.index.json"):
+        shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        missing += [name for name in sorted(shards) if not (index.parent / name).exists()]
+    return missing
+
+
+def _require_hub(who: str) -> None:
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise SourceError(
+            who, "needs the package huggingface_hub", "run `pip install huggingface_hub`"
+        )
+
+
+def _failed(who: str, error: Exception, offline: bool) -> SourceError:
+    first_line = str(error).strip().partition("\n")[0]
+    return SourceError(who, f"{type(error).__name__}: {first_line}", _fix(offline))
+
+
+def _fix(offline: bool) -> str:
+    if offline:
+        return "run `nextgpt pull SYSTEM` once with a network and the offline switch off"
+    return "check the repository, the commit, the path and your access to it, then try again"

@@ -1,0 +1,80 @@
+"""What a live component must offer. Shapes only: torch is never imported here.
+
+Legend: B batch, T tokens, D width. A component is built as `Target(options)` on the current
+default device without weights, then `load(paths)` is called with the files its declaration names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from nextgpt_registry.media import Media
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+OnStep = Callable[[int, int], None]
+"""Called as `on_step(done, total)`; may raise `Cancelled`, which a decoder must let pass."""
+
+
+@runtime_checkable
+class Component(Protocol):
+    """A `torch.nn.Module` with a `load`. Options come as the declared pydantic model."""
+
+    def load(self, paths: Mapping[str, Path]) -> None:
+        """Load weights from the files named in the declaration."""
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Move, as `torch.nn.Module.to` does."""
+
+
+@runtime_checkable
+class Encoder(Component, Protocol):
+    """Media in, features out."""
+
+    def preprocess(self, media: Sequence[Media]) -> Any:
+        """N media -> a batch of tensors (tensor, tuple or dict of tensors) for `__call__`."""
+
+    def __call__(self, batch: Any) -> Tensor:
+        """batch -> (B, T, D), as declared; deterministic in eval mode."""
+
+
+@runtime_checkable
+class Decoder(Component, Protocol):
+    """Conditions in, media out."""
+
+    def decode(
+        self,
+        conditions: Mapping[str, Tensor],
+        *,
+        taken: Sequence[Sequence[Media]],
+        options: Any,
+        generators: Sequence[Generator],
+        on_step: OnStep,
+    ) -> list[Media]:
+        """{name: (B, T, D)} -> B media. One generator per item is the only source of noise.
+
+        `taken[b]` holds the conversation's media of the declared `takes`, latest first.
+        `options` is the declared options model, with the request's own values in it.
+        """
+
+    def batch_key(self, options: Any) -> Hashable:
+        """Items whose keys are equal may share one `decode` call."""
+
+
+@runtime_checkable
+class TrainableDecoder(Decoder, Protocol):
+    """A decoder that LLM hidden states can be aligned to, and that captions can drive."""
+
+    def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        """B captions -> {name: (B, T, D)}: what its own text encoder would condition it on."""
+
+    def denoising_loss(
+        self,
+        media: Sequence[Media],
+        conditions: Mapping[str, Tensor],
+        generators: Sequence[Generator],
+    ) -> Tensor:
+        """B media and conditions -> (B,) losses, differentiable in the conditions."""

@@ -1,0 +1,134 @@
+"""What a plugin declares: frozen values, readable as JSON. Knows nothing about how they run.
+
+A plugin's whole declaration is one `Manifest`, returned by its `nextgpt_manifest` hook.
+Names of modalities are strings; there is no list of the ones that exist.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+API = "1.0"
+"""The protocol's own version: same major, minor no newer than the host."""
+
+_NAME = re.compile(r"^[a-z][a-z0-9]*(?:[-_.][a-z0-9]+)*$")
+_TARGET = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+def _check_name(value: str) -> str:
+    if not _NAME.match(value):
+        raise ValueError(f"{value!r} is not a name: use lower-case letters, digits, '-', '_', '.'")
+    return value
+
+
+def _check_target(value: str) -> str:
+    if not _TARGET.match(value):
+        raise ValueError(f"{value!r} is not a target: write 'package.module:Name'")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+Target = Annotated[str, AfterValidator(_check_target)]
+"""`"package.module:Name"`, imported only when it is needed."""
+
+
+class Spec(BaseModel):
+    """Frozen, closed, printable: the base of everything declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limit(Spec):
+    """The most of something that a reader accepts, checked before decoding."""
+
+    of: Name  # "bytes", "pixels", "seconds", "frames", or the modality's own word
+    at_most: float = Field(gt=0)
+
+
+class Modality(Spec):
+    """A kind of media: how it is recognised, bounded and named."""
+
+    name: Name
+    summary: str
+    mime: tuple[str, ...]
+    suffixes: tuple[str, ...]  # lower case, with the dot; the first is the one written
+    limits: tuple[Limit, ...] = ()
+    placeholder: str = ""  # how an input medium is written in prose; default "<name>"
+
+    @field_validator("suffixes")
+    @classmethod
+    def _dotted(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [s for s in value if not s.startswith(".") or s != s.lower()]
+        if wrong or not value:
+            raise ValueError(f"suffixes {wrong or '()'}: at least one, lower case, with the dot")
+        return value
+
+    def limit(self, of: str) -> float:
+        """The most of `of` that is accepted; infinite when nothing is declared."""
+        return next((x.at_most for x in self.limits if x.of == of), float("inf"))
+
+
+class Condition(Spec):
+    """One tensor (B, tokens, width) that a decoder is driven by."""
+
+    name: Name
+    tokens: int = Field(gt=0)
+    width: int = Field(gt=0)
+    mask: bool = False  # also takes a (B, tokens) mask
+
+
+class _Component(Spec):
+    """What an encoder and a decoder have in common."""
+
+    name: Name
+    modality: Name
+    summary: str = ""
+    target: Target
+    options: Target | None = None  # a pydantic model; importing it must stay light
+    twin: dict[str, Any] = Field(default_factory=dict)  # options: same classes, widths 8-64
+    weights: tuple[Name, ...] = ()  # names of the files that `load` expects
+    parameters: int = Field(default=0, ge=0)  # at full size
+    requires: tuple[str, ...] = ()  # importable modules, probed and never imported
+    licence: str = ""  # SPDX identifier of the weights
+
+
+class Encoder(_Component):
+    """Media in, features (B, tokens, width) out."""
+
+    tokens: int = Field(gt=0)
+    width: int = Field(gt=0)
+    varying: bool = False  # `tokens` is the most, not the exact number
+    shares: str = ""  # encoders naming the same trunk get one instance
+
+
+class Decoder(_Component):
+    """Conditions in, media out, driven by `signals` signal tokens."""
+
+    signals: int = Field(gt=0)
+    conditions: tuple[Condition, ...] = Field(min_length=1)
+    takes: tuple[Name, ...] = ()  # media of the conversation that it is handed
+    max_batch: int = Field(default=8, gt=0)
+    captions: bool = False  # has `caption_targets`: trainable, and usable by the caption route
+
+
+class System(Spec):
+    """A ready-made config that a plugin ships."""
+
+    name: Name
+    summary: str
+    config: str  # "package:path/inside.yaml"
+
+
+class Manifest(Spec):
+    """All that a plugin declares."""
+
+    api: str = API
+    summary: str
+    license: str
+    modalities: tuple[Modality, ...] = ()
+    encoders: tuple[Encoder, ...] = ()
+    decoders: tuple[Decoder, ...] = ()
+    systems: tuple[System, ...] = ()
