@@ -1,0 +1,67 @@
+# Every target does its own set-up: it is repeated only when a pyproject or the constraints change.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON  ?= python3
+VENV    := .venv
+PY      := $(VENV)/bin/python
+PIP     := $(PY) -m pip --disable-pip-version-check
+STAMP   := $(VENV)/.ready
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := registry/pyproject.toml pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
+OUT     ?= out/demo
+
+.PHONY: help setup demo test test-fast check lint types imports format docs constraints clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(STAMP) ## .venv with everything editable, pinned by constraints.txt
+
+# A .venv without a working pip (an interrupted set-up) is made anew. The build backend comes first:
+# editable installs without build isolation need it, and are quicker for it.
+$(STAMP): $(PROJECTS) constraints.txt
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "setting up $(VENV) (the first time takes some minutes)"
+	$(PIP) install --quiet -c constraints.txt hatchling editables
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation \
+		-e registry -e '.[dev,eval]' $(PLUGINS:%=-e ./%)
+	@touch $@
+
+demo: $(STAMP) ## a conversation in text, pictures, sound and film; one HTML page in out/demo
+	$(PY) -m nextgpt_mini.demo --out $(OUT)
+
+test: $(STAMP) ## all tests (those marked gpu need a GPU, network a package registry)
+	$(PY) -m pytest
+
+test-fast: $(STAMP) ## the tests of a minute: neither slow nor network
+	$(PY) -m pytest -m 'not slow and not network'
+
+check: lint types imports ## everything that runs no code of ours
+
+lint: $(STAMP)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(STAMP)
+	$(PY) -m mypy $(PACKAGES:%=-p %)
+
+imports: $(STAMP)
+	$(VENV)/bin/lint-imports --no-cache
+
+format: $(STAMP) ## mend what ruff can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+docs: $(STAMP) ## links, and every block of the docs that is marked to run
+	$(PY) -m pytest tests/policy/test_docs.py
+
+constraints: $(STAMP) ## pin what is installed now
+	@{ sed -n '/^#/p' constraints.txt; \
+	   $(PIP) freeze --exclude-editable | grep -v ' @ ' | sed 's/+cpu$$//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean: ## caches and what runs made; .venv stays
+	rm -rf out runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,29 @@
+"""What all tests share: skips for what a machine lacks. Knows nothing about any test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import settings
+
+# Two cores are shared with whatever else runs, so no deadline; CI draws the same examples each time.
+settings.register_profile("repository", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("repository")
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    if os.environ.get("NEXTGPT_OFFLINE"):
+        _skip(items, "network", "NEXTGPT_OFFLINE is set")
+    if any(item.get_closest_marker("gpu") for item in items):
+        import torch  # 1.5 s: only where a test needs it
+
+        if not torch.cuda.is_available():
+            _skip(items, "gpu", "no CUDA device")
+
+
+def _skip(items: Sequence[pytest.Item], marker: str, reason: str) -> None:
+    for item in items:
+        if item.get_closest_marker(marker):
+            item.add_marker(pytest.mark.skip(reason=reason))
