@@ -43,11 +43,16 @@ class Media:
 
 @dataclass(frozen=True)
 class Blob:
-    """Undecoded bytes with the name or MIME type they came under; both may lie."""
+    """Undecoded bytes with the name or MIME type they came under; both may lie.
+
+    `guess` says that the modality a reader is asked for is one of several candidates: it then
+    declines whatever is not plainly its own (a film to a reader of pictures) instead of stretching.
+    """
 
     data: bytes
     name: str = ""
     mime: str = ""
+    guess: bool = False
 
 
 def _digest(modality: str, data: Any, rate: float | None) -> str:

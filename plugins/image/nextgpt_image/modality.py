@@ -1,0 +1,20 @@
+"""What a picture is here: formats, limits, layout. Imports no decoder.
+
+Layout of a picture's `Media.data`: uint8 (H, W, 3), RGB, upright, transparency laid on white.
+"""
+
+from __future__ import annotations
+
+from nextgpt_registry.specs import Limit, Modality
+
+IMAGE = Modality(
+    name="image",
+    summary="still pictures: uint8 (height, width, 3), RGB",
+    mime=("image/png", "image/jpeg", "image/webp", "image/gif"),
+    suffixes=(".png", ".jpg", ".jpeg", ".webp", ".gif"),
+    limits=(Limit(of="bytes", at_most=64_000_000), Limit(of="pixels", at_most=50_000_000)),
+)
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+SHARED = (".gif", "image/gif")
+"""Also used for films: such a name promises nothing."""

@@ -1,0 +1,71 @@
+"""What the image plugin declares and the hooks it answers. Imports no decoder and no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nextgpt_image.modality import IMAGE
+from nextgpt_registry.hookspecs import hookimpl
+from nextgpt_registry.media import Blob, Media
+from nextgpt_registry.specs import Manifest
+
+_SMALL = 256  # pictures with a longer side under this are shown enlarged
+
+
+@hookimpl
+def nextgpt_manifest() -> Manifest:
+    """Declare pictures, their encoders and their decoders."""
+    return Manifest(
+        summary="pictures: reading, writing, CLIP and SigLIP2 in, Stable Diffusion out",
+        license="Apache-2.0",
+        modalities=(IMAGE,),
+    )
+
+
+@hookimpl
+def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
+    """Decode PNG, JPEG, WebP and GIF."""
+    if modality != IMAGE.name:
+        return None
+    from nextgpt_image.files import read  # lazy: numpy and Pillow
+
+    return read(blob)
+
+
+@hookimpl
+def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
+    """Write a PNG."""
+    if media.modality != IMAGE.name:
+        return None
+    from nextgpt_image.files import png
+    from nextgpt_registry.content import replace_file
+
+    return replace_file(stem.with_name(stem.name + IMAGE.suffixes[0]), png(media))
+
+
+@hookimpl
+def nextgpt_show_media(media: Media) -> str | None:
+    """An `<img>`; small pictures are enlarged by a whole factor, their pixels kept sharp."""
+    if media.modality != IMAGE.name:
+        return None
+    import base64
+
+    from nextgpt_image.files import png
+
+    height, width = media.data.shape[:2]
+    times = max(1, _SMALL // max(height, width))
+    style = ' style="image-rendering: pixelated"' if times > 1 else ' style="max-width: 100%"'
+    url = "data:image/png;base64," + base64.b64encode(png(media)).decode("ascii")
+    return (
+        f'<img src="{url}" width="{width * times}" alt="picture of {width}x{height} pixels"{style}>'
+    )
+
+
+@hookimpl
+def nextgpt_log_media(writer: Any, tag: str, media: Media, step: int) -> bool | None:
+    """Log the picture as TensorBoard's image."""
+    if media.modality != IMAGE.name:
+        return None
+    writer.add_image(tag, media.data, step, dataformats="HWC")
+    return True
