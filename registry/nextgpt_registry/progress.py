@@ -39,6 +39,6 @@ def bar(label: str) -> Iterator[Report]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as drawn:
         task = drawn.add_task(label, total=None)
         yield lambda done, total: drawn.update(task, completed=done, total=total)
