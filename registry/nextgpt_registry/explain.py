@@ -1,0 +1,95 @@
+"""Turn pydantic's findings into ours: a path, what was found, what is valid. Reads no file."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.errors import Problem
+
+
+def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> tuple[Problem, ...]:
+    """Every finding as a `Problem`, its path beginning with `at`.
+
+    A value that fits no member of a union is one problem, not one for each member.
+    """
+    found: dict[str, list[Problem]] = {}
+    for item in error.errors(include_url=False):
+        path, owner = _walk(item["loc"], model)
+        where = ".".join(filter(None, [at, *path])) or "config"
+        found.setdefault(where, []).append(_problem(where, path, item, owner))
+    return tuple(_merged(same) for same in found.values())
+
+
+def lines(error: ValidationError, model: type[BaseModel], at: str = "") -> str:
+    """The same, one indented line each."""
+    return "".join(f"\n  {problem}" for problem in problems(error, model, at))
+
+
+def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | None) -> Problem:
+    if item["type"] == "extra_forbidden":
+        known = owner.model_fields if owner else ()
+        return Problem(where, "is no known key", did_you_mean(path[-1], known))
+    if item["type"] == "missing":
+        return Problem(where, "is missing", f"give {path[-1]!r} a value")
+    message = item["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
+    message = message[0].lower() + message[1:]
+    given = item["input"]
+    shown = "" if isinstance(given, dict | list | BaseModel) else f", found {given!r}"
+    return Problem(where, message + shown)
+
+
+def _merged(same: list[Problem]) -> Problem:
+    texts = list(dict.fromkeys(problem.what for problem in same))
+    return Problem(same[0].path, "; or ".join(texts), same[0].fix)
+
+
+def _walk(
+    loc: tuple[str | int, ...], model: type[BaseModel]
+) -> tuple[list[str], type[BaseModel] | None]:
+    """The part of a location that is in the config, and the model whose key its end is.
+
+    Pydantic puts the tags of unions and of validators into locations; a config has no such keys.
+    """
+    path: list[str] = []
+    annotation: Any = model
+    owner: type[BaseModel] | None = None
+    for step in loc:
+        models = list(_models(annotation))
+        holder = next((m for m in models if step in m.model_fields), None)
+        if holder is not None:
+            owner, annotation = holder, holder.model_fields[str(step)].annotation
+            path.append(str(step))
+        elif models and _is_mapping(annotation) is None:
+            owner = models[0]
+            if not _is_tag(step):
+                path.append(str(step))
+        elif isinstance(step, int) or _is_mapping(annotation) is not None:
+            if step != "[key]":
+                path.append(str(step))
+            annotation = _is_mapping(annotation) or annotation
+    return path, owner
+
+
+def _is_tag(step: str | int) -> bool:
+    return isinstance(step, str) and any(mark in step for mark in "[(")
+
+
+def _is_mapping(annotation: Any) -> Any:
+    """The annotation of a mapping's values; None for anything else."""
+    origin = typing.get_origin(annotation)
+    if origin is dict:
+        return typing.get_args(annotation)[1]
+    return None
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for part in typing.get_args(annotation):
+            yield from _models(part)

@@ -1,0 +1,122 @@
+"""Find what a `"package.module:Name"` names, and probe for modules. Does not know what they are for.
+
+`locate` and `missing` import nothing, not even the parents of a dotted name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.errors import PluginError
+
+
+def locate(module: str) -> ModuleSpec | None:
+    """The spec of a dotted module, found by walking its packages' folders; None if it is not there.
+
+    `importlib.util.find_spec` would import the parents, and a parent may import anything.
+    """
+    first, *rest = module.split(".")
+    spec = _top_level(first)
+    for depth, part in enumerate(rest, 2):
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        name = ".".join([first, *rest][:depth])
+        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
+    return spec
+
+
+def missing(modules: Iterable[str]) -> tuple[str, ...]:
+    """Those of the modules that could not be imported because they are not there."""
+    return tuple(name for name in modules if locate(name) is None)
+
+
+def resolve(target: str) -> Any:
+    """Import the module of a target and return what it names.
+
+    Raises:
+        PluginError: the module is not there, fails to import, or lacks the name.
+    """
+    module, _, name = target.partition(":")
+    with blamed(target):
+        loaded = importlib.import_module(module)
+    try:
+        return getattr(loaded, name)
+    except AttributeError:
+        known = [n for n in vars(loaded) if not n.startswith("_")]
+        raise PluginError(
+            target, f"module {module!r} has no {name!r}", did_you_mean(name, known)
+        ) from None
+
+
+def options_model(target: str) -> type[BaseModel]:
+    """The pydantic model that a component's `options` name.
+
+    Raises:
+        PluginError: it cannot be imported, or is no pydantic model that forbids extra keys.
+    """
+    model = resolve(target)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise PluginError(target, f"wanted a pydantic model, found {model!r}", "declare a model")
+    if model.model_config.get("extra") != "forbid":
+        raise PluginError(
+            target,
+            "accepts unknown options, so a misspelt one would be ignored",
+            'give the model `model_config = ConfigDict(frozen=True, extra="forbid")`',
+        )
+    return model
+
+
+def package_file(where: str) -> Path:
+    """The path of `"package:path/inside"`, without importing the package.
+
+    Raises:
+        PluginError: there is no such package, or no such file in it.
+    """
+    package, _, inside = where.partition(":")
+    spec = locate(package)
+    folders: Sequence[str] = (spec and spec.submodule_search_locations) or ()
+    for folder in folders:
+        path = Path(folder, inside)
+        if path.is_file():
+            return path
+    what = f"the package has no file {inside!r}" if folders else f"there is no package {package!r}"
+    raise PluginError(where, what, "write 'package:path/inside.yaml', and ship the file")
+
+
+@contextmanager
+def blamed(who: str) -> Iterator[None]:
+    """Whatever the block raises becomes a `PluginError` about `who`; ours pass as they are."""
+    try:
+        yield
+    except PluginError:
+        raise
+    except ModuleNotFoundError as error:
+        raise PluginError(
+            who, f"needs the module {error.name!r}, which is not installed", "install it"
+        ) from error
+    except (Exception, SystemExit) as error:  # foreign code: anything may come out of it
+        first_line = str(error).strip().partition("\n")[0]
+        raise PluginError(
+            who, f"{type(error).__name__}: {first_line}", "report it to the plugin's author"
+        ) from error
+
+
+def _top_level(name: str) -> ModuleSpec | None:
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        spec: ModuleSpec | None = getattr(loaded, "__spec__", None)
+        return spec or ModuleSpec(name, None)  # `__main__` and hand-made modules have none
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # a finder of a broken editable install
+        return None
