@@ -1,0 +1,78 @@
+"""What a request comes back as: ordered text and media. Knows nothing about how they were made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.media import Media
+
+Finish = Literal["end", "stop", "length"]
+"""Why the language model stopped: it ended its turn, hit a stop string, or `max_tokens`."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A stretch of text between media."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """A medium that a decoder made."""
+
+    channel: str
+    media: Media
+    made_in_s: float = 0.0  # from the close of its signal group to the finished medium
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A medium that could not be made, and why; the parts around it are whole."""
+
+    channel: str
+    error: NextGPTError
+
+
+AnswerPart = Text | Made | Failed
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds from the start of the request, and what was spared."""
+
+    first_text_s: float | None = None  # the first streamed text; None when there was none
+    language_s: float = 0.0  # the language model's last token
+    total_s: float = 0.0  # the last medium
+    prefilled_tokens: int = 0  # prompt tokens that were computed
+    reused_tokens: int = 0  # prompt tokens whose keys and values were kept from before
+    generated_tokens: int = 0
+    encoded_media: int = 0  # media that an encoder was called for; the rest was cached
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in the order the model wrote it."""
+
+    parts: tuple[AnswerPart, ...]
+    seed: int
+    finish: Finish = "end"
+    ids: tuple[int, ...] = ()  # every token generated, signals included, the end of turn not
+    timings: Timings = field(default_factory=Timings)
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def media(self) -> tuple[Made, ...]:
+        """The media that were made, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Made))
+
+    @property
+    def failures(self) -> tuple[Failed, ...]:
+        """The media that were not, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Failed))

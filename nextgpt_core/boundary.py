@@ -1,0 +1,84 @@
+"""Hold what a component returns against what its plugin declared. Knows nothing about its insides.
+
+Legend: B batch, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from nextgpt_registry.errors import ShapeError
+from nextgpt_registry.media import Media
+from nextgpt_registry.specs import Decoder, Encoder
+
+_FIX = "mend the declaration or the component, so that they agree"
+
+
+@dataclass(frozen=True)
+class Blame:
+    """Whose component it is, for the error."""
+
+    plugin: str
+    component: str
+
+    def __str__(self) -> str:
+        """`plugin/component`."""
+        return f"{self.plugin}/{self.component}"
+
+
+def check_features(blame: Blame, spec: Encoder, features: object, *, batch: int) -> Tensor:
+    """`features` as a (B, T, D) tensor of the declared sizes.
+
+    Raises:
+        ShapeError: it is something else.
+    """
+    tokens = f"at most {spec.tokens}" if spec.varying else f"{spec.tokens}"
+    declared = f"({batch}, {tokens}, {spec.width})"
+    if not isinstance(features, Tensor):
+        raise _error(blame, "its features", f"a {type(features).__name__}", declared)
+    shape = tuple(features.shape)
+    fits = len(shape) == 3 and shape[0] == batch and shape[2] == spec.width
+    if not fits or not _tokens_fit(shape[1], spec):
+        raise _error(blame, "its features", f"{shape}", declared)
+    return features
+
+
+def check_conditions(
+    blame: Blame, spec: Decoder, conditions: Mapping[str, Tensor], *, batch: int
+) -> dict[str, Tensor]:
+    """`conditions` as {name: (B, T, D)}, every declared one and no other.
+
+    Raises:
+        ShapeError: one is missing, unknown or of another size.
+    """
+    declared = {c.name: (batch, c.tokens, c.width) for c in spec.conditions}
+    found = {name: tuple(value.shape) for name, value in conditions.items()}
+    if found != declared:
+        raise _error(blame, "its conditions", f"{found}", f"{declared}")
+    return dict(conditions)
+
+
+def check_media(blame: Blame, spec: Decoder, media: object, *, batch: int) -> list[Media]:
+    """`media` as a list of B media of the declared modality.
+
+    Raises:
+        ShapeError: there are more or fewer, or they are something else.
+    """
+    declared = f"{batch} x Media({spec.modality})"
+    if not isinstance(media, Sequence):
+        raise _error(blame, "what it made", f"a {type(media).__name__}", declared)
+    kinds = [m.modality if isinstance(m, Media) else type(m).__name__ for m in media]
+    if len(kinds) != batch or any(kind != spec.modality for kind in kinds):
+        raise _error(blame, "what it made", f"{len(kinds)} x {sorted(set(kinds))}", declared)
+    return list(media)
+
+
+def _tokens_fit(tokens: int, spec: Encoder) -> bool:
+    return 0 < tokens <= spec.tokens if spec.varying else tokens == spec.tokens
+
+
+def _error(blame: Blame, part: str, found: str, declared: str) -> ShapeError:
+    return ShapeError(str(blame), f"{part}: found {found}, declared {declared}", _FIX)

@@ -1,0 +1,144 @@
+"""One thread per decoder: takes jobs, puts equal ones into one call. Knows nothing about models."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nextgpt_core.components import Item
+from nextgpt_core.engine.executor import Executor, as_decode_error
+from nextgpt_core.engine.request import Cancel
+from nextgpt_registry.errors import Cancelled, NextGPTError
+from nextgpt_registry.media import Media
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One medium wanted by one request. The three functions are called on the worker's thread."""
+
+    item: Item
+    options: Any
+    cancel: Cancel
+    on_step: Callable[[int, int], None]
+    on_made: Callable[[Media], None]
+    on_failed: Callable[[NextGPTError], None]
+    alone: bool = False  # never shares a call
+
+
+class DecoderWorker:
+    """The queue of a decoder and the thread that empties it.
+
+    A job that finds the decoder idle waits `linger_s` for others to share its call. Jobs share
+    one when their batch keys are equal, up to `max_batch`, first come first served. If a shared
+    call fails, each of its jobs is tried again alone, so that one bad item spoils no other.
+    """
+
+    def __init__(self, executor: Executor, *, max_batch: int, linger_s: float = 0.02) -> None:
+        self.executor = executor
+        self.batches: deque[int] = deque(maxlen=1024)  # the size of each call, newest last
+        self._max_batch = max_batch
+        self._linger_s = linger_s
+        self._jobs: deque[tuple[Hashable, Job]] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; returns at once.
+
+        Raises:
+            NextGPTError: the decoder cannot say what may share a call.
+        """
+        try:
+            key = (self.executor.batch_key(job.options), job.item.caption is None)
+        except Exception as error:
+            raise as_decode_error(self.executor.recipe, error) from error
+        with self._changed:
+            self._jobs.append((key, job))
+            if self._thread is None:
+                name = f"decoder {self.executor.recipe.blame}"
+                self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Take no more jobs; what runs may finish unheard."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self.executor.close()
+
+    def _work(self) -> None:
+        while (jobs := self._take()) is not None:
+            if jobs:
+                self._run(jobs)
+
+    def _take(self) -> list[Job] | None:
+        """The next jobs for one call; None when closed."""
+        with self._changed:
+            while not self._jobs and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return None
+            key, first = self._jobs[0]
+            deadline = time.monotonic() + self._linger_s
+            while not first.alone and self._waiting(key) < self._max_batch:
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closed:
+                    break
+                self._changed.wait(left)
+            return self._pick(key, first)
+
+    def _waiting(self, key: Hashable) -> int:
+        return sum(1 for other, job in self._jobs if other == key and not job.alone)
+
+    def _pick(self, key: Hashable, first: Job) -> list[Job]:
+        """Take `first` and those that may join it out of the queue."""
+        taken: list[Job] = []
+        left: deque[tuple[Hashable, Job]] = deque()
+        for other, job in self._jobs:
+            joins = other == key and not job.alone and not first.alone
+            if job is first or (joins and len(taken) < self._max_batch):
+                taken.append(job)
+            else:
+                left.append((other, job))
+        self._jobs = left
+        return [job for job in taken if not job.cancel.is_set]
+
+    def _run(self, jobs: Sequence[Job]) -> None:
+        def check() -> None:
+            if self._closed or all(job.cancel.is_set for job in jobs):
+                raise Cancelled
+
+        def on_step(done: int, total: int) -> None:
+            for job in jobs:
+                job.on_step(done, total)
+
+        self.batches.append(len(jobs))
+        try:
+            made = self.executor.decode(
+                [job.item for job in jobs], jobs[0].options, on_step=on_step, check=check
+            )
+        except Cancelled:
+            return
+        except BaseException as error:  # even SystemExit: the thread and the requests live on
+            self._failed(jobs, as_decode_error(self.executor.recipe, error))
+        else:
+            for job, media in zip(jobs, made, strict=True):
+                job.on_made(media)
+
+    def _failed(self, jobs: Sequence[Job], error: NextGPTError) -> None:
+        if len(jobs) == 1:
+            jobs[0].on_failed(error)
+            return
+        _log.warning("%d items of one call failed, trying each alone: %s", len(jobs), error)
+        for job in jobs:
+            if not job.cancel.is_set:
+                self._run([job])
