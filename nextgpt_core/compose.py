@@ -1,0 +1,263 @@
+"""Make one sequence of positions from a conversation. Knows nothing about weights or tensors.
+
+A position is a token id or one token of a medium's features. Every place that anything later
+needs (features, signal groups, labels) is counted in these positions, so hidden states and labels
+can never be out of step, however many media stand in the same conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from transformers import PreTrainedTokenizerBase
+
+from nextgpt_core.signal.scanner import GroupSpan, Scanner
+from nextgpt_core.signal.vocabulary import SignalVocabulary
+from nextgpt_core.template import (
+    AnswerSlot,
+    ChatTemplate,
+    Literal,
+    MediumSlot,
+    Quoted,
+    joined_text,
+)
+from nextgpt_registry.errors import RequestError
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Turn
+
+FEATURE = -1
+"""The id of a position that holds a feature."""
+UNLABELLED = -100
+"""The label of a position that is not trained on."""
+
+FeatureKey = tuple[str, str]
+"""(channel, sha256 of the medium): what projected features are kept under."""
+
+
+@dataclass(frozen=True)
+class FeatureSlot:
+    """Positions `start` to `start + count - 1` hold a medium's features."""
+
+    channel: str
+    start: int
+    count: int
+    media: Media
+
+    @property
+    def key(self) -> FeatureKey:
+        """What the features are looked up by."""
+        return self.channel, self.media.sha256
+
+
+@dataclass(frozen=True)
+class GroupSlot:
+    """Positions `start` to `start + count - 1` hold a signal group of an assistant turn."""
+
+    channel: str
+    start: int
+    count: int
+    part: MediaPart | None  # None where only the generated ids are known
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One sequence of T positions."""
+
+    ids: tuple[int, ...]  # `FEATURE` where a feature stands
+    keys: tuple[Hashable, ...]  # equal keys from the start on: equal keys and values in the LLM
+    labels: tuple[int, ...]  # of each position itself, not of the next; `UNLABELLED` elsewhere
+    features: tuple[FeatureSlot, ...] = ()
+    groups: tuple[GroupSlot, ...] = ()
+
+    def __len__(self) -> int:
+        """T."""
+        return len(self.ids)
+
+
+class Composer:
+    """Turns into prompts, through a tokenizer's chat template.
+
+    `end_of_turn` are the ids the model ends an answer with, as far as they are known; the
+    template's own is added to them. A system prompt is put before conversations without one.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        vocabulary: SignalVocabulary,
+        *,
+        end_of_turn: Collection[int] = (),
+        system_prompt: str | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
+        self.system_prompt = system_prompt
+        self._known_ends = frozenset(end_of_turn)
+        self._template = ChatTemplate(tokenizer)
+
+    def compose(
+        self,
+        turns: Sequence[Turn],
+        *,
+        feature_tokens: Mapping[str, int] | Mapping[FeatureKey, int],
+        answered: Mapping[int, Sequence[int]] | None = None,
+        answer: bool = True,
+    ) -> Prompt:
+        """A conversation as positions, ending where an answer begins if `answer` is set.
+
+        `feature_tokens` says how many positions a medium takes, by channel or, where that varies,
+        by (channel, sha256). `answered` holds, by index into `turns`, the exact ids (without the
+        end of turn) of assistant turns that this model wrote: tokenising their text again might
+        cut it differently and lose the cached prefix. Labels are set on assistant turns only: on
+        text, on the first signal of each group (the rest is certain) and on the end of turn.
+
+        Raises:
+            RequestError: a medium stands in a channel that cannot carry it.
+            ConfigError: the chat template cannot lay these turns out.
+        """
+        draft = _Draft(self, dict(feature_tokens), dict(answered or {}))
+        shift = 0
+        if self.system_prompt is not None and not (turns and turns[0].role == "system"):
+            turns, shift = [Turn("system", (self.system_prompt,)), *turns], 1
+        after_answer = False
+        for segment in self._template.lay_out(turns, answer=answer):
+            match segment:
+                case Literal(text):
+                    ids = self.tokenize(text)
+                    labelled = self._end_length(ids) if after_answer else 0
+                    draft.tokens(ids[:labelled], labelled=True)
+                    draft.tokens(ids[labelled:])
+                case Quoted(text):
+                    draft.tokens(self.tokenize(text, quoted=True))
+                case MediumSlot(part):
+                    draft.medium(part)
+                case AnswerSlot(index):
+                    draft.answer(turns[index], index - shift)
+            after_answer = isinstance(segment, AnswerSlot)
+        return draft.prompt()
+
+    def answer_ids(self, turn: Turn) -> list[int]:
+        """The ids of an assistant turn: its text, and a signal group for each medium."""
+        ids: list[int] = []
+        for part in joined_text(turn.parts):
+            if isinstance(part, MediaPart):
+                ids += self._group(part.channel)
+            else:
+                ids += self.tokenize(part, quoted=isinstance(self._template.quote(part), Quoted))
+        return ids
+
+    def tokenize(self, text: str, *, quoted: bool = False) -> list[int]:
+        """Text -> ids, with nothing added; `quoted` keeps spelled control tokens text."""
+        encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
+        ids: list[int] = encoded["input_ids"]
+        if quoted and set(ids) & set(self.tokenizer.all_special_ids):
+            raise RequestError(
+                "text", "spells a control token of this model", "leave the spelling out"
+            )
+        return ids
+
+    @cached_property
+    def end_ids(self) -> frozenset[int]:
+        """The ids that end an answer: those known, and what the template puts after one."""
+        turns = (Turn("user", ("a",)), Turn("assistant", ("a",)))
+        after = self._template.lay_out(turns, answer=False)[-1]
+        ids = self.tokenize(after.text) if isinstance(after, Literal) else []
+        special = self._known_ends | set(self.tokenizer.all_special_ids)
+        ends = next((token for token in ids if token in special), next(iter(ids), None))
+        return self._known_ends | ({ends} if ends is not None else set())
+
+    def _end_length(self, ids: Sequence[int]) -> int:
+        """How many ids after an answer belong to it: up to the first that ends a turn."""
+        return next((n for n, token in enumerate(ids, 1) if token in self.end_ids), 0)
+
+    def _group(self, channel: str) -> tuple[int, ...]:
+        if channel not in self.vocabulary.channels:
+            have = ", ".join(self.vocabulary.channels) or "none"
+            raise RequestError(
+                f"assistant turn with {channel!r}",
+                "this system makes no such media",
+                f"channels that make media: {have}",
+            )
+        return self.vocabulary.block(channel).ids
+
+
+class _Draft:
+    """A prompt being written."""
+
+    def __init__(
+        self,
+        composer: Composer,
+        feature_tokens: Mapping[str | FeatureKey, int],
+        answered: Mapping[int, Sequence[int]],
+    ) -> None:
+        self._composer = composer
+        self._feature_tokens = feature_tokens
+        self._answered = answered
+        self._ids: list[int] = []
+        self._keys: list[Hashable] = []
+        self._labels: list[int] = []
+        self._features: list[FeatureSlot] = []
+        self._groups: list[GroupSlot] = []
+
+    def tokens(self, ids: Sequence[int], *, labelled: bool = False) -> None:
+        """Add ids, as labels too if they are to be learned."""
+        vocabulary = self._composer.vocabulary
+        self._ids += ids
+        self._keys += ids
+        self._labels += [
+            t if labelled and (t < vocabulary.base or vocabulary.is_first(t)) else UNLABELLED
+            for t in ids
+        ]
+
+    def medium(self, part: MediaPart) -> None:
+        """Add the positions of a medium that is read."""
+        if part.media is None:
+            raise RequestError(
+                f"user turn with {part.channel!r}", "holds no medium", "give the MediaPart media"
+            )
+        key = part.channel, part.media.sha256
+        count = self._feature_tokens.get(key, self._feature_tokens.get(part.channel))
+        if count is None:
+            names = sorted({k if isinstance(k, str) else k[0] for k in self._feature_tokens})
+            raise RequestError(
+                f"user turn with {part.channel!r}",
+                "this system reads no such media",
+                f"channels that read media: {', '.join(names) or 'none'}",
+            )
+        self._features.append(FeatureSlot(part.channel, len(self._ids), count, part.media))
+        self._ids += [FEATURE] * count
+        self._keys += [(*key, place) for place in range(count)]
+        self._labels += [UNLABELLED] * count
+
+    def answer(self, turn: Turn, index: int) -> None:
+        """Add an assistant turn: the ids it was written with, or else those of its parts."""
+        ids = self._answered.get(index)
+        parts = iter(turn.media)
+        ids = self._composer.answer_ids(turn) if ids is None else list(ids)
+        start = len(self._ids)
+        for span in Scanner(self._composer.vocabulary).feed(ids):
+            if isinstance(span, GroupSpan):
+                part = next(parts, None)
+                place = start + span.start
+                self._groups.append(GroupSlot(span.channel, place, len(span.ids), part))
+        self.tokens(ids, labelled=True)
+
+    def prompt(self) -> Prompt:
+        """What was written."""
+        return Prompt(
+            tuple(self._ids),
+            tuple(self._keys),
+            tuple(self._labels),
+            tuple(self._features),
+            tuple(self._groups),
+        )
+
+
+def common_prefix(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+    """How many keys two prompts share from the start."""
+    for place, (left, right) in enumerate(zip(a, b, strict=False)):
+        if left != right:
+            return place
+    return min(len(a), len(b))

@@ -1,0 +1,111 @@
+"""A config's `llm` section as a live backbone. Does not know where its files come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.gguf import convert_gguf
+from nextgpt_core.llm.lora import add_lora
+from nextgpt_registry.config import LLMSettings
+from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.sources import fetch
+
+
+def load_backbone(
+    settings: LLMSettings, *, device: torch.device | str = "cpu", base: Path | None = None
+) -> Backbone:
+    """The language model of a config, frozen, with fresh LoRA adapters if it asks for them.
+
+    `base` is the folder that `file:` paths are relative to. A GGUF file is converted once.
+
+    Raises:
+        SourceError: the files cannot be had.
+        ConfigError: they are no causal language model with a tokenizer, or one of a family
+            whose logits this project cannot reproduce.
+    """
+    path = fetch(settings.path, sha256=settings.sha256, base=base)
+    if path.is_file():
+        path = convert_gguf(path, sha256=settings.sha256)
+    backbone = backbone_from_folder(
+        path,
+        layer=settings.layer,
+        dtype=settings.dtype,
+        attention=settings.attention,
+        device=device,
+    )
+    if settings.lora is not None:
+        add_lora(backbone, settings.lora)
+    return backbone
+
+
+def backbone_from_folder(
+    folder: Path,
+    *,
+    layer: int = -1,
+    dtype: str = "float32",
+    attention: str | None = None,
+    device: torch.device | str = "cpu",
+) -> Backbone:
+    """The model and tokenizer of a Hugging Face folder."""
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch_dtype(dtype),
+            attn_implementation=attention,
+            local_files_only=True,
+        )
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            "llm.path",
+            f"{folder} is no causal language model with a tokenizer: {error}",
+            "name a folder with config.json, *.safetensors and tokenizer files, or a GGUF file",
+        ) from error
+    backbone = Backbone(model.to(device), tokenizer, layer=layer)
+    check_logits(backbone)
+    return backbone
+
+
+@torch.no_grad()
+def check_logits(backbone: Backbone) -> None:
+    """Hold on three tokens that embed, run and logits give what the model itself gives.
+
+    A family may do something to its embeddings or logits that we do not know of; it costs one
+    short pass to find out here instead of getting quietly worse answers.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    top = backbone.vocabulary - 1
+    ids_BT = torch.tensor([[1 % top, 2 % top, top // 2]], device=backbone.device)
+    ours: Tensor = backbone.logits(backbone.run(backbone.embed(ids_BT)).final_BTD)
+    theirs: Tensor = backbone.model(input_ids=ids_BT, use_cache=False).logits
+    rows_TD = backbone.embedding.weight[ids_BT[0]].float() * backbone.embedding_scale
+    embedded = torch.allclose(backbone.embed(ids_BT)[0].float(), rows_TD, rtol=1e-2, atol=1e-4)
+    spread = theirs.float().std() + 1e-6
+    if not embedded or (ours - theirs).float().abs().max() > 1e-2 * spread:
+        raise ConfigError(
+            "llm.path",
+            f"{type(backbone.model).__name__} treats its embeddings or logits in a way that "
+            "nextgpt does not reproduce",
+            "use another model family, or teach nextgpt_core/llm/head.py this one",
+        )
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """`"bfloat16"` -> `torch.bfloat16`.
+
+    Raises:
+        ConfigError: torch has no floating-point type of that name.
+    """
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ConfigError("dtype", f"{name!r} is no type", "float32, bfloat16 or float16")
+    return found

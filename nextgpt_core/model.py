@@ -1,0 +1,241 @@
+"""The language model with its signals and projections: what is trained, saved and run.
+
+Knows nothing about encoders, decoders or requests. Legend: B batch, T positions, D width of the
+language model, S signals of a group, N labelled positions, V base rows; W width of an encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nextgpt_core.compose import FEATURE, UNLABELLED, Composer, FeatureKey, GroupSlot, Prompt
+from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
+from nextgpt_core.signal.rows import SignalRows
+from nextgpt_core.signal.vocabulary import SignalVocabulary
+from nextgpt_registry.errors import LockError
+
+PARTS = ("input", "output", "signals", "lora")
+"""The kinds of part that can be trained: projections in and out, signal rows, LoRA."""
+
+STAGES: Mapping[int, frozenset[str]] = {
+    1: frozenset({"input"}),
+    2: frozenset({"output", "signals"}),
+    3: frozenset(PARTS),
+}
+"""What each of the paper's three stages trains."""
+
+
+@dataclass(frozen=True)
+class GroupStates:
+    """The states of one signal group in a training batch."""
+
+    prompt: int  # its index in the batch
+    slot: GroupSlot
+    hidden_SD: Tensor
+    ids_S: Tensor
+
+
+@dataclass(frozen=True)
+class TrainOutput:
+    """`ce` is the mean cross-entropy over `tokens` labelled positions."""
+
+    ce: Tensor
+    tokens: int
+    groups: tuple[GroupStates, ...]
+
+
+class NextGPT(nn.Module):
+    """A backbone, the rows of its signals, and one projection per channel and direction."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        vocabulary: SignalVocabulary,
+        *,
+        inputs: Mapping[str, nn.Module] | None = None,
+        outputs: Mapping[str, nn.Module] | None = None,
+        system_prompt: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.vocabulary = vocabulary
+        self.rows = SignalRows(backbone, vocabulary)
+        # Lists, because a ModuleDict forbids some names ("keys", dots) that a channel may have.
+        self._input_names = tuple(inputs or ())
+        self._output_names = tuple(outputs or ())
+        self._inputs = nn.ModuleList((inputs or {}).values())
+        self._outputs = nn.ModuleList((outputs or {}).values())
+        self.composer = Composer(
+            backbone.tokenizer,
+            vocabulary,
+            end_of_turn=backbone.eos_ids,
+            system_prompt=system_prompt,
+        )
+
+    @property
+    def inputs(self) -> dict[str, nn.Module]:
+        """The input projections by channel."""
+        return dict(zip(self._input_names, self._inputs, strict=True))
+
+    @property
+    def outputs(self) -> dict[str, nn.Module]:
+        """The output projections by channel."""
+        return dict(zip(self._output_names, self._outputs, strict=True))
+
+    def embed_ids(self, ids: Tensor) -> Tensor:
+        """Base and signal ids (...) -> (..., D)."""
+        is_signal = ids >= self.vocabulary.base
+        x: Tensor = self.backbone.embed(ids.masked_fill(is_signal, 0))
+        if bool(is_signal.any()):
+            x = x.index_put((is_signal,), self.rows.embed(ids[is_signal]).to(x.dtype))
+        return x
+
+    def embed(self, prompt: Prompt, features: Mapping[FeatureKey, Tensor]) -> Tensor:
+        """A prompt and its projected features {(channel, sha256): (T', D)} -> (1, T, D)."""
+        return self._embed([prompt], features)[0]
+
+    def logits(self, final: Tensor) -> Tensor:
+        """States after the final norm (..., D) -> (..., V + all signals)."""
+        return self.backbone.logits(final, self.rows.output if self.vocabulary.size else None)
+
+    def project_in(self, channel: str, x_BTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
+        """An encoder's features (B, T, W) -> (B, T', D)."""
+        module = self.inputs[channel]
+        x_BTD: Tensor = module(x_BTW.to(_dtype(module)), mask_BT)
+        return x_BTD
+
+    def project_out(self, channel: str, hidden_BSD: Tensor, ids_BS: Tensor) -> dict[str, Tensor]:
+        """States and ids of signal groups -> the decoder's conditions {name: (B, T, W)}.
+
+        As in the paper (and GILL): the state at a signal plus that signal's own embedding.
+        """
+        module = self.outputs[channel]
+        x_BSD = hidden_BSD.to(_dtype(module)) + self.rows.embed(ids_BS).to(_dtype(module))
+        conditions: dict[str, Tensor] = module(x_BSD)
+        return conditions
+
+    def forward_train(
+        self, prompts: Sequence[Prompt], features: Mapping[FeatureKey, Tensor]
+    ) -> TrainOutput:
+        """A batch of labelled prompts -> their loss and the states of their signal groups."""
+        x_BTD, mask_BT = self._embed(prompts, features)
+        run = self.backbone.run(x_BTD, mask_BT=mask_BT)
+        labels_BT = _padded([p.labels for p in prompts], UNLABELLED, x_BTD.device)
+        next_BT = labels_BT[:, 1:]
+        wanted_BT = next_BT != UNLABELLED
+        logits_NV = self.logits(run.final_BTD[:, :-1][wanted_BT])
+        tokens = len(logits_NV)
+        total = F.cross_entropy(logits_NV.float(), next_BT[wanted_BT], reduction="sum")
+        groups = tuple(
+            GroupStates(
+                index,
+                slot,
+                run.hidden_BTD[index, slot.start : slot.start + slot.count],
+                torch.tensor(prompt.ids[slot.start : slot.start + slot.count], device=x_BTD.device),
+            )
+            for index, prompt in enumerate(prompts)
+            for slot in prompt.groups
+        )
+        return TrainOutput(total / max(tokens, 1), tokens, groups)
+
+    def trainable(self, parts: Collection[str]) -> dict[str, list[nn.Parameter]]:
+        """Let exactly these kinds of part be trained; returns their parameters by kind."""
+        found = {
+            "input": list(self._inputs.parameters()),
+            "output": list(self._outputs.parameters()),
+            "signals": list(self.rows.parameters()),
+            "lora": lora_parameters(self.backbone),
+        }
+        unknown = sorted(set(parts) - set(found))
+        if unknown:
+            raise ValueError(f"unknown parts {unknown}: choose from {', '.join(PARTS)}")
+        self.requires_grad_(False)
+        for part in parts:
+            for parameter in found[part]:
+                parameter.requires_grad_(True)
+        return {part: found[part] for part in PARTS if part in parts}
+
+    def state_by_part(self) -> dict[str, dict[str, Tensor]]:
+        """What is saved: `lora`, `signals` and `project.<channel>`, on no particular device."""
+        state: dict[str, dict[str, Tensor]] = {}
+        if lora := lora_state(self.backbone):
+            state["lora"] = lora
+        if self.vocabulary.size:
+            state["signals"] = self.rows.state()
+        for side, modules in (("input", self.inputs), ("output", self.outputs)):
+            for channel, module in modules.items():
+                part = state.setdefault(f"project.{channel}", {})
+                part |= {f"{side}.{k}": v.detach() for k, v in module.state_dict().items()}
+        return state
+
+    def load_by_part(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take the parts given; parts not given stay as they are.
+
+        Raises:
+            LockError: a part does not fit this model.
+        """
+        for part, tensors in state.items():
+            kind, _, channel = part.partition(".")
+            if part == "lora":
+                load_lora_state(self.backbone, tensors)
+            elif part == "signals":
+                self.rows.load(dict(tensors))
+            elif kind == "project" and (channel in self.inputs or channel in self.outputs):
+                self._load_projections(channel, tensors)
+            else:
+                raise LockError(part, "is no part of this system", f"it has {self._part_names()}")
+
+    def _load_projections(self, channel: str, tensors: Mapping[str, Tensor]) -> None:
+        for side, modules in (("input", self.inputs), ("output", self.outputs)):
+            own = {
+                name.partition(".")[2]: tensor
+                for name, tensor in tensors.items()
+                if name.startswith(f"{side}.")
+            }
+            if not own:
+                continue
+            try:
+                modules[channel].load_state_dict(own)
+            except (KeyError, RuntimeError) as error:
+                raise LockError(
+                    f"project.{channel}",
+                    f"the saved {side} projection does not fit: {error}",
+                    "load it into the config it was trained with",
+                ) from error
+
+    def _part_names(self) -> str:
+        return ", ".join(self.state_by_part()) or "no parts"
+
+    def _embed(
+        self, prompts: Sequence[Prompt], features: Mapping[FeatureKey, Tensor]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Prompts -> (B, T, D) padded on the right, and the mask (B, T) if anything is padded."""
+        device = self.backbone.device
+        ids_BT = _padded([p.ids for p in prompts], 0, device)
+        x_BTD = self.embed_ids(ids_BT.masked_fill(ids_BT == FEATURE, 0))
+        for index, prompt in enumerate(prompts):
+            for slot in prompt.features:
+                feature_TD = features[slot.key]
+                x_BTD[index, slot.start : slot.start + slot.count] = feature_TD.to(x_BTD)
+        lengths = [len(p) for p in prompts]
+        if min(lengths) == max(lengths):
+            return x_BTD, None
+        ends_B = torch.tensor(lengths, device=device)
+        mask_BT = torch.arange(ids_BT.shape[1], device=device) < ends_B[:, None]
+        return x_BTD, mask_BT.long()
+
+
+def _padded(rows: Sequence[Sequence[int]], fill: int, device: torch.device) -> Tensor:
+    longest = max(map(len, rows))
+    padded = [[*row, *[fill] * (longest - len(row))] for row in rows]
+    return torch.tensor(padded, dtype=torch.long, device=device)
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    return next(module.parameters()).dtype

@@ -1,0 +1,151 @@
+"""Lay a conversation out with the tokenizer's chat template. Knows nothing about ids or tensors.
+
+Media and answers are put through the template as sentinels, random for each call, so that no
+text can pass for one; what comes back is the template's own text with the slots in between.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.messages import MediaPart, Turn
+
+PLAIN = (
+    "{{ bos_token or '' }}{% for m in messages %}"
+    "{{ m['role'] + ':\n' + m['content'] + (eos_token or '') + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'assistant:\n' }}{% endif %}"
+)
+"""Used where the tokenizer brings no template: each turn under its role, ended by the eos."""
+
+
+@dataclass(frozen=True)
+class Literal:
+    """Text of the template or of a turn; control tokens spelled in it are control tokens."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """Text of a turn that spells control tokens, which must stay text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class MediumSlot:
+    """Where a medium's features go."""
+
+    part: MediaPart
+
+
+@dataclass(frozen=True)
+class AnswerSlot:
+    """Where the whole content of an assistant turn goes."""
+
+    turn: int  # its index among the turns given
+
+
+Segment = Literal | Quoted | MediumSlot | AnswerSlot
+
+
+class ChatTemplate:
+    """A tokenizer's chat template, applied to ordered parts."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._template: str | None = None if tokenizer.chat_template else PLAIN
+        control = [t for t in tokenizer.added_tokens_decoder.values() if t.special]
+        spelled = {token.content for token in control} | set(tokenizer.all_special_tokens)
+        self._control = re.compile("|".join(map(re.escape, sorted(spelled))) or r"(?!)")
+
+    def lay_out(self, turns: Sequence[Turn], *, answer: bool) -> list[Segment]:
+        """Turns -> literal text with slots; with `answer`, ending where the next answer begins.
+
+        Raises:
+            ConfigError: the template refuses these roles, or loses a part.
+        """
+        slots: dict[str, Segment] = {}
+        mark = f"zq{secrets.token_hex(8)}n"
+        messages = [
+            {"role": turn.role, "content": self._content(index, turn, mark, slots)}
+            for index, turn in enumerate(turns)
+        ]
+        rendered = self._render(messages, answer=answer)
+        pieces = re.split(f"({mark}\\d+z)", rendered)
+        found = pieces[1::2]
+        if found != list(slots):
+            raise ConfigError(
+                "llm.path",
+                f"the chat template lost or moved parts of the conversation "
+                f"({len(slots)} put in, {len(found)} came out)",
+                "use a tokenizer whose chat template keeps every turn as it is",
+            )
+        segments: list[Segment] = []
+        for place, piece in enumerate(pieces):
+            if place % 2:
+                segments.append(slots[piece])
+            elif piece:
+                segments.append(Literal(piece))
+        return segments
+
+    def quote(self, text: str) -> Literal | Quoted:
+        """Text of a turn as a segment: quoted if it spells a control token."""
+        return Quoted(text) if self._control.search(text) else Literal(text)
+
+    def _content(self, index: int, turn: Turn, mark: str, slots: dict[str, Segment]) -> str:
+        def slot(segment: Segment) -> str:
+            name = f"{mark}{len(slots)}z"
+            slots[name] = segment
+            return name
+
+        if turn.role == "assistant":
+            return slot(AnswerSlot(index))
+        content = ""
+        for part in joined_text(turn.parts):
+            if isinstance(part, MediaPart):
+                content += f"<{part.channel}>{slot(MediumSlot(part))}</{part.channel}>"
+            else:
+                segment = self.quote(part)
+                content += part if isinstance(segment, Literal) else slot(segment)
+        return content
+
+    def _render(self, messages: list[dict[str, str]], *, answer: bool) -> str:
+        options: dict[str, Any] = {"chat_template": self._template} if self._template else {}
+        try:
+            rendered = self._tokenizer.apply_chat_template(
+                messages,
+                tokenize=False,
+                add_generation_prompt=answer,
+                enable_thinking=False,  # templates that know it would open a hidden monologue
+                **options,
+            )
+        except TemplateError as error:
+            roles = ", ".join(message["role"] for message in messages)
+            raise ConfigError(
+                "chat template",
+                f"refuses turns in the roles {roles or '(none)'}: {error}",
+                "begin with a user turn, let the roles alternate, and set no system_prompt where "
+                "the model knows no system role",
+            ) from error
+        assert isinstance(rendered, str)
+        return rendered
+
+
+def joined_text(parts: Sequence[str | MediaPart]) -> list[str | MediaPart]:
+    """The parts with neighbouring texts joined and empty ones left out."""
+    found: list[str | MediaPart] = []
+    for part in parts:
+        if isinstance(part, str) and found and isinstance(found[-1], str):
+            found[-1] += part
+        elif part != "":
+            found.append(part)
+    return found
