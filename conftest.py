@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import settings
 
-# Two cores are shared with whatever else runs, so no deadline; CI draws the same examples each time.
+# No deadline: the cores are shared with whatever else runs. CI draws the same examples each time.
 settings.register_profile("repository", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("repository")
 
