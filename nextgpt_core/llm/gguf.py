@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from nextgpt_registry.cache import sha256_of, store, stored
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.progress import bar
@@ -45,16 +46,16 @@ def convert_gguf(path: Path, *, sha256: str | None = None) -> Path:
         SourceError: a needed package is missing, or the file is no causal LM in GGUF.
     """
     _require(path)
-    return store("llm", _key(path, sha256), partial(_convert, path))
+    return store("llm", _key(sha256 or sha256_of(path)), partial(_convert, path))
 
 
-def converted(path: Path, *, sha256: str | None = None) -> Path | None:
-    """The folder `convert_gguf` made of this file earlier, or None."""
-    return stored("llm", _key(path, sha256))
+def converted(sha256: str) -> Path | None:
+    """The folder `convert_gguf` made earlier of the file with this sha256, or None."""
+    return stored("llm", _key(sha256))
 
 
-def _key(path: Path, sha256: str | None) -> str:
-    return f"{sha256 or sha256_of(path)}-v{VERSION}"
+def _key(sha256: str) -> str:
+    return f"{sha256}-v{VERSION}"
 
 
 def _convert(path: Path, fresh: Path) -> None:
@@ -108,6 +109,9 @@ def _mend_digits(path: Path, tokenizer: Any) -> None:
 
 
 def _require(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise SourceError(str(path), "is no GGUF file", "name a GGUF or a folder of weights")
     missing = [name for name in ("gguf", "accelerate") if importlib.util.find_spec(name) is None]
     if missing:
         raise SourceError(

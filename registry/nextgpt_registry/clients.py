@@ -77,11 +77,14 @@ def _run(who: str, command: Sequence[str], into: Path, report: Report, observe: 
             client.kill()
             raise
     if client.returncode != 0:
-        words = [line for line in _text(log).splitlines() if line.strip()]
-        tail = " | ".join([w for w in words if not w.startswith("Progress ")][-4:])
-        raise SourceError(
-            who, f"{Path(command[0]).name} ended with code {client.returncode}: {tail}", _RETRY
-        )
+        raise SourceError(who, f"`{' '.join(command)}` failed: {_last_words(_text(log))}", _RETRY)
+
+
+def _last_words(log: str) -> str:
+    """What a client said went wrong, or else the last it said."""
+    lines = [line for line in log.splitlines() if line.strip() and not line.startswith("Progress ")]
+    errors = [line for line in lines if re.match(r"ERROR|npm error|npm ERR|E:", line)]
+    return " | ".join((errors or lines)[-4:]) or "it said nothing"
 
 
 def _pip_counts_bytes() -> bool:
