@@ -24,6 +24,7 @@ class Weight(Settings):
 
     source: str | tuple[str, ...]  # several are concatenated in order
     sha256: str | None = None  # required for everything but `file:` and `hf:` snapshots
+    bytes: int | None = Field(default=None, ge=0)  # what a plan says there is to fetch
 
 
 def _named(value: Any) -> Any:
@@ -72,8 +73,8 @@ class Channel(Settings):
         kind="linear"
     )
     decoder: Annotated[DecoderSettings, BeforeValidator(_named)] | None = None
-    output_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = (
-        ProjectionSettings(kind="query")
+    output_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = ProjectionSettings(
+        kind="query"
     )
     spelling: str | None = None  # e.g. "[IMG{i}]"; default "<|channel:{i}|>"
 
@@ -97,6 +98,7 @@ class LLMFacts(Settings):
     vocabulary: int = Field(gt=0)  # rows of the embedding: signal ids start here
     tied: bool
     context: int = Field(gt=0)
+    linears: dict[str, tuple[int, int]] = Field(default_factory=dict)  # of one block: (in, out)
 
 
 class LLMSettings(Settings):
@@ -104,6 +106,7 @@ class LLMSettings(Settings):
 
     path: str | tuple[str, ...]  # a source; several are concatenated in order
     sha256: str | None = None
+    bytes: int | None = Field(default=None, ge=0)
     licence: str = ""
     lora: Lora | None = None
     layer: int = -1  # whose hidden state drives the decoders; -1 is after the final norm

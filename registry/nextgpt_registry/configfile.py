@@ -168,8 +168,9 @@ def _apply(config: Any, override: str) -> None:
     if not equals or not key or key != key.strip():
         raise ConfigError(repr(override), "is no override", "write key.of.config=value")
     try:
-        # Unresolved, so that an override may interpolate; read as OmegaConf reads: 1e-4 is a number.
-        value = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))["value"]
+        # Unresolved, so that an override may interpolate; 1e-4 is a number, as in the file.
+        parsed: Any = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
+        value = parsed["value"]
     except yaml.YAMLError as error:
         raise ConfigError(repr(override), "its value is no YAML", "quote it") from error
     short = _SHORT.get(key.rpartition(".")[2])

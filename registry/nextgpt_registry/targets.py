@@ -1,4 +1,4 @@
-"""Find what a `"package.module:Name"` names, and probe for modules. Does not know what they are for.
+"""Find what a `"package.module:Name"` names; probe for modules. Does not know what they do.
 
 `locate` and `missing` import nothing, not even the parents of a dotted name.
 """
@@ -27,10 +27,11 @@ def locate(module: str) -> ModuleSpec | None:
     """
     first, *rest = module.split(".")
     spec = _top_level(first)
-    for depth, part in enumerate(rest, 2):
+    name = first
+    for part in rest:
         if spec is None or spec.submodule_search_locations is None:
             return None
-        name = ".".join([first, *rest][:depth])
+        name = f"{name}.{part}"
         spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
     return spec
 
