@@ -22,6 +22,8 @@ setup: $(STAMP) ## .venv with everything editable, pinned by constraints.txt
 # A .venv without a working pip (an interrupted set-up) is made anew. The build backend comes first:
 # editable installs without build isolation need it, and are quicker for it.
 $(STAMP): $(PROJECTS) constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "nextgpt needs Python 3.11 or newer: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "setting up $(VENV) (the first time takes some minutes)"
 	$(PIP) install --quiet -c constraints.txt hatchling editables
