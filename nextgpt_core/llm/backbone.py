@@ -44,7 +44,7 @@ class Backbone(nn.Module):
         self.head = Head(model)
         self.layer = layer
         self.merged_lora: dict[str, Tensor] | None = None  # kept so that it can be saved
-        self._tapped = _layer_hook_place(model.base_model, layer)
+        self._tapped = _layer_module(model.base_model, layer)
 
     @property
     def inner(self) -> PreTrainedModel:

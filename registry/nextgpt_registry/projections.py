@@ -1,101 +1,77 @@
-"""The kinds of projection: their options, how many tokens they give, how many parameters they have.
+"""The kinds of projection and their options, so that a plan can check them without torch.
 
-The modules themselves are the core's (`nextgpt_core.project`), whose tests hold them to these
-counts. Legend: T tokens, W width of the encoder or of a condition, D width of the language model.
+The modules are built in the core; their parameter counts are worked out in `sizes`.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
-from nextgpt_registry.specs import Condition
-
-
-class InputOptions(BaseModel):
-    """What every kind of input projection (T, W) -> (T', D) says about itself."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @abstractmethod
-    def tokens_out(self, tokens: int) -> int:
-        """T', the tokens that the language model sees of one medium."""
-
-    @abstractmethod
-    def parameters(self, *, tokens: int, width_in: int, width_llm: int) -> int:
-        """How many numbers it learns."""
+from nextgpt_registry.config import Settings
 
 
-class OutputOptions(BaseModel):
-    """What every kind of output projection (S, D) -> {condition: (T, W)} says about itself."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @abstractmethod
-    def parameters(self, *, width_llm: int, signals: int, conditions: Sequence[Condition]) -> int:
-        """How many numbers it learns."""
+class LinearOptions(Settings):
+    """One matrix and a bias."""
 
 
-class Linear(InputOptions):
-    """One linear layer for each token."""
+class MlpOptions(Settings):
+    """Two matrices with a GELU between; `hidden` defaults to the width that comes out."""
 
-    def tokens_out(self, tokens: int) -> int:
-        """As many as come in."""
-        return tokens
-
-    def parameters(self, *, tokens: int, width_in: int, width_llm: int) -> int:
-        """W D + D."""
-        return linear(width_in, width_llm)
+    hidden: int | None = Field(default=None, gt=0)
 
 
-class Mlp(InputOptions):
-    """Two linear layers with a GELU between them."""
-
-    hidden: int | None = Field(default=None, gt=0)  # the width of the language model
-
-    def tokens_out(self, tokens: int) -> int:
-        """As many as come in."""
-        return tokens
-
-    def parameters(self, *, tokens: int, width_in: int, width_llm: int) -> int:
-        """Both layers."""
-        hidden = self.hidden or width_llm
-        return linear(width_in, hidden) + linear(hidden, width_llm)
-
-
-class Query(OutputOptions):
-    """Learned queries that attend to the signals (the paper's, C.2): one out layer a condition."""
-
+class _Attention(Settings):
     width: int = Field(default=512, gt=0)
-    layers: int = Field(default=4, gt=0)  # in the encoder, and again in the decoder
-    heads: int = Field(default=4, gt=0)
+    heads: int = Field(default=8, gt=0)
     ffn: int = Field(default=2048, gt=0)
 
-    def parameters(self, *, width_llm: int, signals: int, conditions: Sequence[Condition]) -> int:
-        """In layer, transformer with its two final norms, queries, out layers."""
-        attention = 4 * linear(self.width, self.width)
-        ffn = linear(self.width, self.ffn) + linear(self.ffn, self.width)
-        encoder = attention + ffn + 2 * norm(self.width)
-        decoder = 2 * attention + ffn + 3 * norm(self.width)
-        transformer = self.layers * (encoder + decoder) + 2 * norm(self.width)
-        heads = sum(c.tokens * self.width + linear(self.width, c.width) for c in conditions)
-        return linear(width_llm, self.width) + transformer + heads
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        return self
 
 
-INPUT_KINDS: Mapping[str, type[InputOptions]] = {"linear": Linear, "mlp": Mlp}
-"""Input projections by the name a config uses."""
+class GroupingOptions(_Attention):
+    """The paper's: tokens are assigned to learnable groups, stage by stage.
 
-OUTPUT_KINDS: Mapping[str, type[OutputOptions]] = {"query": Query}
-"""Output projections by the name a config uses."""
+    `groups` says how many groups each stage has; the last number of tokens reaches the LLM.
+    """
+
+    groups: tuple[int, ...] = Field(default=(64, 8), min_length=1)
+    depth: int = Field(default=2, ge=0)  # transformer layers before each stage
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
-def linear(width_in: int, width_out: int) -> int:
-    """The parameters of a linear layer with its bias."""
-    return width_in * width_out + width_out
+class ResamplerOptions(_Attention):
+    """Learned queries that attend to the features (Perceiver)."""
+
+    tokens: int = Field(default=8, gt=0)
+    depth: int = Field(default=2, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
-def norm(width: int) -> int:
-    """The parameters of a layer norm."""
-    return 2 * width
+class QueryOptions(_Attention):
+    """The paper's output projection: a small transformer with learned queries."""
+
+    heads: int = Field(default=4, gt=0)
+    layers: int = Field(default=4, gt=0)  # of the encoder, and of the decoder
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+INPUT_KINDS: Mapping[str, type[Settings]] = {
+    "grouping": GroupingOptions,
+    "linear": LinearOptions,
+    "mlp": MlpOptions,
+    "resampler": ResamplerOptions,
+}
+"""From an encoder to the language model."""
+
+OUTPUT_KINDS: Mapping[str, type[Settings]] = {
+    "linear": LinearOptions,
+    "query": QueryOptions,
+}
+"""From the language model to a decoder."""
