@@ -1,0 +1,135 @@
+"""Sound from bytes and arrays, and back to WAV. Knows nothing about models."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from nextgpt_audio.header import check_whole, ogg_holds_sound
+from nextgpt_audio.modality import AUDIO, FORMATS, LOWEST_RATE
+from nextgpt_registry.content import check_limit, describe, format_of, promises
+from nextgpt_registry.errors import MediaError
+from nextgpt_registry.media import Blob, Media
+
+_AGAIN = "save or download the file again"
+_BLOCK = 1 << 18  # frames decoded at a time: many channels never need much memory
+_OVERSHOOT = 4.0  # lossy codecs pass 1 by a little; beyond this the samples have another scale
+_MP3_SLACK = 4 * 1152  # samples: without a Xing header the length of an MP3 is an estimate
+
+
+def read(blob: Blob) -> Media | None:
+    """The sound in `blob`, downmixed, at its own rate; None when it holds something else.
+
+    Raises:
+        MediaError: empty, damaged, over a limit, or named as sound without being any.
+    """
+    who = blob.name or AUDIO.name
+    if not blob.data:
+        raise MediaError(who, "is empty (0 bytes)", _AGAIN)
+    kind = format_of(blob.data)
+    if kind not in FORMATS or (kind == "OGG" and not ogg_holds_sound(blob.data)):
+        if not promises(blob, AUDIO):
+            return None
+        raise MediaError(
+            who,
+            f"is said to be sound ({blob.mime or blob.name}), its content is {describe(blob.data)}",
+            f"give one of {', '.join(FORMATS)}, or pass it as what it is",
+        )
+    check_limit(AUDIO, "bytes", len(blob.data), who=who)
+    data, rate = _decode(blob.data, kind, who)
+    return Media(AUDIO.name, data, float(rate), source=blob.name)
+
+
+def from_array(array: Any, rate: float, *, source: str = "") -> Media:
+    """A sound from float32 (N,) within [-1, 1] at `rate` hertz.
+
+    Raises:
+        MediaError: another dtype, shape, range or rate; the error says how to convert.
+    """
+    data = np.asarray(array)
+    who = source or AUDIO.name
+    fix = "pass a numpy array of float32 (samples,), mono, within [-1, 1]"
+    if data.dtype != np.float32:
+        if data.dtype.kind == "i":
+            fix += f"; from {data.dtype}: x.astype('float32') / {np.iinfo(data.dtype).max + 1}"
+        raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
+    if data.ndim != 1 or not data.size:
+        raise MediaError(who, f"is an array of shape {data.shape}, wanted (samples,)", fix)
+    _check_rate(rate, who)
+    if rate != round(rate):
+        raise MediaError(who, f"has a rate of {rate} Hz", "round it to a whole number")
+    check_limit(AUDIO, "seconds", data.size / rate, who=who)
+    _check_samples(data, 1.0, who)
+    return Media(AUDIO.name, data.copy(), float(rate), source=source)
+
+
+def wav(media: Media) -> bytes:
+    """The sound as a WAV file of 16 bits."""
+    out = io.BytesIO()
+    soundfile.write(out, media.data, int(media.rate or 0), format="WAV", subtype="PCM_16")
+    return out.getvalue()
+
+
+def _decode(data: bytes, kind: str, who: str) -> tuple[Any, int]:
+    try:
+        check_whole(data, kind)
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _check_rate(file.samplerate, who)
+            check_limit(AUDIO, "seconds", file.frames / file.samplerate, who=who)
+            return _mono(file, kind, who), file.samplerate
+    except (ValueError, RuntimeError) as error:  # LibsndfileError is a RuntimeError
+        said = str(error).partition("<_io")[0].strip()
+        raise MediaError(who, f"is a damaged or truncated {kind}: {said}", _AGAIN) from error
+
+
+def _mono(file: Any, kind: str, who: str) -> Any:
+    most = int(AUDIO.limit("seconds") * file.samplerate)
+    blocks, total = [], 0
+    while True:
+        block = file.read(_BLOCK, dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        blocks.append(block.mean(axis=1, dtype=np.float32))
+        total += len(block)
+        if total > most:  # the header promised less
+            check_limit(AUDIO, "seconds", total / file.samplerate, who=who)
+    if not total:
+        raise MediaError(who, "holds no sound (0 samples)", _AGAIN)
+    slack = _MP3_SLACK if kind == "MP3" else 0
+    if total + slack < file.frames:
+        raise ValueError(f"{file.frames - total} of its {file.frames} samples are missing")
+    samples = np.concatenate(blocks)
+    _check_samples(samples, _OVERSHOOT, who)
+    return samples.clip(-1, 1)
+
+
+def _check_rate(rate: float, who: str) -> None:
+    if not math.isfinite(rate) or rate < LOWEST_RATE:
+        raise MediaError(
+            who,
+            f"has a sample rate of {rate:g} Hz",
+            f"give its true rate, from {LOWEST_RATE} to {AUDIO.limit('hertz'):.0f} Hz",
+        )
+    check_limit(AUDIO, "hertz", rate, who=who)
+
+
+def _check_samples(samples: Any, most: float, who: str) -> None:
+    finite = np.isfinite(samples)
+    if not finite.all():
+        first = int(np.argmin(finite))
+        raise MediaError(
+            who,
+            f"has {int((~finite).sum())} samples that are no numbers, the first at {first}",
+            "mend or cut them: numpy.nan_to_num",
+        )
+    peak = float(np.abs(samples).max())
+    if peak > most:
+        raise MediaError(
+            who,
+            f"has samples up to {peak:g}, wanted within [-1, 1]",
+            "divide by their scale, 32768 for 16-bit integers",
+        )

@@ -1,0 +1,64 @@
+"""What the audio plugin declares and the hooks it answers. Imports no decoder and no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nextgpt_audio.modality import AUDIO
+from nextgpt_registry.hookspecs import hookimpl
+from nextgpt_registry.media import Blob, Media
+from nextgpt_registry.specs import Manifest
+
+
+@hookimpl
+def nextgpt_manifest() -> Manifest:
+    """Declare sound, its encoders and its decoder."""
+    return Manifest(
+        summary="sound: reading, writing, Whisper and CLAP in, AudioLDM out",
+        license="Apache-2.0",
+        modalities=(AUDIO,),
+    )
+
+
+@hookimpl
+def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
+    """Decode WAV, FLAC, Ogg and MP3."""
+    if modality != AUDIO.name:
+        return None
+    from nextgpt_audio.files import read  # lazy: numpy and libsndfile
+
+    return read(blob)
+
+
+@hookimpl
+def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
+    """Write a WAV of 16 bits."""
+    if media.modality != AUDIO.name:
+        return None
+    from nextgpt_audio.files import wav
+    from nextgpt_registry.content import replace_file
+
+    return replace_file(stem.with_name(stem.name + AUDIO.suffixes[0]), wav(media))
+
+
+@hookimpl
+def nextgpt_show_media(media: Media) -> str | None:
+    """An `<audio>` player."""
+    if media.modality != AUDIO.name:
+        return None
+    import base64
+
+    from nextgpt_audio.files import wav
+
+    url = "data:audio/wav;base64," + base64.b64encode(wav(media)).decode("ascii")
+    return f'<audio controls preload="metadata" src="{url}"></audio>'
+
+
+@hookimpl
+def nextgpt_log_media(writer: Any, tag: str, media: Media, step: int) -> bool | None:
+    """Log the sound as TensorBoard's audio."""
+    if media.modality != AUDIO.name:
+        return None
+    writer.add_audio(tag, media.data[None], step, sample_rate=int(media.rate or 0))
+    return True
