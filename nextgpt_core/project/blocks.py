@@ -1,4 +1,4 @@
-"""Small pieces that several projections are made of. Legend: B batch, Q queries, T tokens, W width."""
+"""Small pieces that several projections are made of. Legend: B batch, T tokens, W width."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class GroupingOptions(_Attention):
     """
 
     groups: tuple[int, ...] = Field(default=(64, 8), min_length=1)
-    depth: int = Field(default=2, ge=0)  # transformer layers before each stage
+    depth: int = Field(default=2, gt=0)  # transformer layers before each stage
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
