@@ -50,7 +50,7 @@ def fetch(
         source: one source, or several whose files are joined in order.
         sha256: of the file or, for a tree, of its archive. May be None for one `file:` or `hf:`.
         base: what a relative `file:` is relative to; the working folder by default.
-        progress: called instead of drawing a bar on standard error.
+        progress: called instead of drawing a bar on standard error (`hf:` draws the hub's own).
 
     Raises:
         SourceError: the source or pin is wrong, cannot be had, or is not what was pinned.
@@ -149,13 +149,12 @@ def _make_blob(
     """Write the joined files into `fresh`, and refuse them unless they are the pinned bytes."""
     path = fresh / PurePosixPath(parts[0].path).name
     with path.open("wb") as out:
-        for number, part in enumerate(parts):
+        for part in parts:
             if part.kind in ("file", "hf"):
                 with _here(part, base, "").open("rb") as data:
                     shutil.copyfileobj(data, out, 1 << 20)
                 continue
-            work = fresh.parent / f"part{number}"
-            work.mkdir()
+            work = Path(tempfile.mkdtemp(dir=fresh.parent))  # an orphaned client writes elsewhere
             archives.copy_member(_download(part, work, progress), part.path, out)
             shutil.rmtree(work)
     _compare(parts, sha256_of(path), pin)
@@ -163,9 +162,7 @@ def _make_blob(
 
 def _make_tree(source: Source, pin: str, progress: OnProgress | None, fresh: Path) -> None:
     """Unpack the archive into `fresh`, once it has proved to be the pinned one."""
-    work = fresh.parent / "archive"
-    work.mkdir()
-    archive = _download(source, work, progress)
+    archive = _download(source, Path(tempfile.mkdtemp(dir=fresh.parent)), progress)
     _compare([source], sha256_of(archive), pin)
     archives.unpack(archive, fresh)
 
