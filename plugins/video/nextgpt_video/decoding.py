@@ -1,0 +1,114 @@
+"""Frames of a film, through FFmpeg, bounded in size, number and memory before any is decoded."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+from nextgpt_registry.content import check_limit
+from nextgpt_registry.errors import MediaError
+from nextgpt_video.modality import HIGHEST_RATE, MEMORY, VIDEO
+from nextgpt_video.timing import Timing, even
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_DEMUXERS = {"MP4": "mov", "WEBM": "matroska", "MATROSKA": "matroska", "GIF": "gif"}
+
+
+def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
+    """Frames (F, H, W, 3) and their rate; None when there is no picture track.
+
+    Raises:
+        MediaError: a declared limit is passed.
+    """
+    with _open(data, kind) as container:
+        if not container.streams.video:
+            return None
+        stream = container.streams.video[0]
+        check_limit(
+            VIDEO, "pixels", stream.codec_context.width * stream.codec_context.height, who=who
+        )
+        times, last = _times(container, stream)
+        if not times:
+            raise ValueError("it holds no frames")
+        _check_length(times, last, who)
+        size = _size(stream, len(_timing(times, last, stream, who).picks))
+    with _open(data, kind) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.options = {"max_pixels": str(int(VIDEO.limit("pixels")))}
+        frames: list[Any] = []
+        shown: list[float] = []
+        for frame in container.decode(stream):
+            check_limit(VIDEO, "frames", len(frames) + 1, who=who)
+            shown.append(frame.time)
+            frames.append(_pixels(frame, size))
+        if not frames:
+            raise ValueError("none of its frames can be decoded")
+        timing = _timing(shown, last, stream, who)
+    return np.stack([frames[n] for n in timing.picks]), timing.rate
+
+
+def _open(data: bytes, kind: str) -> InputContainer:
+    return av.open(io.BytesIO(data), "r", format=_DEMUXERS[kind], metadata_errors="ignore")
+
+
+def _times(container: InputContainer, stream: VideoStream) -> tuple[list[float], float]:
+    """When each frame is shown, in seconds, and for how long the last: from packets, undecoded."""
+    found = [
+        (float(packet.pts * packet.time_base), float((packet.duration or 0) * packet.time_base))
+        for packet in container.demux(stream)
+        if packet.pts is not None and packet.size and packet.time_base is not None
+    ]
+    found.sort()
+    return [time for time, _ in found], found[-1][1] if found else 0.0
+
+
+def _check_length(times: list[float], last: float, who: str) -> None:
+    check_limit(VIDEO, "frames", len(times), who=who)
+    check_limit(VIDEO, "seconds", times[-1] - times[0] + last, who=who)
+
+
+def _timing(times: list[float], last: float, stream: VideoStream, who: str) -> Timing:
+    timing = even(
+        times,
+        last=last,
+        declared=float(stream.average_rate or 0),
+        tick=float(stream.time_base or 0),
+    )
+    if timing.rate > HIGHEST_RATE:
+        raise MediaError(
+            who,
+            f"has a rate of {timing.rate:,.0f} frames a second",
+            f"save it at its true rate, at most {HIGHEST_RATE}",
+        )
+    check_limit(VIDEO, "frames", len(timing.picks), who=who)
+    return timing
+
+
+def _size(stream: VideoStream, frames: int) -> tuple[int, int]:
+    """(width, height) to decode to: the film's own, or less where memory would not do."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    scale = min(1.0, math.sqrt(MEMORY / (3 * frames * width * height)))
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def _pixels(frame: VideoFrame, size: tuple[int, int]) -> Any:
+    """(H, W, 3): transparency laid on white, turned upright."""
+    width, height = size
+    see_through = frame.format.name in _WITH_ALPHA
+    wanted = "rgba" if see_through else "rgb24"
+    pixels = frame.reformat(width=width, height=height, format=wanted).to_ndarray()
+    if see_through:
+        alpha = pixels[..., 3:].astype(np.uint16)
+        pixels = ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(np.rot90(pixels, k=frame.rotation // 90))
+
+
+_WITH_ALPHA = frozenset(("bgra", "rgba", "argb", "abgr", "pal8", "yuva420p", "yuva444p"))
