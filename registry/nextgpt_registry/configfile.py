@@ -2,7 +2,8 @@
 
 A config is named by a shipped system (`mini`), a YAML file, a saved folder, a dict or a `Config`.
 Overrides are dotted: `llm.dtype=bfloat16`, `modalities.depth={encoder: patch}`; `null` under
-`modalities` or `weights` takes the entry out.
+`modalities` or `weights` takes the entry out. What several parts share may stand once under
+`define` and be named as `${define.it}`.
 """
 
 from __future__ import annotations
@@ -137,6 +138,7 @@ def _edited(config: Config, overrides: Sequence[str], origin: str) -> Config:
 
 def _build(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> Config:
     plain = _without_nulls(_resolved(_lengthened(raw), overrides, origin))
+    plain.pop("define", None)  # its values are where they were asked for by now
     try:
         return Config.model_validate(plain)
     except ValidationError as error:

@@ -1,0 +1,194 @@
+"""What a checkpoint was trained with, in `nextgpt.lock.json`. Does not know how plans are made.
+
+A lock pins the protocol, the plugins, the sizes of every channel, the ids of the signals, the
+tokenizer and the weights. Channels may be added to a locked system, or left out of it; what both
+have must agree. Signal ids are append-only: a channel that is left out keeps its ids.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from nextgpt_registry.config import Settings
+from nextgpt_registry.errors import LockError
+from nextgpt_registry.explain import lines
+
+LOCK_FILE = "nextgpt.lock.json"
+"""What the lock of a saved folder is called."""
+
+
+class SignalBlock(Settings):
+    """The signal tokens of one channel: ids `first` to `first + count - 1`."""
+
+    channel: str
+    first: int = Field(ge=0)
+    count: int = Field(gt=0)
+    spelling: str
+
+
+class Signals(Settings):
+    """All signal blocks, above the `base` rows of the language model's own embedding."""
+
+    base: int
+    blocks: tuple[SignalBlock, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many signal tokens there are."""
+        return sum(block.count for block in self.blocks)
+
+    def extended(self, counts: Mapping[str, tuple[int, str]]) -> Signals:
+        """These, with a block for each channel (count, spelling) that has none yet, appended."""
+        blocks, first = list(self.blocks), self.base + self.count
+        known = {block.channel for block in blocks}
+        for channel, (count, spelling) in counts.items():
+            if channel not in known:
+                blocks.append(
+                    SignalBlock(channel=channel, first=first, count=count, spelling=spelling)
+                )
+                first += count
+        return Signals(base=self.base, blocks=tuple(blocks))
+
+
+class Lock(Settings):
+    """One system's pins. `llm` and each of `channels` hold sizes by name."""
+
+    api: str
+    plugins: dict[str, str]  # name -> version
+    llm: dict[str, Any]
+    channels: dict[str, dict[str, Any]]
+    signals: Signals
+    tokenizer: str | None = None  # sha256
+    weights: dict[str, str] = Field(default_factory=dict)  # part -> sha256
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing on which a lock and an installation disagree."""
+
+    path: str
+    locked: Any
+    found: Any
+
+    def __str__(self) -> str:
+        """`path: locked … , found …`."""
+        return f"{self.path}: locked {self.locked!r}, found {self.found!r}"
+
+
+def read_lock(path: Path) -> Lock:
+    """The lock in a file.
+
+    Raises:
+        LockError: it cannot be read, or its signal blocks do not follow each other.
+    """
+    try:
+        lock = Lock.model_validate_json(path.read_text("utf-8"))
+    except ValidationError as error:
+        raise LockError(str(path), f"is no lock file:{lines(error, Lock)}", _RESTORE) from error
+    except (OSError, UnicodeError) as error:
+        raise LockError(str(path), f"cannot be read: {error}", _RESTORE) from error
+    first = lock.signals.base
+    for block in lock.signals.blocks:
+        if block.first != first:
+            what = f"signals of {block.channel!r} begin at {block.first}, wanted {first}"
+            raise LockError(str(path), what, _RESTORE)
+        first += block.count
+    return lock
+
+
+def write_lock(lock: Lock, path: Path) -> None:
+    """Write a lock so that a reader finds the old one or the new one, never a part."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(lock.model_dump_json(indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
+    """What keeps a checkpoint made under `locked` from being loaded into `found`."""
+    return tuple(_differences(locked, found))
+
+
+def check_lock(locked: Lock, found: Lock, *, who: str) -> None:
+    """Refuse an installation that disagrees with a checkpoint.
+
+    Raises:
+        LockError: with every difference on a line of its own.
+    """
+    diff = differences(locked, found)
+    if diff:
+        shown = "".join(f"\n  {difference}" for difference in diff)
+        raise LockError(who, f"does not match this installation:{shown}", FIX)
+
+
+FIX = "install what the lock names, or start a new checkpoint"
+_RESTORE = "restore the lock file from the checkpoint it belongs to"
+
+
+def _differences(locked: Lock, found: Lock) -> Iterator[Difference]:
+    if not _serves(locked.api, found.api):
+        yield Difference("api", locked.api, found.api)
+    for name in locked.plugins.keys() & found.plugins.keys():
+        if not _stands_in(locked.plugins[name], found.plugins[name]):
+            yield Difference(f"plugins.{name}", locked.plugins[name], found.plugins[name])
+    yield from _unequal("llm", locked.llm, found.llm)
+    for name in sorted(locked.channels.keys() & found.channels.keys()):
+        yield from _unequal(f"channels.{name}", locked.channels[name], found.channels[name])
+    if locked.signals.base != found.signals.base:
+        yield Difference("signals.base", locked.signals.base, found.signals.base)
+    ours = {block.channel: block for block in found.signals.blocks}
+    for block in locked.signals.blocks:
+        other = ours.get(block.channel)
+        if other is not None:
+            yield from _unequal(f"signals.{block.channel}", block.model_dump(), other.model_dump())
+    if locked.tokenizer and found.tokenizer and locked.tokenizer != found.tokenizer:
+        yield Difference("tokenizer", locked.tokenizer, found.tokenizer)
+    for part in sorted(locked.weights.keys() & found.weights.keys()):
+        yield from _unequal("weights", {part: locked.weights[part]}, {part: found.weights[part]})
+
+
+def _unequal(at: str, locked: Any, found: Any) -> Iterator[Difference]:
+    """The leaves in which two JSON-like values differ, among the keys that `locked` has."""
+    if isinstance(locked, Mapping) and isinstance(found, Mapping):
+        for key in sorted(locked):
+            yield from _unequal(f"{at}.{key}", locked[key], found.get(key))
+    elif _plain(locked) != _plain(found):
+        yield Difference(at, locked, found)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _serves(locked: str, found: str) -> bool:
+    """Whether a host of API `found` reads what one of API `locked` wrote."""
+    (major, minor), (our_major, our_minor) = _numbers(locked), _numbers(found)
+    return major == our_major and minor <= our_minor
+
+
+def _stands_in(locked: str, found: str) -> bool:
+    """Whether a plugin's version may stand in for the locked one: a newer compatible release."""
+    theirs, ours = _numbers(locked), _numbers(found)
+    fixed = 2 if theirs[:1] == (0,) else 1
+    return ours[:fixed] == theirs[:fixed] and ours >= theirs
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version: `0.1.2.dev3` -> (0, 1, 2)."""
+    numbers = []
+    for part in version.split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

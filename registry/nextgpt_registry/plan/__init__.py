@@ -1,0 +1,26 @@
+"""Gate 2: a config becomes a plan, or one error that lists all that is wrong with it."""
+
+from nextgpt_registry.plan.model import (
+    STAGES,
+    ChannelPlan,
+    DecoderPlan,
+    EncoderPlan,
+    InputPlan,
+    OutputPlan,
+    Part,
+    Plan,
+)
+from nextgpt_registry.plan.resolve import make_plan, resolve
+
+__all__ = [
+    "STAGES",
+    "ChannelPlan",
+    "DecoderPlan",
+    "EncoderPlan",
+    "InputPlan",
+    "OutputPlan",
+    "Part",
+    "Plan",
+    "make_plan",
+    "resolve",
+]

@@ -1,0 +1,214 @@
+"""The channels of a plan: components found, options validated, projections sized."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Channel, ComponentSettings, LLMFacts, ProjectionSettings
+from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.explain import problems
+from nextgpt_registry.plan.findings import Findings
+from nextgpt_registry.plan.model import (
+    ChannelPlan,
+    DecoderPlan,
+    EncoderPlan,
+    InputPlan,
+    OutputPlan,
+)
+from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
+from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
+from nextgpt_registry.specs import Decoder, Encoder, Modality
+from nextgpt_registry.targets import locate, missing, options_model
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def resolve_channel(
+    name: str, channel: Channel, facts: LLMFacts | None, catalog: Catalog, findings: Findings
+) -> ChannelPlan | None:
+    """One entry under `modalities`; None, with the problems noted, if it cannot be resolved."""
+    at = f"modalities.{name}"
+    modality = _modality(name, channel, catalog, findings)
+    if channel.encoder is None and channel.decoder is None:
+        findings.add(at, "has neither an encoder nor a decoder", "give it one, or take it out")
+    if modality is None:
+        return None
+    encoder = _encoder(channel, modality, at, catalog, findings)
+    decoder = _decoder(channel, modality, at, catalog, findings)
+    width = facts.width if facts else 0
+    return ChannelPlan(
+        name=name,
+        modality=modality,
+        encoder=encoder,
+        input=_input(channel.input_projection, encoder.spec, width, at, findings)
+        if encoder
+        else None,
+        decoder=decoder,
+        output=_output(channel.output_projection, decoder.spec, width, at, findings)
+        if decoder
+        else None,
+    )
+
+
+def _modality(name: str, channel: Channel, catalog: Catalog, findings: Findings) -> Modality | None:
+    wanted = channel.modality or name
+    if wanted in catalog.modalities:
+        return catalog.modalities[wanted]
+    path = f"modalities.{name}" + (".modality" if channel.modality else "")
+    installed = Catalog.discover()  # an error is about to be told: say which plugin would do
+    if wanted in installed.modalities:
+        owner = installed.owner(installed.modalities[wanted]).name
+        fix = f"add {owner!r} to `plugins`"
+    else:
+        fix = did_you_mean(wanted, [*catalog.modalities, *installed.modalities])
+        fix += "; a channel of another name says its `modality`"
+    findings.add(path, f"no loaded plugin declares the modality {wanted!r}", fix)
+    return None
+
+
+def _encoder(
+    channel: Channel, modality: Modality, at: str, catalog: Catalog, findings: Findings
+) -> EncoderPlan | None:
+    settings = channel.encoder
+    if settings is None:
+        return None
+    try:
+        spec = catalog.encoder(modality.name, settings.name)
+    except NextGPTError as error:
+        findings.add(f"{at}.encoder.name", f"{error.who} {error.what}", error.fix)
+        return None
+    options = _component(spec, settings, f"{at}.encoder", findings)
+    owner = catalog.owner(spec)
+    return EncoderPlan(
+        spec=spec, settings=settings, plugin=owner.name, version=owner.version, options=options
+    )
+
+
+def _decoder(
+    channel: Channel, modality: Modality, at: str, catalog: Catalog, findings: Findings
+) -> DecoderPlan | None:
+    settings = channel.decoder
+    if settings is None:
+        return None
+    try:
+        spec = catalog.decoder(modality.name, settings.name)
+    except NextGPTError as error:
+        findings.add(f"{at}.decoder.name", f"{error.who} {error.what}", error.fix)
+        return None
+    options = _component(spec, settings, f"{at}.decoder", findings)
+    if settings.route == "caption" and not spec.captions:
+        findings.add(
+            f"{at}.decoder.route", f"{spec.name!r} takes no captions", "write `route: embedding`"
+        )
+    for taken in spec.takes:
+        if taken not in catalog.modalities:
+            findings.add(
+                f"{at}.decoder",
+                f"takes media of modality {taken!r}, which no loaded plugin declares",
+                "add the plugin that declares it to `plugins`",
+            )
+    owner = catalog.owner(spec)
+    return DecoderPlan(
+        spec=spec, settings=settings, plugin=owner.name, version=owner.version, options=options
+    )
+
+
+def is_twin(spec: Encoder | Decoder, options: Mapping[str, Any]) -> bool:
+    """Whether the options ask for the narrow twin, which has no weights by its nature."""
+    return bool(spec.twin) and all(options.get(key) == value for key, value in spec.twin.items())
+
+
+def _component(
+    spec: Encoder | Decoder, settings: ComponentSettings, at: str, findings: Findings
+) -> dict[str, Any]:
+    """What encoders and decoders have in common is checked; returns the options, filled in."""
+    absent = missing(spec.requires)
+    if absent:
+        findings.add(
+            at, f"{spec.name!r} needs {', '.join(absent)}, not installed", "install what is missing"
+        )
+    module = spec.target.partition(":")[0]
+    if locate(module) is None:
+        findings.add(at, f"its target {spec.target} is in no installed module", "mend the plugin")
+    for name in settings.weights:
+        if name not in spec.weights:
+            findings.add(
+                f"{at}.weights.{name}",
+                f"is no file of {spec.name!r}",
+                did_you_mean(name, spec.weights),
+            )
+    if not is_twin(spec, settings.options):
+        for name in spec.weights:
+            if name not in settings.weights:
+                findings.add(f"{at}.weights.{name}", "is missing", "name its `source` and `sha256`")
+    if spec.options is None:
+        if settings.options:
+            findings.add(f"{at}.options", f"{spec.name!r} has no options", "take them out")
+        return {}
+    options: dict[str, Any] = {}
+    with findings.at(f"{at}.options"):
+        made = _validated(options_model(spec.options), settings.options, f"{at}.options", findings)
+        options = made.model_dump(mode="json") if made else {}
+    return options
+
+
+def _input(
+    settings: ProjectionSettings, spec: Encoder, width: int, at: str, findings: Findings
+) -> InputPlan | None:
+    made = _projection(settings, INPUT_KINDS, f"{at}.input_projection", findings)
+    if made is None or not width:
+        return None
+    return InputPlan(
+        kind=settings.kind,
+        options=made.model_dump(mode="json"),
+        tokens_in=spec.tokens,
+        width_in=spec.width,
+        tokens=input_tokens(made, spec.tokens),
+        parameters=input_parameters(made, tokens=spec.tokens, width_in=spec.width, width_llm=width),
+    )
+
+
+def _output(
+    settings: ProjectionSettings, spec: Decoder, width: int, at: str, findings: Findings
+) -> OutputPlan | None:
+    made = _projection(settings, OUTPUT_KINDS, f"{at}.output_projection", findings)
+    if made is None or not width:
+        return None
+    return OutputPlan(
+        kind=settings.kind,
+        options=made.model_dump(mode="json"),
+        signals=spec.signals,
+        conditions=spec.conditions,
+        parameters=output_parameters(
+            made, width_llm=width, signals=spec.signals, conditions=spec.conditions
+        ),
+    )
+
+
+def _projection(
+    settings: ProjectionSettings, kinds: Mapping[str, type[_M]], at: str, findings: Findings
+) -> _M | None:
+    kind = kinds.get(settings.kind)
+    if kind is None:
+        findings.add(
+            f"{at}.kind",
+            f"{settings.kind!r} is no kind of projection",
+            did_you_mean(settings.kind, kinds),
+        )
+        return None
+    return _validated(kind, settings.options, f"{at}.options", findings)
+
+
+def _validated(
+    model: type[_M], options: Mapping[str, Any], at: str, findings: Findings
+) -> _M | None:
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        findings.extend(problems(error, model, at))
+        return None

@@ -1,0 +1,169 @@
+"""The plan of a system: every part resolved and sized, nothing built. Frozen, readable as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from nextgpt_registry.config import (
+    Config,
+    DecoderSettings,
+    EncoderSettings,
+    LLMFacts,
+    Settings,
+    Weight,
+)
+from nextgpt_registry.lock import Lock, Signals
+from nextgpt_registry.specs import API, Condition, Decoder, Encoder, Modality
+
+State = Literal["here", "fetch", "missing", "new"]
+"""Weights: on this machine; to be fetched; nowhere (a part that is not trained yet); made anew."""
+
+STAGES = (1, 2, 3)
+"""The paper's training stages: encoding alignment, decoding alignment, instruction tuning."""
+
+
+class EncoderPlan(Settings):
+    """An encoder of one channel, its options validated."""
+
+    spec: Encoder
+    settings: EncoderSettings
+    plugin: str
+    version: str
+    options: dict[str, Any]  # all of them, defaults filled in
+
+
+class DecoderPlan(Settings):
+    """A decoder of one channel, its options validated."""
+
+    spec: Decoder
+    settings: DecoderSettings
+    plugin: str
+    version: str
+    options: dict[str, Any]
+
+
+class InputPlan(Settings):
+    """An input projection: (tokens_in, width_in) -> (tokens, width of the language model)."""
+
+    kind: str
+    options: dict[str, Any]
+    tokens_in: int
+    width_in: int
+    tokens: int
+    parameters: int
+
+
+class OutputPlan(Settings):
+    """An output projection: (signals, width of the language model) -> the conditions."""
+
+    kind: str
+    options: dict[str, Any]
+    signals: int
+    conditions: tuple[Condition, ...]
+    parameters: int
+
+
+class ChannelPlan(Settings):
+    """One way in and out of the language model."""
+
+    name: str
+    modality: Modality
+    encoder: EncoderPlan | None = None
+    input: InputPlan | None = None
+    decoder: DecoderPlan | None = None
+    output: OutputPlan | None = None
+
+
+class Part(Settings):
+    """A row of the plan's table."""
+
+    name: str
+    what: str
+    parameters: int
+    stages: tuple[int, ...] = ()  # in which it is trained
+    dtype: str = "float32"
+    bytes: int = 0  # in memory
+    device: str = "auto"
+    licence: str = ""
+    checked: str = ""  # where its size comes from
+    state: State = "new"
+    fetch_bytes: int | None = None  # None: nobody has said
+
+
+class Plan(Settings):
+    """A system that can be assembled."""
+
+    api: str = API
+    system: str
+    origin: str
+    base: Path
+    config: Config
+    plugins: dict[str, str]  # name -> version, in order
+    facts: LLMFacts
+    channels: dict[str, ChannelPlan]
+    signals: Signals  # with the blocks that the lock keeps for channels left out
+    parts: tuple[Part, ...]
+    weights: dict[str, Weight] = Field(default_factory=dict)  # trained parts; pinned by the lock
+    lock: Lock | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """All parameters."""
+        return sum(part.parameters for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that all weights take."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def fetch_bytes(self) -> int:
+        """What there is to fetch, as far as it is known."""
+        return sum(part.fetch_bytes or 0 for part in self.parts if part.state == "fetch")
+
+    def trained(self, stage: int) -> int:
+        """How many parameters a stage trains."""
+        return sum(part.parameters for part in self.parts if stage in part.stages)
+
+    def to_lock(
+        self, *, tokenizer: str | None = None, weights: dict[str, str] | None = None
+    ) -> Lock:
+        """What a checkpoint of this system pins."""
+        facts = self.facts.model_dump(include={"family", "width", "layers", "vocabulary", "tied"})
+        return Lock(
+            api=self.api,
+            plugins=dict(self.plugins),
+            llm={**facts, "layer": self.config.llm.layer},
+            channels={name: _pinned(channel) for name, channel in self.channels.items()},
+            signals=self.signals,
+            tokenizer=tokenizer,
+            weights=weights or {},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON, with its sums."""
+        return {
+            **self.model_dump(mode="json"),
+            "parameters": self.parameters,
+            "bytes": self.bytes,
+            "fetch_bytes": self.fetch_bytes,
+            "trained": {str(stage): self.trained(stage) for stage in STAGES},
+        }
+
+
+def _pinned(channel: ChannelPlan) -> dict[str, Any]:
+    """The sizes of a channel that its trained projections depend on."""
+    pinned: dict[str, Any] = {"modality": channel.modality.name}
+    if channel.encoder and channel.input:
+        spec = channel.encoder.spec
+        pinned["encoder"] = {"name": spec.name, "tokens": spec.tokens, "width": spec.width}
+        pinned["input"] = {"kind": channel.input.kind, "options": channel.input.options}
+    if channel.decoder and channel.output:
+        conditions = {c.name: [c.tokens, c.width] for c in channel.output.conditions}
+        pinned["decoder"] = {"name": channel.decoder.spec.name, "conditions": conditions}
+        pinned["output"] = {"kind": channel.output.kind, "options": channel.output.options}
+    return pinned

@@ -1,0 +1,90 @@
+"""Where weights are, what their headers say, where they would run. Fetches and loads nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nextgpt_registry.config import ComponentSettings, Config, LLMSettings, Weight
+from nextgpt_registry.headers import Tensor, read_header
+from nextgpt_registry.plan.findings import Findings
+from nextgpt_registry.plan.model import State
+from nextgpt_registry.source_syntax import Source
+from nextgpt_registry.sources import cached
+
+DTYPES: Mapping[str, int] = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
+"""The bytes of one number, by the names a config uses."""
+
+_DEVICE = re.compile(r"auto|cpu|mps|meta|(cuda|xpu)(:\d+)?")
+_NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial|research", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The local path of weights, if they are here; else what is known about fetching them."""
+
+    state: State
+    path: Path | None = None
+    fetch_bytes: int | None = None
+
+
+def find_weights(weight: Weight, at: str, base: Path, findings: Findings) -> Found:
+    """Where one file is; a source that cannot be read, or a local one not there, is a problem."""
+    path: Path | None = None
+    with findings.at(at):
+        path = cached(weight.source, sha256=weight.sha256, base=base)
+        if path is not None:
+            return Found("here", path)
+        sources = [weight.source] if isinstance(weight.source, str) else weight.source
+        absent = [s for s in sources if Source.parse(s).kind == "file"]
+        if absent and len(sources) == 1:
+            findings.add(at, f"there is no {absent[0]}", f"the path is relative to {base}")
+            return Found("missing")
+        return Found("fetch", fetch_bytes=weight.bytes)
+    return Found("missing")
+
+
+def find_all(
+    weights: Mapping[str, Weight], at: str, base: Path, findings: Findings
+) -> tuple[State, int | None]:
+    """Several files as one state and the bytes to fetch, None if any of them is not known."""
+    found = [find_weights(w, f"{at}.{name}", base, findings) for name, w in weights.items()]
+    absent = [f for f in found if f.state == "fetch"]
+    if not found:
+        return "new", None
+    if not absent:
+        return "here", None
+    known = [f.fetch_bytes for f in absent if f.fetch_bytes is not None]
+    return "fetch", sum(known) if len(known) == len(absent) else None
+
+
+def header(path: Path | None, at: str, findings: Findings) -> dict[str, Tensor]:
+    """The tensors of a safetensors file that is here; nothing for any other."""
+    found: dict[str, Tensor] = {}
+    if path is not None and path.suffix == ".safetensors":
+        with findings.at(at):
+            found = read_header(path)
+    return found
+
+
+def check_place(settings: ComponentSettings | LLMSettings, at: str, findings: Findings) -> int:
+    """The bytes of one number there; an unknown device or type is a problem."""
+    if not _DEVICE.fullmatch(settings.device):
+        findings.add(
+            f"{at}.device", f"{settings.device!r} is no device", "known: auto, cpu, cuda:0, mps"
+        )
+    if settings.dtype not in DTYPES:
+        findings.add(f"{at}.dtype", f"{settings.dtype!r} is no type", f"known: {', '.join(DTYPES)}")
+    return DTYPES.get(settings.dtype, 4)
+
+
+def check_licence(licence: str, at: str, config: Config, findings: Findings) -> None:
+    """A licence that forbids commercial use must have been accepted by name."""
+    if _NON_COMMERCIAL.search(licence) and licence not in config.accept_licences:
+        findings.add(
+            at,
+            f"the weights' licence {licence} forbids commercial use",
+            f"if you may use them, say `accept_licences: [{licence}]`",
+        )
