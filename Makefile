@@ -9,6 +9,8 @@ PIP     := $(PY) -m pip --disable-pip-version-check
 STAMP   := $(VENV)/.ready
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := registry/pyproject.toml pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shell \
+	grep -q '^train *=' $(p)/pyproject.toml && echo '[train]')')
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 OUT     ?= out/demo
 
@@ -27,8 +29,7 @@ $(STAMP): $(PROJECTS) constraints.txt
 	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "setting up $(VENV) (the first time takes some minutes)"
 	$(PIP) install --quiet -c constraints.txt hatchling editables
-	$(PIP) install --quiet -c constraints.txt --no-build-isolation \
-		-e registry -e '.[dev,eval]' $(PLUGINS:%=-e ./%)
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation $(EDITABLE)
 	@touch $@
 
 demo: $(STAMP) ## a conversation in text, pictures, sound and film; one HTML page in out/demo
