@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from nextgpt_core.boundary import Blame, check_conditions, check_features, check_media
@@ -24,13 +25,19 @@ from nextgpt_registry.specs import Decoder, Encoder
 from nextgpt_registry.targets import resolve
 
 
+class NoOptions(BaseModel):
+    """What a component that declares no options is built with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """All that is needed to build a component, here or in another process."""
 
     blame: Blame
     spec: Encoder | Decoder
-    options: Any  # the declared options model
+    options: BaseModel  # of the declared model
     paths: Mapping[str, Path] = field(default_factory=dict)
     device: str = "cpu"
     dtype: str = "float32"
@@ -41,7 +48,7 @@ class Recipe:
     @property
     def fingerprint(self) -> str:
         """Equal for components that turn the same media into the same features."""
-        options = self.options.model_dump(mode="json") if self.options is not None else None
+        options = self.options.model_dump(mode="json")
         told = (str(self.blame), self.version, self.spec.target, options, self.pins, self.dtype)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

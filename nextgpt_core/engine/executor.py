@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from nextgpt_core.components import Item, Recipe, decode_items
 from nextgpt_registry.errors import Cancelled, DecodeError, NextGPTError
 from nextgpt_registry.media import Media
@@ -23,11 +25,11 @@ class Executor(Protocol):
 
     recipe: Recipe
 
-    def batch_key(self, options: Any) -> Hashable:
+    def batch_key(self, options: BaseModel) -> Hashable:
         """Items whose keys are equal may share one call."""
 
     def decode(
-        self, items: Sequence[Item], options: Any, *, on_step: OnStep, check: Check
+        self, items: Sequence[Item], options: BaseModel, *, on_step: OnStep, check: Check
     ) -> list[Media]:
         """The media of all items.
 
@@ -52,13 +54,13 @@ class InlineExecutor:
         self.component = component
         self._lock = threading.Lock()
 
-    def batch_key(self, options: Any) -> Hashable:
+    def batch_key(self, options: BaseModel) -> Hashable:
         """The decoder's own."""
         key: Hashable = self.component.batch_key(options)
         return key
 
     def decode(
-        self, items: Sequence[Item], options: Any, *, on_step: OnStep, check: Check
+        self, items: Sequence[Item], options: BaseModel, *, on_step: OnStep, check: Check
     ) -> list[Media]:
         """One call of the decoder; whatever it raises becomes a `NextGPTError`."""
 

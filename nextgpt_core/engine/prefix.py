@@ -7,7 +7,8 @@ it sends everything anew. Both find their positions here by content: one key per
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from transformers import Cache
@@ -22,6 +23,7 @@ class Prefix:
 
     cache: Cache
     keys: list[Hashable] = field(default_factory=list)
+    broken: bool = False  # a pass failed half-way: not to be kept
 
     def cut(self, length: int) -> None:
         """Forget everything from position `length` on."""
@@ -39,29 +41,20 @@ class PrefixPool:
         self._kept: list[Prefix] = []
         self._lock = threading.Lock()
 
-    def take(self, keys: Sequence[Hashable]) -> Prefix:
-        """The kept prefix most like `keys`, cut to what they share; or an empty one.
+    @contextmanager
+    def lend(self, keys: Sequence[Hashable], *, fresh: bool = False) -> Iterator[Prefix]:
+        """The kept prefix most like `keys`, cut to what they share; or an empty one, or `fresh`.
 
-        The last position is never reused: its state is what the first token is chosen by. A
-        prefix that shares less than half of its positions belongs to another conversation, and
-        is left to it.
+        It is the block's alone, and kept for others afterwards. The last position is never
+        reused: its state is what the first token is chosen by. A prefix that shares less than
+        half of its positions belongs to another conversation, and is left to it.
         """
-        with self._lock:
-            shared = [self._shared(prefix, keys) for prefix in self._kept]
-            best = max(range(len(shared)), key=shared.__getitem__, default=None)
-            if best is None or not shared[best]:
-                return Prefix(self._new_cache())
-            prefix = self._kept.pop(best)
-        if shared[best] < len(prefix.keys):
-            prefix.cut(shared[best])
-        return prefix
-
-    def give(self, prefix: Prefix) -> None:
-        """Keep a prefix for later requests."""
-        with self._lock:
-            self._kept.append(prefix)
-            while sum(len(kept.keys) for kept in self._kept) > self._limit:
-                self._kept.pop(0)
+        prefix = Prefix(self._new_cache()) if fresh else self._take(keys)
+        try:
+            yield prefix
+        finally:
+            if prefix.keys and not prefix.broken:
+                self._give(prefix)
 
     def clear(self) -> None:
         """Keep nothing."""
@@ -73,3 +66,20 @@ class PrefixPool:
         if shared < len(prefix.keys) and not can_cut(prefix.cache):
             return 0
         return shared if 2 * shared >= len(prefix.keys) else 0
+
+    def _take(self, keys: Sequence[Hashable]) -> Prefix:
+        with self._lock:
+            shared = [self._shared(prefix, keys) for prefix in self._kept]
+            best = max(range(len(shared)), key=shared.__getitem__, default=None)
+            if best is None or not shared[best]:
+                return Prefix(self._new_cache())
+            prefix = self._kept.pop(best)
+        if shared[best] < len(prefix.keys):
+            prefix.cut(shared[best])
+        return prefix
+
+    def _give(self, prefix: Prefix) -> None:
+        with self._lock:
+            self._kept.append(prefix)
+            while sum(len(kept.keys) for kept in self._kept) > self._limit:
+                self._kept.pop(0)

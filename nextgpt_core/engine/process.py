@@ -14,6 +14,8 @@ from collections.abc import Hashable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pydantic import BaseModel
+
 from nextgpt_core.components import Item, Recipe
 from nextgpt_core.engine.child import pack, serve
 from nextgpt_core.engine.executor import Check
@@ -43,12 +45,12 @@ class ProcessExecutor:
         """The process's id, while it lives."""
         return self._process.pid if self._process and self._process.is_alive() else None
 
-    def batch_key(self, options: Any) -> Hashable:
+    def batch_key(self, options: BaseModel) -> Hashable:
         """The options themselves: asking the decoder would mean a call to its process."""
-        return "" if options is None else options.model_dump_json()
+        return options.model_dump_json()
 
     def decode(
-        self, items: Sequence[Item], options: Any, *, on_step: OnStep, check: Check
+        self, items: Sequence[Item], options: BaseModel, *, on_step: OnStep, check: Check
     ) -> list[Media]:
         """One call of the decoder over there."""
         with self._lock:

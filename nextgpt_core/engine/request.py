@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +21,16 @@ class Request:
     generation: Generation = field(default_factory=Generation)
     required: Mapping[str, int] = field(default_factory=dict)  # media wanted, by channel
     decoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by channel
+    answered: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """The exact ids of assistant turns that this model wrote, by index into `turns`."""
 
 
 class Cancel:
-    """A switch that any thread may throw, once, to stop a request."""
+    """A switch that any thread may throw, once, to stop a request; so does its `parent`'s."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Cancel | None = None) -> None:
         self._event = threading.Event()
+        self._parent = parent
 
     def set(self) -> None:
         """Ask the request to stop."""
@@ -36,11 +39,7 @@ class Cancel:
     @property
     def is_set(self) -> bool:
         """Whether it was asked to stop."""
-        return self._event.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait at most so long; whether it was asked to stop."""
-        return self._event.wait(seconds)
+        return self._event.is_set() or (self._parent is not None and self._parent.is_set)
 
     def check(self) -> None:
         """Return while the request goes on.

@@ -36,9 +36,7 @@ class StopFilter:
         return held
 
     def _first(self, text: str) -> int | None:
-        ends = [
-            (at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0
-        ]
+        ends = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         return min(ends)[1] if ends else None
 
     def _open(self, text: str) -> int:

@@ -8,7 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic import BaseModel
 
 from nextgpt_core.components import Item
 from nextgpt_core.engine.executor import Executor, as_decode_error
@@ -24,7 +25,7 @@ class Job:
     """One medium wanted by one request. The three functions are called on the worker's thread."""
 
     item: Item
-    options: Any
+    options: BaseModel
     cancel: Cancel
     on_step: Callable[[int, int], None]
     on_made: Callable[[Media], None]

@@ -1,0 +1,231 @@
+"""From a plan to a live system: weights fetched, parts built and placed. Decides nothing itself."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nextgpt_core import weights
+from nextgpt_core.boundary import Blame
+from nextgpt_core.checkpoint import check_tokenizer
+from nextgpt_core.components import LiveEncoder, NoOptions, Recipe
+from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.load import backbone_from_folder
+from nextgpt_core.llm.lora import add_lora, merge_lora
+from nextgpt_core.model import NextGPT
+from nextgpt_core.project import build_input, build_output
+from nextgpt_core.signal import Block, SignalVocabulary
+from nextgpt_core.system import LiveDecoder, System
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Weight
+from nextgpt_registry.errors import LockError, PluginError
+from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan
+from nextgpt_registry.sources import OnProgress
+from nextgpt_registry.targets import options_model
+from nextgpt_registry.tensors import load_compact
+
+
+def assemble(
+    plan: Plan,
+    catalog: Catalog,
+    *,
+    backbone: Backbone | None = None,
+    merge: bool = False,
+    progress: OnProgress | None = None,
+) -> System:
+    """The system of a plan, in eval mode, with nothing to be trained.
+
+    A `backbone` at hand is used instead of loading the plan's (its LoRA is added unless it has
+    one); `merge` adds trained LoRA adapters to the weights they adapt, which is faster to run but
+    can no longer be trained.
+
+    Raises:
+        SourceError: weights cannot be had.
+        PluginError: a component cannot be built.
+        LockError: trained parts or the tokenizer are not those of the lock.
+    """
+    paths = weights.resolve(plan.weights, base=plan.base, progress=progress)
+    backbone = backbone or _backbone(plan, progress)
+    check_tokenizer(plan.lock, backbone.tokenizer)
+    builder = _Builder(plan, catalog, progress)
+    encoders = {n: builder.encoder(c.encoder) for n, c in plan.channels.items() if c.encoder}
+    decoders = {n: builder.decoder(c.decoder) for n, c in plan.channels.items() if c.decoder}
+    model = build_model(plan, backbone)
+    model.load_by_part(_wanted(model, {part: load_compact(path) for part, path in paths.items()}))
+    model.eval().requires_grad_(False)
+    if merge and plan.config.llm.lora is not None:
+        merge_lora(backbone)
+    return System(plan, catalog, model, encoders, decoders)
+
+
+def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
+    """The language model with fresh projections and signal rows; the same at every call."""
+    if backbone.vocabulary != plan.signals.base:
+        raise LockError(
+            "llm",
+            f"its embedding has {backbone.vocabulary} rows, the plan says {plan.signals.base}",
+            "correct llm.facts.vocabulary",
+        )
+    blocks = tuple(Block(b.channel, b.first, b.count, b.spelling) for b in plan.signals.blocks)
+    inputs: dict[str, torch.nn.Module] = {}
+    outputs: dict[str, torch.nn.Module] = {}
+    for name, channel in plan.channels.items():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_start(name))  # a channel's start depends on its name alone
+            if channel.input:
+                inputs[name] = build_input(
+                    channel.input.kind,
+                    channel.input.options,
+                    tokens=channel.input.tokens_in,
+                    width_in=channel.input.width_in,
+                    width_llm=backbone.width,
+                ).to(backbone.device)
+            if channel.output:
+                outputs[name] = build_output(
+                    channel.output.kind,
+                    channel.output.options,
+                    width_llm=backbone.width,
+                    signals=channel.output.signals,
+                    conditions=channel.output.conditions,
+                ).to(backbone.device)
+    return NextGPT(
+        backbone,
+        SignalVocabulary(plan.signals.base, blocks),
+        inputs=inputs,
+        outputs=outputs,
+        system_prompt=plan.config.system_prompt,
+    )
+
+
+def place(device: str) -> str:
+    """A config's device: `auto` is the GPU if there is one."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _backbone(plan: Plan, progress: OnProgress | None) -> Backbone:
+    llm = plan.config.llm
+    backbone = backbone_from_folder(
+        weights.resolve_llm(llm, base=plan.base, progress=progress),
+        layer=llm.layer,
+        dtype=llm.dtype,
+        attention=llm.attention,
+        device=place(llm.device),
+    )
+    if llm.lora is not None:
+        add_lora(backbone, llm.lora)
+    return backbone
+
+
+class _Builder:
+    """Builds components, each distinct one once."""
+
+    def __init__(self, plan: Plan, catalog: Catalog, progress: OnProgress | None) -> None:
+        self._plan = plan
+        self._catalog = catalog
+        self._progress = progress
+        self._built: dict[Any, Any] = {}  # live components by what makes them equal
+        self._trunks: dict[str, LiveEncoder] = {}
+
+    def encoder(self, found: EncoderPlan) -> LiveEncoder:
+        """The encoder of a channel: one built before that is equal, or is on the same trunk."""
+        recipe = self._recipe(found)
+        key = ("encoder", recipe.fingerprint, recipe.device, recipe.offload)
+        if key in self._built:
+            return self._built[key]  # type: ignore[no-any-return]
+        trunk = self._trunks.get(found.spec.shares)
+        if trunk is None:
+            live = LiveEncoder(recipe, self._build("encoder", recipe))
+        else:
+            _check_shared(trunk.recipe, recipe, found.spec.shares)
+            live = LiveEncoder(recipe, trunk.component, lock=trunk.lock)
+        if found.spec.shares:
+            self._trunks.setdefault(found.spec.shares, live)
+        self._built[key] = live
+        return live
+
+    def decoder(self, found: DecoderPlan) -> LiveDecoder:
+        """The decoder of a channel; one with a process of its own is built there, when called."""
+        recipe = self._recipe(found)
+        if found.settings.executor == "process":
+            return LiveDecoder(recipe, None, found.settings.route)
+        key = ("decoder", recipe.fingerprint, recipe.device, recipe.offload)
+        if key not in self._built:
+            self._built[key] = self._build("decoder", recipe)
+        return LiveDecoder(recipe, self._built[key], found.settings.route)
+
+    def _recipe(self, found: EncoderPlan | DecoderPlan) -> Recipe:
+        settings, spec = found.settings, found.spec
+        model = options_model(spec.options) if spec.options else NoOptions
+        paths = weights.resolve(settings.weights, base=self._plan.base, progress=self._progress)
+        return Recipe(
+            blame=Blame(found.plugin, spec.name),
+            spec=spec,
+            options=model.model_validate(found.options),
+            paths=paths,
+            device=place(settings.device),
+            dtype=settings.dtype,
+            offload=settings.offload,
+            version=found.version,
+            pins=tuple(_pin(settings.weights[name], paths[name]) for name in sorted(paths)),
+        )
+
+    def _build(self, kind: str, recipe: Recipe) -> Any:
+        try:
+            component = recipe.build()
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                str(recipe.blame),
+                f"cannot be built: {type(error).__name__}: {error}",
+                "see the traceback above",
+            ) from error
+        self._catalog.hook.nextgpt_component_ready(
+            kind=kind, name=recipe.spec.name, component=component
+        )
+        return component
+
+
+def _wanted(model: NextGPT, parts: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+    """The trained parts without the sides of channels that the config leaves out."""
+    sides = {"input": model.inputs, "output": model.outputs}
+    found = {}
+    for part, tensors in parts.items():
+        kind, _, channel = part.partition(".")
+        if kind == "project":
+            names = {n: n.partition(".")[0] for n in tensors}
+            tensors = {n: t for n, t in tensors.items() if channel in sides.get(names[n], {})}
+        if tensors:
+            found[part] = tensors
+    return found
+
+
+def _check_shared(first: Recipe, second: Recipe, trunk: str) -> None:
+    same = (first.spec.target, first.options, first.pins, first.device, first.dtype)
+    other = (second.spec.target, second.options, second.pins, second.device, second.dtype)
+    if same != other:
+        raise PluginError(
+            str(second.blame),
+            f"shares the trunk {trunk!r} with {first.blame}, but target, options, weights, device "
+            "or dtype differ",
+            "set them alike, so that one instance serves both",
+        )
+
+
+def _pin(weight: Weight, path: Path) -> str:
+    """What tells these weights from others: their hash or commit, or the state of a local file."""
+    source = weight.source if isinstance(weight.source, str) else " + ".join(weight.source)
+    if weight.sha256 or not source.startswith("file:"):
+        return f"{source} {weight.sha256}"
+    status = path.stat()
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
+
+
+def _start(channel: str) -> int:
+    return int.from_bytes(hashlib.sha256(channel.encode()).digest()[:8], "big") >> 1

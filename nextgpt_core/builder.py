@@ -1,0 +1,76 @@
+"""Put a system together in Python. Makes the same `Config` that a file does, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nextgpt_core.pipeline import Pipeline
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Config
+from nextgpt_registry.configfile import load_config
+from nextgpt_registry.sources import OnProgress
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Each method returns another builder, so that one may be the base of several systems.
+
+    `Builder().llm("hf:…").plugin("image").channel("image", encoder="clip-b").build()`
+    """
+
+    name: str = "custom"
+    _settings: Mapping[str, Any] = field(default_factory=dict)
+    _plugins: Mapping[str, Any] = field(default_factory=dict)
+
+    def llm(self, path: str | Path, **settings: Any) -> Builder:
+        """The language model: a source (`hf:…`, `file:…`, …) or the path of a folder."""
+        source = f"file:{path.expanduser().absolute()}" if isinstance(path, Path) else path
+        return self.set(llm={"path": source, **settings})
+
+    def plugin(self, name: str, plugin: Any = None) -> Builder:
+        """An installed plugin, or an object or manifest at hand under this name."""
+        return replace(self, _plugins={**self._plugins, name: plugin})
+
+    def channel(
+        self,
+        name: str,
+        *,
+        modality: str | None = None,
+        encoder: str | Mapping[str, Any] | None = None,
+        decoder: str | Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> Builder:
+        """A channel; `settings` are the rest of its entry in a config."""
+        entry = {"modality": modality, "encoder": encoder, "decoder": decoder, **settings}
+        channels = dict(self._settings.get("modalities", {}))
+        channels[name] = {key: value for key, value in entry.items() if value is not None}
+        return self.set(modalities=channels)
+
+    def set(self, **settings: Any) -> Builder:
+        """Any other top-level setting of a config: `generation`, `system_prompt`, `weights`, …"""
+        return replace(self, _settings={**self._settings, **settings})
+
+    @property
+    def catalog(self) -> Catalog:
+        """The plugins: those installed, then the objects at hand."""
+        installed = [name for name, plugin in self._plugins.items() if plugin is None]
+        at_hand = {name: p for name, p in self._plugins.items() if p is not None}
+        return Catalog.discover(installed) + Catalog.of(at_hand)
+
+    def config(self, *overrides: str) -> Config:
+        """What was said, checked as a file would be.
+
+        Raises:
+            ConfigError: something is missing or wrong.
+        """
+        raw = {"name": self.name, "plugins": list(self._plugins), **self._settings}
+        return load_config(raw, overrides).config
+
+    def build(self, *overrides: str, progress: OnProgress | None = None) -> Pipeline:
+        """The live system; raises as `Pipeline.from_config` does."""
+        return Pipeline.from_config(
+            self.config(*overrides), catalog=self.catalog, progress=progress
+        )

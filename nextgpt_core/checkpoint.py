@@ -1,0 +1,136 @@
+"""A system on disk: config, lock and one safetensors file per trained part. Knows no training.
+
+    nextgpt.yaml            the config; its `weights` name the files below by sha256
+    nextgpt.lock.json       what the parts were trained with
+    signals.safetensors  lora.safetensors  project.<channel>.safetensors
+
+A folder is written aside and renamed, so that it is whole or not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from nextgpt_registry.cache import sha256_of
+from nextgpt_registry.config import Config, Weight
+from nextgpt_registry.configfile import CONFIG_FILE, dump_config
+from nextgpt_registry.errors import ConfigError, LockError
+from nextgpt_registry.lock import LOCK_FILE, Lock, write_lock
+from nextgpt_registry.tensors import save_compact
+
+if TYPE_CHECKING:
+    from nextgpt_core.system import System
+
+
+def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
+    """Write a system to `folder`, replacing a system saved there before; returns the folder.
+
+    The language model, encoders and decoders are not copied: the config names their sources.
+    `compact` stores matrices as int8 with scales.
+
+    Raises:
+        ConfigError: the folder holds something else.
+    """
+    folder = folder.expanduser().absolute()
+    if folder.exists() and not _replaceable(folder):
+        raise ConfigError(
+            str(folder), "holds something other than a saved system", "choose another"
+        )
+    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    aside.mkdir(parents=True)
+    try:
+        _write(system, aside, compact=compact)
+        old = aside.with_name(f"{aside.name}.old")
+        if folder.exists():
+            folder.replace(old)
+        aside.replace(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def save_parts(
+    parts: Mapping[str, Mapping[str, Tensor]], folder: Path, *, compact: bool = False
+) -> dict[str, Weight]:
+    """Write `<part>.safetensors` for each part; returns them as a config names them."""
+    weights = {}
+    for part, tensors in parts.items():
+        path = folder / f"{part}.safetensors"
+        if compact:
+            save_compact(tensors, path)
+        else:
+            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, path)
+        weights[part] = Weight(source=f"file:{path.name}", sha256=sha256_of(path))
+    return weights
+
+
+def tokenizer_hash(tokenizer: Any) -> str:
+    """The sha256 of what a tokenizer does: its vocabulary, its special tokens, its template."""
+    told = {
+        "vocabulary": sorted(tokenizer.get_vocab().items()),
+        "special": sorted(map(str, tokenizer.all_special_tokens)),
+        "template": tokenizer.chat_template,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def check_tokenizer(lock: Lock | None, tokenizer: Any) -> None:
+    """Hold the tokenizer against a lock.
+
+    Raises:
+        LockError: it is another than the one the parts were trained with.
+    """
+    if lock is None or lock.tokenizer is None:
+        return
+    found = tokenizer_hash(tokenizer)
+    if found != lock.tokenizer:
+        raise LockError(
+            "tokenizer",
+            f"locked {lock.tokenizer[:12]}…, found {found[:12]}…",
+            "use the language model, at the revision, that the lock was made with",
+        )
+
+
+def _write(system: System, folder: Path, *, compact: bool) -> None:
+    plan = system.plan
+    weights = save_parts(system.model.state_by_part(), folder, compact=compact)
+    lock = plan.to_lock(
+        tokenizer=tokenizer_hash(system.model.backbone.tokenizer),
+        weights={part: weight.sha256 or "" for part, weight in weights.items()},
+    )
+    write_lock(lock, folder / LOCK_FILE)
+    config = anchored(plan.config, plan.base).model_copy(
+        update={"weights": weights, "lock": LOCK_FILE}
+    )
+    (folder / CONFIG_FILE).write_text(dump_config(config), "utf-8")
+
+
+def anchored(config: Config, base: Path) -> Config:
+    """The config with `file:` sources made absolute, so that it may move to another folder."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: walk(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [walk(inner) for inner in value]
+        if isinstance(value, str) and value.startswith("file:"):
+            path = Path(value.removeprefix("file:")).expanduser()
+            return f"file:{(base / path).absolute()}"
+        return value
+
+    raw = config.model_dump(mode="json", exclude_defaults=True)
+    return Config.model_validate({key: walk(value) for key, value in raw.items()})
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / CONFIG_FILE).is_file() or not any(folder.iterdir()))

@@ -1,0 +1,152 @@
+"""One request, answered once. Knows what an answer needs, and owns none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from nextgpt_core.components import Item
+from nextgpt_core.compose import Prompt
+from nextgpt_core.engine.captions import caption
+from nextgpt_core.engine.events import Event, Finished, MediaStarted
+from nextgpt_core.engine.inputs import Inputs
+from nextgpt_core.engine.language import End, Group, Language, Piece
+from nextgpt_core.engine.orders import Orders
+from nextgpt_core.engine.prefix import Prefix, PrefixPool
+from nextgpt_core.engine.record import Record
+from nextgpt_core.engine.request import Cancel, Request, item_seed
+from nextgpt_core.engine.sampling import Sampler
+from nextgpt_core.engine.textstream import TextStream
+from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.signal import Grammar
+from nextgpt_core.system import System
+from nextgpt_registry.errors import RequestError
+from nextgpt_registry.media import Media
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What all requests to one system share."""
+
+    system: System
+    language: Language
+    inputs: Inputs
+    prefixes: PrefixPool
+    workers: Mapping[str, DecoderWorker]
+
+
+class Answering:
+    """The events of one answer. `options` are the decoders', by channel, already checked."""
+
+    def __init__(
+        self,
+        shared: Resources,
+        request: Request,
+        *,
+        grammar: Grammar,
+        options: Mapping[str, BaseModel],
+        cancel: Cancel,
+    ) -> None:
+        self._shared = shared
+        self._request = request
+        self._generation = request.generation
+        self._alone = request.generation.deterministic
+        self._grammar = grammar
+        self._cancel = cancel
+        tokenizer = shared.system.model.backbone.tokenizer
+        self._text = TextStream(tokenizer, request.generation.stop)
+        self._record = Record(request.generation.seed)
+        self._orders = Orders(shared.workers, options, alone=self._alone, cancel=cancel)
+
+    def events(self) -> Iterator[Event]:
+        """Each event once. Leaving the iterator early calls everything off."""
+        try:
+            prompt = self._prompt()
+            with self._shared.prefixes.lend(prompt.keys, fresh=self._alone) as prefix:
+                for piece in self._pieces(prompt, prefix):
+                    yield from self._take(piece)
+                    yield from self._orders.ready()
+            yield from self._orders.rest()
+            yield Finished(self._record.answer(self._orders.outcomes))
+        finally:
+            self._cancel.set()  # after the last event there is nothing left to call off
+
+    def _prompt(self) -> Prompt:
+        model, turns = self._shared.system.model, self._request.turns
+        counts, encoded = self._shared.inputs.positions(
+            turns, alone=self._alone, cancel=self._cancel
+        )
+        self._record.encoded_media += encoded
+        prompt = model.composer.compose(
+            turns, feature_tokens=counts, answered=self._request.answered
+        )
+        if len(prompt) >= model.backbone.context:
+            raise RequestError(
+                "request",
+                f"is {len(prompt)} tokens long, and the model reads {model.backbone.context}",
+                "shorten the conversation",
+            )
+        return prompt
+
+    def _pieces(self, prompt: Prompt, prefix: Prefix) -> Iterator[Piece]:
+        start = len(prefix.keys)
+        self._record.reused_tokens, self._record.prefilled_tokens = start, len(prompt) - start
+        features, encoded = self._shared.inputs.projected(
+            [slot for slot in prompt.features if slot.start + slot.count > start],
+            alone=self._alone,
+            cancel=self._cancel,
+        )
+        self._record.encoded_media += encoded
+        generation, language = self._generation, self._shared.language
+        room = self._shared.system.model.backbone.context - len(prompt)
+        return language.write(
+            prefix,
+            prompt,
+            language.embed(prompt, features, start=start),
+            grammar=self._grammar,
+            sampler=Sampler(
+                temperature=generation.temperature,
+                top_p=generation.top_p,
+                seed=item_seed(generation.seed, "text"),
+            ),
+            max_tokens=min(generation.max_tokens, room),
+            stopped=lambda: self._text.stopped,
+            cancel=self._cancel,
+        )
+
+    def _take(self, piece: Piece) -> Iterator[Event]:
+        record = self._record
+        match piece:
+            case Group():
+                record.ids += piece.ids
+                yield from record.text(self._text.flush())
+                yield record.medium(self._order(piece))
+            case End(finish):
+                yield from record.text(self._text.flush())
+                record.ended(finish)
+            case _:
+                record.ids.append(piece.id)
+                yield from record.text(self._text.feed(piece.id))
+
+    def _order(self, group: Group) -> MediaStarted:
+        """Hand a group to its decoder, which starts while the language model goes on."""
+        decoder = self._shared.system.decoders[group.channel]
+        seed = item_seed(self._generation.seed, self._orders.placed)
+        taken = self._taken(decoder.spec.takes)
+        if decoder.route == "caption":
+            words = caption(self._record.since_medium, self._request.turns)
+            item = Item(seed, caption=words, taken=taken)
+        else:
+            item = Item(seed, conditions=self._shared.language.conditions(group), taken=taken)
+        return self._orders.place(group.channel, item)
+
+    def _taken(self, modalities: tuple[str, ...]) -> tuple[Media, ...]:
+        """The conversation's media of these modalities, latest first."""
+        return tuple(
+            part.media
+            for turn in reversed(self._request.turns)
+            for part in reversed(turn.media)
+            if part.media is not None and part.media.modality in modalities
+        )

@@ -1,0 +1,92 @@
+"""The media that a prompt holds, as the language model takes them. Knows nothing about answers.
+
+Legend: T tokens of an encoder, T' positions in the language model, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from nextgpt_core.compose import FeatureKey, FeatureSlot
+from nextgpt_core.engine.features import FeatureStore
+from nextgpt_core.engine.request import Cancel
+from nextgpt_core.system import System
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import Turn
+
+
+class Inputs:
+    """Encodes and projects; only encoding is kept, projecting is cheap."""
+
+    def __init__(self, system: System) -> None:
+        self.store = FeatureStore(system.encoders, system.config.feature_cache_mb << 20)
+        self._system = system
+        self._fixed = {
+            channel: projection.tokens
+            for channel, projection in system.model.inputs.items()
+            if not system.encoders[channel].spec.varying
+        }
+        self._counts: dict[FeatureKey, int] = {}  # positions of media whose length varies
+
+    def positions(
+        self, turns: Sequence[Turn], *, alone: bool, cancel: Cancel
+    ) -> tuple[dict[FeatureKey, int], int]:
+        """How many positions each medium takes, and how many had to be encoded to know."""
+        counts, encoded = {}, 0
+        for channel, media in _by_channel(_read(turns)).items():
+            if channel not in self._system.encoders:
+                continue  # the composer's error says it better
+            if channel in self._fixed:
+                counts |= {(channel, m.sha256): self._fixed[channel] for m in media}
+                continue
+            unknown = [m for m in media if (channel, m.sha256) not in self._counts]
+            projected, new = self._project(channel, unknown, alone=alone, cancel=cancel)
+            encoded += new
+            self._counts |= {key: len(x_TD) for key, x_TD in projected.items()}
+            keys = [(channel, m.sha256) for m in media]
+            counts |= {key: self._counts[key] for key in keys}
+        return counts, encoded
+
+    def projected(
+        self, slots: Sequence[FeatureSlot], *, alone: bool, cancel: Cancel
+    ) -> tuple[dict[FeatureKey, Tensor], int]:
+        """{(channel, sha256): (T', D)} of some slots, and how many had to be encoded."""
+        found: dict[FeatureKey, Tensor] = {}
+        encoded = 0
+        for channel, media in _by_channel((s.channel, s.media) for s in slots).items():
+            projected, new = self._project(channel, media, alone=alone, cancel=cancel)
+            found |= projected
+            encoded += new
+        return found, encoded
+
+    @torch.no_grad()
+    def _project(
+        self, channel: str, media: Sequence[Media], *, alone: bool, cancel: Cancel
+    ) -> tuple[dict[FeatureKey, Tensor], int]:
+        if not media:
+            return {}, 0
+        features, encoded = self.store.features(channel, media, alone=alone, cancel=cancel)
+        model = self._system.model
+        device = model.backbone.device
+        found = {
+            (channel, sha): model.project_in(channel, x_TD[None].to(device))[0]
+            for sha, x_TD in features.items()
+        }
+        return found, encoded
+
+
+def _read(turns: Sequence[Turn]) -> Iterable[tuple[str, Media]]:
+    """The media that are read: an assistant's own are signals, and are never encoded."""
+    for turn in turns:
+        if turn.role != "assistant":
+            yield from ((p.channel, p.media) for p in turn.media if p.media is not None)
+
+
+def _by_channel(media: Iterable[tuple[str, Media]]) -> dict[str, list[Media]]:
+    found: dict[str, list[Media]] = {}
+    for channel, medium in media:
+        found.setdefault(channel, []).append(medium)
+    return found

@@ -1,0 +1,126 @@
+"""The engine: what requests to one system share, and the door they come in by. Knows no modality.
+
+The request's own thread runs the language model and is the only one that yields its events; each
+decoder has a worker thread that all requests share. A consumer that stops pulling pauses its own
+request, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from nextgpt_core.answer import Answer
+from nextgpt_core.engine.answering import Answering, Resources
+from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.engine.executor import Executor, InlineExecutor
+from nextgpt_core.engine.inputs import Inputs
+from nextgpt_core.engine.language import Language
+from nextgpt_core.engine.prefix import PrefixPool
+from nextgpt_core.engine.process import ProcessExecutor
+from nextgpt_core.engine.request import Cancel, Request
+from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.signal import Grammar
+from nextgpt_core.system import LiveDecoder, System
+from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.errors import RequestError
+
+
+class Engine:
+    """Serves one system; every method may be called from any number of threads at once.
+
+    `kept_positions` bounds the keys and values kept for later requests, in positions of the
+    language model; `linger_s` is how long an idle decoder waits for more items to share a call.
+    """
+
+    def __init__(
+        self, system: System, *, kept_positions: int = 8192, linger_s: float = 0.02
+    ) -> None:
+        self.system = system
+        self.shared = Resources(
+            system=system,
+            language=Language(system.model),
+            inputs=Inputs(system),
+            prefixes=PrefixPool(system.model.backbone.new_cache, positions=kept_positions),
+            workers=_workers(system.decoders, linger_s),
+        )
+
+    def stream(self, request: Request, *, cancel: Cancel | None = None) -> Iterator[Event]:
+        """The events of one answer; closing the iterator calls it off, as `cancel` does.
+
+        Raises:
+            RequestError: the request cannot be answered as asked.
+            Cancelled: (from the iterator) `cancel` was set.
+        """
+        decoders, model = self.system.decoders, self.system.model
+        self._check_names(request.decoder_options)
+        options = {
+            channel: _options(channel, decoder, request.decoder_options.get(channel, {}))
+            for channel, decoder in decoders.items()
+        }
+        grammar = Grammar(
+            model.vocabulary,
+            eos=model.composer.end_ids,
+            channels=tuple(decoders),
+            required=request.required,
+            max_media=request.generation.max_media,
+        )
+        answering = Answering(
+            self.shared, request, grammar=grammar, options=options, cancel=Cancel(cancel)
+        )
+        return answering.events()
+
+    def answer(self, request: Request, *, cancel: Cancel | None = None) -> Answer:
+        """The whole answer at once."""
+        for event in self.stream(request, cancel=cancel):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("a stream ends with Finished or an error")
+
+    def close(self) -> None:
+        """Stop the workers and their processes. A request under way loses its media."""
+        for worker in self.shared.workers.values():
+            worker.close()
+
+    def _check_names(self, named: Mapping[str, object]) -> None:
+        unknown = sorted(set(named) - set(self.system.decoders))
+        if unknown:
+            raise RequestError(
+                f"decoder options for {', '.join(unknown)}",
+                "the system makes no such media",
+                did_you_mean(unknown[0], self.system.decoders),
+            )
+
+
+def _workers(decoders: Mapping[str, LiveDecoder], linger_s: float) -> dict[str, DecoderWorker]:
+    """One worker per decoder: channels that share a decoder share its worker."""
+    made: dict[int, DecoderWorker] = {}
+    found = {}
+    for channel, decoder in decoders.items():
+        key = id(decoder.component or decoder)
+        if key not in made:
+            executor: Executor = (
+                ProcessExecutor(decoder.recipe)
+                if decoder.component is None
+                else InlineExecutor(decoder.recipe, decoder.component)
+            )
+            made[key] = DecoderWorker(executor, max_batch=decoder.spec.max_batch, linger_s=linger_s)
+        found[channel] = made[key]
+    return found
+
+
+def _options(channel: str, decoder: LiveDecoder, given: Mapping[str, Any]) -> BaseModel:
+    """The decoder's options with the request's own values in them."""
+    defaults = decoder.recipe.options
+    if not given:
+        return defaults
+    try:
+        return type(defaults).model_validate({**defaults.model_dump(), **given})
+    except ValidationError as error:
+        told = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
+        )
+        known = ", ".join(type(defaults).model_fields) or "none"
+        raise RequestError(f"{channel} options", told, f"options are: {known}") from error

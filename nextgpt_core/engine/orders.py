@@ -1,0 +1,105 @@
+"""The media of one answer: ordered, awaited, gathered. Knows nothing about text.
+
+Decoders' workers put events into a queue; the request's own thread takes them out, so that all
+events of a request come from one place, in one order.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from pydantic import BaseModel
+
+from nextgpt_core.answer import Failed, Made
+from nextgpt_core.components import Item
+from nextgpt_core.engine.events import (
+    MediaDone,
+    MediaEvent,
+    MediaFailed,
+    MediaProgress,
+    MediaStarted,
+)
+from nextgpt_core.engine.request import Cancel
+from nextgpt_core.engine.worker import DecoderWorker, Job
+from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.media import Media
+
+_POLL_S = 0.05  # how soon a request that only waits for media notices that it was called off
+
+
+class Orders:
+    """What one request asked decoders for. `options` are by channel, already checked."""
+
+    def __init__(
+        self,
+        workers: Mapping[str, DecoderWorker],
+        options: Mapping[str, BaseModel],
+        *,
+        alone: bool,
+        cancel: Cancel,
+    ) -> None:
+        self.outcomes: dict[int, Made | Failed] = {}
+        self.placed = 0
+        self._workers = workers
+        self._options = options
+        self._alone = alone
+        self._cancel = cancel
+        self._events: queue.SimpleQueue[MediaEvent] = queue.SimpleQueue()
+
+    def place(self, channel: str, item: Item) -> MediaStarted:
+        """Hand an item to its decoder and return at once."""
+        index, began = self.placed, time.perf_counter()
+        self.placed += 1
+
+        def on_made(media: Media) -> None:
+            seconds = time.perf_counter() - began
+            self._events.put(MediaDone(index, channel, media, seconds))
+
+        on_failed = partial(self._fail, index, channel)
+        job = Job(
+            item,
+            self._options[channel],
+            self._cancel,
+            on_step=lambda done, total: self._events.put(MediaProgress(index, done, total)),
+            on_made=on_made,
+            on_failed=on_failed,
+            alone=self._alone,
+        )
+        try:
+            self._workers[channel].submit(job)
+        except NextGPTError as error:
+            on_failed(error)
+        return MediaStarted(index, channel)
+
+    def ready(self) -> Iterator[MediaEvent]:
+        """The events that have come in, without waiting."""
+        while not self._events.empty():
+            yield self._noted(self._events.get())
+
+    def rest(self) -> Iterator[MediaEvent]:
+        """All events until every medium is done or failed.
+
+        Raises:
+            Cancelled: the request was called off.
+        """
+        while len(self.outcomes) < self.placed:
+            self._cancel.check()
+            try:
+                event = self._events.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            yield self._noted(event)
+
+    def _fail(self, index: int, channel: str, error: NextGPTError) -> None:
+        self._events.put(MediaFailed(index, channel, error))
+
+    def _noted(self, event: MediaEvent) -> MediaEvent:
+        match event:
+            case MediaDone(index, channel, media, seconds):
+                self.outcomes[index] = Made(channel, media, seconds)
+            case MediaFailed(index, channel, error):
+                self.outcomes[index] = Failed(channel, error)
+        return event

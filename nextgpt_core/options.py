@@ -1,0 +1,47 @@
+"""What a caller may say with one request. Knows nothing about how it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from pydantic import ValidationError
+
+from nextgpt_core.engine.request import Cancel
+from nextgpt_registry.config import Generation
+from nextgpt_registry.errors import RequestError
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of `chat` and its kin; what is left out is as in the config."""
+
+    max_tokens: int
+    temperature: float  # 0 is greedy
+    top_p: float
+    stop: Sequence[str]
+    max_media: int
+    seed: int
+    deterministic: bool
+    require: Mapping[str, int]  # channel -> how many media at least
+    decoder_options: Mapping[str, Mapping[str, Any]]  # channel -> its decoder's options
+    cancel: Cancel | None
+
+
+def generation(defaults: Generation, options: Options) -> Generation:
+    """The config's generation settings with the request's own values in them.
+
+    Raises:
+        RequestError: an option is unknown or out of range.
+    """
+    own = {key: value for key, value in options.items() if key in Generation.model_fields}
+    unknown = sorted(set(options) - set(own) - Options.__annotations__.keys())
+    if unknown:
+        known = ", ".join(sorted(Options.__annotations__))
+        raise RequestError("options", f"unknown: {', '.join(unknown)}", f"known: {known}")
+    if isinstance(own.get("stop"), str):
+        own["stop"] = (own["stop"],)
+    try:
+        return Generation.model_validate({**defaults.model_dump(), **own})
+    except ValidationError as error:
+        told = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_url=False))
+        raise RequestError("options", told, "see the config's `generation`") from error

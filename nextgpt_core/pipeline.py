@@ -1,0 +1,217 @@
+"""What a user imports: a system that can be talked to. Knows no modality, and no training."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from nextgpt_core.answer import Answer
+from nextgpt_core.assemble import assemble
+from nextgpt_core.checkpoint import save_system
+from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.engine.loop import Engine
+from nextgpt_core.engine.request import Cancel, Request
+from nextgpt_core.options import Options, generation
+from nextgpt_core.reading import GivenPart, Reader
+from nextgpt_core.system import System
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Config
+from nextgpt_registry.configfile import load_config
+from nextgpt_registry.errors import SourceError
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.plan import resolve
+from nextgpt_registry.sources import OnProgress, fetch
+
+if TYPE_CHECKING:
+    from nextgpt_core.conversation import Conversation
+
+Source = str | Path | Mapping[str, Any] | Config
+"""A shipped system's name, a YAML file, a saved folder, a dict or a `Config`."""
+
+
+class Pipeline:
+    """A live system. Every method may be called from several threads at once.
+
+    A context manager: leaving it stops the decoders' threads and processes.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.engine = Engine(system)
+        self.reader = Reader(
+            system.catalog, {n: system.plan.channels[n].modality.name for n in system.encoders}
+        )
+
+    @classmethod
+    def from_config(
+        cls,
+        source: Source,
+        *overrides: str,
+        catalog: Catalog | None = None,
+        progress: OnProgress | None = None,
+    ) -> Self:
+        """The pipeline of a config, with dotted `key=value` overrides; weights are fetched.
+
+        `catalog` holds the plugins to use, for those that are not installed.
+
+        Raises:
+            ConfigError: the config cannot be read.
+            PluginError: a plugin that it names cannot be loaded, or a component not be built.
+            PlanError: it cannot be assembled.
+            SourceError: weights cannot be had.
+        """
+        loaded = load_config(source, overrides, catalog=catalog)
+        catalog = catalog or Catalog.discover(loaded.config.plugins)
+        return cls(assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        *overrides: str,
+        revision: str | None = None,
+        catalog: Catalog | None = None,
+        progress: OnProgress | None = None,
+    ) -> Self:
+        """The pipeline saved in a folder, or on the Hugging Face hub at a pinned commit.
+
+        Raises:
+            SourceError: there is no such folder, or a hub id comes without its commit.
+        """
+        folder = Path(source).expanduser()
+        if not folder.is_dir():
+            folder = fetch(_hub_source(str(source), revision), sha256=None, progress=progress)
+        return cls.from_config(folder, *overrides, catalog=catalog, progress=progress)
+
+    @property
+    def config(self) -> Config:
+        """What it was assembled from."""
+        return self.system.config
+
+    def chat(
+        self,
+        parts: str | Sequence[GivenPart],
+        *,
+        history: Sequence[Turn] = (),
+        **options: Unpack[Options],
+    ) -> Answer:
+        """The answer to one turn of ordered parts: text, paths, media.
+
+        Raises:
+            MediaError: a medium cannot be read.
+            RequestError: the request cannot be answered as asked.
+            Cancelled: its `cancel` was set.
+        """
+        for event in self.stream(parts, history=history, **options):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("a stream ends with Finished or an error")
+
+    def stream(
+        self,
+        parts: str | Sequence[GivenPart],
+        *,
+        history: Sequence[Turn] = (),
+        **options: Unpack[Options],
+    ) -> Iterator[Event]:
+        """The events of one answer, as they happen; closing the iterator calls it off."""
+        turns = (*history, Turn("user", self.reader.parts(parts)))
+        return self.ask(turns, **options)
+
+    def ask(
+        self,
+        turns: Sequence[Turn],
+        *,
+        answered: Mapping[int, Sequence[int]] | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[Event]:
+        """The events of the answer to a whole conversation, whose media have been read.
+
+        `answered` holds the exact ids of assistant turns that this system wrote, by index.
+        """
+        request = Request(
+            turns=tuple(turns),
+            generation=generation(self.config.generation, options),
+            required=dict(options.get("require", {})),
+            decoder_options=dict(options.get("decoder_options", {})),
+            answered=dict(answered or {}),
+        )
+        return self.engine.stream(request, cancel=options.get("cancel"))
+
+    async def achat(
+        self,
+        parts: str | Sequence[GivenPart],
+        *,
+        history: Sequence[Turn] = (),
+        **options: Unpack[Options],
+    ) -> Answer:
+        """As `chat`; cancelling the task calls the answer off."""
+        async for event in self.astream(parts, history=history, **options):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("a stream ends with Finished or an error")
+
+    async def astream(
+        self,
+        parts: str | Sequence[GivenPart],
+        *,
+        history: Sequence[Turn] = (),
+        **options: Unpack[Options],
+    ) -> AsyncIterator[Event]:
+        """As `stream`; the work is done in a thread, an event at a time."""
+        cancel = Cancel(options.get("cancel"))
+        options["cancel"] = cancel
+        try:
+            events = await asyncio.to_thread(self.stream, parts, history=history, **options)
+            while (event := await asyncio.to_thread(next, events, None)) is not None:
+                yield event
+        finally:
+            cancel.set()
+            with contextlib.suppress(ValueError, NameError):  # its thread is still inside
+                events.close()  # type: ignore[attr-defined]
+
+    def conversation(self, *, history: Sequence[Turn] = ()) -> Conversation:
+        """A conversation that remembers its turns."""
+        from nextgpt_core.conversation import Conversation  # it imports this module
+
+        return Conversation(self, history=history)
+
+    def read(self, medium: GivenPart) -> MediaPart:
+        """A medium, read for the channel that takes it."""
+        return self.reader.medium(medium)
+
+    def write(self, media: Media, stem: str | Path) -> Path:
+        """Write a medium to `stem` plus its suffix; returns the path."""
+        return self.reader.write(media, Path(stem))
+
+    def save(self, folder: str | Path, *, compact: bool = False) -> Path:
+        """Write config, lock and trained parts; `from_pretrained` reads them back."""
+        return save_system(self.system, Path(folder), compact=compact)
+
+    def close(self) -> None:
+        """Stop the decoders' threads and processes."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def _hub_source(source: str, revision: str | None) -> str:
+    named = source.removeprefix("hf:")
+    if revision is not None:
+        named = f"{named}@{revision}"
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", named):
+        raise SourceError(
+            source,
+            "is no folder here, and no hub repository at a pinned commit",
+            "give a folder, or 'OWNER/NAME' and revision='<40 hex digits>'",
+        )
+    return f"hf:{named}"

@@ -1,0 +1,241 @@
+"""Media from paths, bytes, data URLs and arrays, and back to files. Decodes nothing itself.
+
+Which modality a file has is said (`NAME=PATH`), or its suffix says it; where several modalities
+share the suffix, each one's reader looks at the content and may decline.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.content import check_limit, describe
+from nextgpt_registry.errors import MediaError, RequestError
+from nextgpt_registry.media import Blob, Media
+from nextgpt_registry.messages import MediaPart, Part
+
+GivenPart = str | Path | Media | MediaPart | tuple[str, Any]
+"""Text, or a medium: a path, a `Media`, or a channel's name with a path, bytes, data URL or array.
+
+A plain string is always text, even if it looks like a path or an address.
+"""
+
+_DATA_URL = re.compile(r"data:(?P<mime>[^;,]*)(?P<rest>[^,]*),(?P<data>.*)", re.DOTALL)
+
+
+class Reader:
+    """Reads for one system: `channels` maps the channels that take media to their modalities."""
+
+    def __init__(self, catalog: Catalog, channels: Mapping[str, str]) -> None:
+        self._catalog = catalog
+        self._channels = dict(channels)
+
+    def parts(self, given: str | Sequence[GivenPart]) -> tuple[Part, ...]:
+        """A user's turn; a lone string is one text.
+
+        Raises:
+            MediaError: a medium cannot be read.
+            RequestError: no channel takes it.
+        """
+        return tuple(self.part(one) for one in ([given] if isinstance(given, str) else given))
+
+    def part(self, given: GivenPart) -> Part:
+        """One part; see `GivenPart`."""
+        match given:
+            case str():
+                return given
+            case Path():
+                return self.path(given)
+            case Media():
+                return MediaPart(self._channel(given.modality), given)
+            case MediaPart():
+                return self._known(given)
+            case (str() as name, content):
+                return self._named(name, content)
+        raise RequestError(
+            "request", f"a part is a {type(given).__name__}", "give text, a Path or (NAME, content)"
+        )
+
+    def medium(self, given: GivenPart) -> MediaPart:
+        """A part that is a medium."""
+        part = Path(given) if isinstance(given, str) else given
+        found = self.part(part)
+        assert isinstance(found, MediaPart)
+        return found
+
+    def argument(self, text: str) -> MediaPart:
+        """A command line's `[NAME=]PATH`. A file whose name has a '=' wins over the reading."""
+        name, equals, path = text.partition("=")
+        if equals and not Path(text).expanduser().exists():
+            return self.path(Path(path), name)
+        return self.path(Path(text))
+
+    def path(self, path: Path, name: str | None = None) -> MediaPart:
+        """The medium in a file, held against the limit of bytes before it is read."""
+        who, path = str(path), path.expanduser()
+        if not path.is_file():
+            found = "is a folder" if path.is_dir() else "there is no such file"
+            raise MediaError(who, found, "give the path of a file")
+        channels = [self._channel(name)] if name else self._by_suffix(path)
+        try:
+            size = path.stat().st_size
+            for channel in channels:
+                check_limit(self._modality(channel), "bytes", size, who=who)
+            blob = Blob(path.read_bytes(), name=path.name)
+        except OSError as error:
+            raise MediaError(who, f"cannot be read: {error}", "check the file") from error
+        return self._decode(blob, channels, who)
+
+    def blob(self, blob: Blob, name: str | None = None) -> MediaPart:
+        """The medium in bytes: of the channel named, or of one that its name or MIME type fits."""
+        who = blob.name or f"{len(blob.data)} bytes"
+        channels = [self._channel(name)] if name else self._by_promise(blob)
+        for channel in channels:
+            check_limit(self._modality(channel), "bytes", len(blob.data), who=who)
+        return self._decode(blob, channels, who)
+
+    def write(self, media: Media, stem: Path) -> Path:
+        """Write a medium to `stem` plus its suffix.
+
+        Raises:
+            MediaError: no plugin can write it.
+        """
+        path: Path | None = self._catalog.hook.nextgpt_write_media(media=media, stem=stem)
+        if path is None:
+            raise MediaError(str(stem), f"no loaded plugin writes {media.modality}", "")
+        return path
+
+    def _named(self, name: str, content: Any) -> MediaPart:
+        channel = self._channel(name)
+        match content:
+            case Media():
+                return self._known(MediaPart(channel, content))
+            case Path():
+                return self.path(content, name)
+            case str() if content.startswith("data:"):
+                return self.blob(data_url(content), name)
+            case str() if re.match(r"[a-z][a-z0-9+.-]+://", content):
+                raise RequestError(content, "addresses are not fetched", "give a path or the bytes")
+            case str():
+                return self.path(Path(content), name)
+            case bytes() | bytearray() | memoryview():
+                return self.blob(Blob(bytes(content)), name)
+            case (array, int() | float() as rate) if hasattr(array, "tobytes"):
+                return MediaPart(channel, Media(self._channels[channel], array, rate=rate))
+            case array if hasattr(array, "tobytes") and hasattr(array, "dtype"):
+                return MediaPart(channel, Media(self._channels[channel], array))
+        raise RequestError(
+            f"{name} part",
+            f"its content is a {type(content).__name__}",
+            "give a path, bytes, a data URL, an array or (array, rate)",
+        )
+
+    def _decode(self, blob: Blob, channels: Sequence[str], who: str) -> MediaPart:
+        """Ask the reader of each candidate modality; one must take it."""
+        found: dict[str, Media] = {}
+        refused: list[MediaError] = []
+        for modality in dict.fromkeys(self._channels[channel] for channel in channels):
+            try:
+                media = self._catalog.hook.nextgpt_read_media(modality=modality, blob=blob)
+            except MediaError as error:
+                refused.append(error)
+                continue
+            if media is not None:
+                found[modality] = media
+        fits = [channel for channel in channels if self._channels[channel] in found]
+        if len(fits) == 1:
+            return MediaPart(fits[0], found[self._channels[fits[0]]])
+        if fits:
+            raise MediaError(who, f"may be meant for {_either(fits)}", _say_which(fits, who))
+        if refused:
+            raise refused[0]
+        raise MediaError(
+            who,
+            f"is {describe(blob.data)}, which is not read as {_either(channels)}",
+            f"this system takes: {', '.join(self._channels)}",
+        )
+
+    def _by_suffix(self, path: Path) -> list[str]:
+        suffix = path.suffix.lower()
+        fits = [c for c in self._channels if suffix in self._modality(c).suffixes]
+        if not fits:
+            raise MediaError(
+                str(path),
+                f"the suffix {suffix!r} is of no modality that this system takes",
+                f"name the channel, as in {next(iter(self._channels), 'NAME')}={path}; known: "
+                + ", ".join(self._known_suffixes()),
+            )
+        return fits
+
+    def _by_promise(self, blob: Blob) -> list[str]:
+        suffix, mime = Path(blob.name).suffix.lower(), blob.mime.partition(";")[0].strip().lower()
+        fits = [
+            channel
+            for channel in self._channels
+            if (suffix and suffix in self._modality(channel).suffixes)
+            or (mime and mime in self._modality(channel).mime)
+        ]
+        return fits or list(self._channels)
+
+    def _known_suffixes(self) -> Iterator[str]:
+        for channel in self._channels:
+            yield f"{channel} ({' '.join(self._modality(channel).suffixes)})"
+
+    def _channel(self, name: str) -> str:
+        """The channel called `name`, or the one whose modality is."""
+        if name in self._channels:
+            return name
+        fits = [channel for channel, modality in self._channels.items() if modality == name]
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            raise RequestError(name, f"is taken by {_either(fits)}", "name one of them")
+        raise RequestError(
+            repr(name),
+            "is no channel of this system that takes media",
+            did_you_mean(name, {*self._channels, *self._channels.values()}),
+        )
+
+    def _known(self, part: MediaPart) -> MediaPart:
+        wanted = self._channels[self._channel(part.channel)]
+        if part.media is None or part.media.modality != wanted:
+            found = part.media.modality if part.media else "nothing"
+            raise RequestError(f"{part.channel} part", f"holds {found}", f"give {wanted}")
+        return MediaPart(self._channel(part.channel), part.media, part.caption)
+
+    def _modality(self, channel: str) -> Any:
+        return self._catalog.modality(self._channels[channel])
+
+
+def data_url(text: str) -> Blob:
+    """The bytes and MIME type of a `data:` URL.
+
+    Raises:
+        MediaError: it is none.
+    """
+    match = _DATA_URL.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError("no comma after the header")
+        if ";base64" in match["rest"].lower():
+            data = base64.b64decode(unquote_to_bytes(match["data"]), validate=True)
+        else:
+            data = unquote_to_bytes(match["data"])
+    except (ValueError, binascii.Error) as error:
+        raise MediaError("data URL", f"cannot be read: {error}", "check how it was made") from error
+    return Blob(data, mime=match["mime"])
+
+
+def _either(channels: Sequence[str]) -> str:
+    return " or ".join(channels) or "anything"
+
+
+def _say_which(channels: Sequence[str], who: str) -> str:
+    return "say which: " + " or ".join(f"{channel}={who}" for channel in channels)

@@ -1,0 +1,7 @@
+"""The kit for live systems: a request end to end on a tiny language model."""
+
+from nextgpt_core.testing.kit import SystemKit
+from nextgpt_core.testing.tiny import save_tiny_llm, tiny_tokenizer
+from nextgpt_core.testing.toy import ToyPlugin, glyph
+
+__all__ = ["SystemKit", "ToyPlugin", "glyph", "save_tiny_llm", "tiny_tokenizer"]
