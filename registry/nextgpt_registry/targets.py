@@ -27,12 +27,12 @@ def locate(module: str) -> ModuleSpec | None:
     """
     first, *rest = module.split(".")
     spec = _top_level(first)
-    name = first
     for part in rest:
         if spec is None or spec.submodule_search_locations is None:
             return None
-        name = f"{name}.{part}"
-        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
+        # By its last name alone: with the dotted one, folders without __init__.py are looked up
+        # through their parent in sys.modules.
+        spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
     return spec
 
 

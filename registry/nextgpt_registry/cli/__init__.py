@@ -1,6 +1,5 @@
 """The command `nextgpt`."""
 
+from nextgpt_registry.cli.dispatch import main
 
-def main() -> None:
-    """Run the command line."""
-    raise SystemExit("not yet")
+__all__ = ["main"]

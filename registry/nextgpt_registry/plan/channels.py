@@ -143,9 +143,15 @@ def _component(
                 did_you_mean(name, spec.weights),
             )
     if not is_twin(spec, settings.options):
-        for name in spec.weights:
-            if name not in settings.weights:
-                findings.add(f"{at}.weights.{name}", "is missing", "name its `source` and `sha256`")
+        absent = tuple(name for name in spec.weights if name not in settings.weights)
+        if absent:
+            findings.add(
+                f"{at}.weights",
+                f"{', '.join(absent)} missing",
+                f"give each a `source` and a `sha256`; a twin needs none: options {spec.twin}"
+                if spec.twin
+                else "give each a `source` and a `sha256`",
+            )
     if spec.options is None:
         if settings.options:
             findings.add(f"{at}.options", f"{spec.name!r} has no options", "take them out")

@@ -9,7 +9,7 @@ from typing import Any
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config, LLMFacts
 from nextgpt_registry.configfile import Loaded, load_config
-from nextgpt_registry.errors import LockError
+from nextgpt_registry.errors import LockError, PluginError
 from nextgpt_registry.lock import FIX, Lock, Signals, differences, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
@@ -35,11 +35,10 @@ def make_plan(
 
     Raises:
         ConfigError: the config cannot be read.
-        PluginError: a plugin that it names cannot be loaded.
         PlanError: it cannot be assembled; everything found is listed.
     """
     loaded = load_config(source, overrides, catalog=catalog)
-    return resolve(loaded, catalog or Catalog.discover(loaded.config.plugins))
+    return resolve(loaded, catalog or _discover(loaded.config))
 
 
 def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
@@ -154,6 +153,21 @@ def _check_spellings(
                     "spell it differently",
                 )
                 break
+
+
+def _discover(config: Config) -> Catalog:
+    """The plugins that a config names; all that cannot be loaded are told at once."""
+    try:
+        return Catalog.discover(config.plugins)
+    except PluginError as first:
+        findings = Findings()
+        for index, name in enumerate(config.plugins):
+            with findings.at(f"plugins.{index}"):
+                Catalog.discover([name])
+        if not findings.problems:  # each alone is fine: two of them clash
+            findings.add("plugins", f"{first.who}: {first.what}", first.fix)
+        findings.raise_any(config.name)
+        raise
 
 
 def _check_plugins(config: Config, catalog: Catalog, findings: Findings) -> None:

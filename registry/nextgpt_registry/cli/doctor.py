@@ -1,0 +1,129 @@
+"""What `nextgpt plugins doctor` finds out. Works where torch is broken: asks it from outside."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.cli.commands import commands, summary
+from nextgpt_registry.cli.tables import print_lines, print_table
+from nextgpt_registry.loading import HOOKS, Plugin
+from nextgpt_registry.specs import API
+from nextgpt_registry.targets import locate, missing
+
+_SLOW_S = 0.1
+_DISTS = ("nextgpt-registry", "nextgpt-core", "torch", "transformers", "diffusers", "peft")
+_ASK_TORCH = (
+    "import time; t = time.perf_counter(); import torch; t = time.perf_counter() - t;"
+    "print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu', f'{t:.1f} s')"
+)
+
+
+def examine() -> dict[str, Any]:
+    """Everything worth knowing about this installation, as JSON; `problems` are to be mended."""
+    catalog = Catalog.discover()
+    torch, torch_works = _torch()
+    problems = [str(error) for error in catalog.failures.values()]
+    if not torch_works:
+        problems.append(f"torch: {torch}")
+    for plugin in catalog.plugins:
+        problems += _problems(plugin)
+    problems += [
+        f"command {name}: {summary(entry)}"
+        for name, entry in commands().items()
+        if summary(entry).startswith("(broken")
+    ]
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "executable": sys.executable,
+        "api": API,
+        "versions": {dist: _version(dist) for dist in _DISTS},
+        "torch": torch,
+        "plugins": {p.name: _told(p) for p in catalog.plugins},
+        "hooks": {hook: [p.name for p in catalog.plugins if hook in p.hooks] for hook in HOOKS},
+        "notes": [note for plugin in catalog.plugins for note in _notes(plugin)],
+        "problems": problems,
+    }
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print a report for people."""
+    print_lines(
+        f"python    {report['python']} ({report['executable']})",
+        f"platform  {report['platform']}",
+        f"API       {report['api']}",
+        f"torch     {report['torch']}",
+        *(f"{dist}  {found or 'not installed'}" for dist, found in report["versions"].items()),
+    )
+    print_table(
+        "\nplugins",
+        ("plugin", "version", "distribution", "import"),
+        [
+            (name, told["version"], told["dist"], f"{1000 * told['import_s']:.0f} ms")
+            for name, told in report["plugins"].items()
+        ],
+        right=("import",),
+    )
+    print_table(
+        "\nhooks, in the order in which plugins are asked",
+        ("hook", "plugins"),
+        [(hook, ", ".join(names) or "-") for hook, names in report["hooks"].items()],
+    )
+    print_lines("", *(f"note: {note}" for note in report["notes"]))
+    print_lines(*([f"problem: {problem}" for problem in report["problems"]] or ["all is well"]))
+
+
+def _problems(plugin: Plugin) -> list[str]:
+    """Declarations that cannot be kept here, whatever the config."""
+    found = [f"{plugin.name}: its declaration imports {m}" for m in plugin.heavy]
+    for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
+        module = component.target.partition(":")[0]
+        if locate(module) is None:
+            found.append(f"{plugin.name}: {component.name}: there is no module {module}")
+    return found
+
+
+def _notes(plugin: Plugin) -> list[str]:
+    """What would have to be installed first, or costs time."""
+    found = []
+    if plugin.import_s > _SLOW_S:
+        found.append(f"{plugin.name}: importing its declaration took {plugin.import_s:.2f} s")
+    for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
+        absent = missing(component.requires)
+        if absent:
+            found.append(f"{plugin.name}: {component.name} needs {', '.join(absent)}")
+    return found
+
+
+def _told(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "version": plugin.version,
+        "dist": plugin.dist,
+        "import_s": round(plugin.import_s, 4),
+        "heavy": list(plugin.heavy),
+    }
+
+
+def _torch() -> tuple[str, bool]:
+    """What torch says of itself in a process of its own; absent is no fault, broken is."""
+    if _version("torch") is None:
+        return "not installed: plugins and plans work, nothing can be run", True
+    asked = subprocess.run(
+        [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=300, check=False
+    )
+    if asked.returncode == 0:
+        return asked.stdout.strip(), True
+    last = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
+    return f"broken: {last}", False
+
+
+def _version(dist: str) -> str | None:
+    try:
+        return version(dist)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,72 @@
+"""`nextgpt plan`: what a system would be, before anything is fetched or loaded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
+from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
+
+
+def command(
+    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Check a system and show its parts, without loading or fetching anything."""
+    plan = make_plan(system, overrides or [])
+    if as_json:
+        sys.stdout.write(json.dumps(plan.to_json(), indent=1) + "\n")
+        return
+    _show(plan)
+
+
+def _show(plan: Plan) -> None:
+    total = max(plan.parameters, 1)
+    print_table(
+        f"{plan.system}: {', '.join(f'{n} {v}' for n, v in plan.plugins.items())}",
+        ("part", "what", "parameters", "%", "stages", "memory", "device", "licence", "size from",
+         "weights"),
+        [_row(part, total) for part in plan.parts],
+        right=("parameters", "%", "memory"),
+    )  # fmt: skip
+    fetch = [part for part in plan.parts if part.state == "fetch"]
+    unknown = " or more" if any(part.fetch_bytes is None for part in fetch) else ""
+    print_lines(
+        "",
+        f"parameters  {plan.parameters:,}",
+        *(
+            f"stage {stage}     trains {plan.trained(stage):,} "
+            f"({100 * plan.trained(stage) / total:.2f} %)"
+            for stage in STAGES
+        ),
+        f"memory      {megabytes(plan.bytes)} of weights",
+        f"to fetch    {megabytes(plan.fetch_bytes)}{unknown}" if fetch else "to fetch    nothing",
+        *(
+            f"signals     {block.channel}: {block.count} from id {block.first}, {block.spelling}"
+            for block in plan.signals.blocks
+        ),
+        *(f"note        {note}" for note in plan.notes),
+    )
+
+
+def _row(part: Part, total: int) -> tuple[str, ...]:
+    fetch = f" {megabytes(part.fetch_bytes)}" if part.state == "fetch" else ""
+    return (
+        part.name,
+        part.what,
+        f"{part.parameters:,}",
+        f"{100 * part.parameters / total:.2f}",
+        " ".join(map(str, part.stages)),
+        megabytes(part.bytes),
+        part.device,
+        part.licence,
+        part.checked,
+        part.state + fetch,
+    )

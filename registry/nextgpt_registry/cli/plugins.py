@@ -1,0 +1,163 @@
+"""`nextgpt plugins list | show | doctor`: what is installed and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.cli.tables import print_lines, print_table
+from nextgpt_registry.loading import Plugin
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="List, show and examine the installed plugins."
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@app.command("list")
+def list_plugins(as_json: _Json = False) -> None:
+    """List the installed plugins and what each declares; the broken ones with their reason."""
+    catalog = Catalog.discover()
+    if as_json:
+        _write(
+            {
+                "plugins": [_told(plugin) for plugin in catalog.plugins],
+                "failures": {name: str(error) for name, error in catalog.failures.items()},
+            }
+        )
+        return
+    print_table(
+        "",
+        ("plugin", "version", "modalities", "encoders", "decoders", "systems", "summary"),
+        [_row(plugin) for plugin in catalog.plugins],
+    )
+    for error in catalog.failures.values():
+        print_lines(f"broken: {error}")
+
+
+@app.command("show")
+def show_plugin(
+    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _Json = False
+) -> None:
+    """Show all that one plugin declares."""
+    plugin = Catalog.discover().plugin(name)
+    manifest = plugin.manifest
+    if as_json:
+        _write({**_told(plugin), "manifest": manifest.model_dump(mode="json")})
+        return
+    print_lines(
+        f"{plugin.name} {plugin.version}: {manifest.summary}",
+        f"from {plugin.dist} ({plugin.target}), licence {manifest.license}, API {manifest.api}",
+        f"hooks: {', '.join(plugin.hooks)}",
+    )
+    if manifest.modalities:
+        print_table(
+            "\nmodalities",
+            ("name", "suffixes", "MIME types", "limits"),
+            [
+                (
+                    m.name,
+                    " ".join(m.suffixes),
+                    " ".join(m.mime),
+                    ", ".join(f"{limit.at_most:,.0f} {limit.of}" for limit in m.limits),
+                )
+                for m in manifest.modalities
+            ],
+        )
+    if manifest.encoders:
+        print_table(
+            "\nencoders",
+            ("modality", "name", "tokens", "width", "parameters", "licence", "summary"),
+            [
+                (
+                    e.modality,
+                    e.name,
+                    f"{'up to ' if e.varying else ''}{e.tokens}",
+                    str(e.width),
+                    f"{e.parameters:,}",
+                    e.licence,
+                    e.summary,
+                )
+                for e in manifest.encoders
+            ],
+            right=("tokens", "width", "parameters"),
+        )
+    if manifest.decoders:
+        print_table(
+            "\ndecoders",
+            ("modality", "name", "signals", "conditions", "parameters", "licence", "summary"),
+            [
+                (
+                    d.modality,
+                    d.name,
+                    str(d.signals),
+                    ", ".join(f"{c.name} {c.tokens}x{c.width}" for c in d.conditions),
+                    f"{d.parameters:,}",
+                    d.licence,
+                    d.summary,
+                )
+                for d in manifest.decoders
+            ],
+            right=("signals", "parameters"),
+        )
+    if manifest.systems:
+        print_table(
+            "\nsystems", ("name", "summary"), [(s.name, s.summary) for s in manifest.systems]
+        )
+
+
+@app.command("doctor")
+def doctor(as_json: _Json = False) -> None:
+    """Examine this installation: versions, broken plugins, slow imports, missing modules."""
+    from nextgpt_registry.cli.doctor import examine, show
+
+    report = examine()
+    if as_json:
+        _write(report)
+    else:
+        show(report)
+    if report["problems"]:
+        raise typer.Exit(1)
+
+
+def _row(plugin: Plugin) -> tuple[str, ...]:
+    manifest = plugin.manifest
+
+    def names(declared: Any) -> str:
+        return ", ".join(dict.fromkeys(d.name for d in declared))
+
+    return (
+        plugin.name,
+        plugin.version,
+        names(manifest.modalities),
+        names(manifest.encoders),
+        names(manifest.decoders),
+        names(manifest.systems),
+        manifest.summary,
+    )
+
+
+def _told(plugin: Plugin) -> dict[str, Any]:
+    manifest = plugin.manifest
+    return {
+        "name": plugin.name,
+        "version": plugin.version,
+        "dist": plugin.dist,
+        "target": plugin.target,
+        "import_s": round(plugin.import_s, 4),
+        "hooks": list(plugin.hooks),
+        "summary": manifest.summary,
+        **{
+            kind: [declared.name for declared in getattr(manifest, kind)]
+            for kind in ("modalities", "encoders", "decoders", "systems")
+        },
+    }
+
+
+def _write(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
