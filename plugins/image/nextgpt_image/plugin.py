@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nextgpt_image.encoders import ENCODERS
 from nextgpt_image.modality import IMAGE
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
@@ -20,6 +21,7 @@ def nextgpt_manifest() -> Manifest:
         summary="pictures: reading, writing, CLIP and SigLIP2 in, Stable Diffusion out",
         license="Apache-2.0",
         modalities=(IMAGE,),
+        encoders=ENCODERS,
     )
 
 
