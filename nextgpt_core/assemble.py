@@ -137,7 +137,7 @@ class _Builder:
         recipe = self._recipe(found)
         key = ("encoder", recipe.fingerprint, recipe.device, recipe.offload)
         if key in self._built:
-            return self._built[key]  # type: ignore[no-any-return]
+            return self._built[key]
         trunk = self._trunks.get(found.spec.shares)
         if trunk is None:
             live = LiveEncoder(recipe, self._build("encoder", recipe))

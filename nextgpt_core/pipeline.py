@@ -43,9 +43,7 @@ class Pipeline:
     def __init__(self, system: System) -> None:
         self.system = system
         self.engine = Engine(system)
-        self.reader = Reader(
-            system.catalog, {n: system.plan.channels[n].modality.name for n in system.encoders}
-        )
+        self.reader = Reader.of_plan(system.plan, system.catalog)
 
     @classmethod
     def from_config(

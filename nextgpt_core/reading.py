@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
 from nextgpt_registry.alternatives import did_you_mean
@@ -20,6 +20,7 @@ from nextgpt_registry.content import check_limit, describe
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart, Part
+from nextgpt_registry.plan import Plan
 
 GivenPart = str | Path | Media | MediaPart | tuple[str, Any]
 """Text, or a medium: a path, a `Media`, or a channel's name with a path, bytes, data URL or array.
@@ -36,6 +37,11 @@ class Reader:
     def __init__(self, catalog: Catalog, channels: Mapping[str, str]) -> None:
         self._catalog = catalog
         self._channels = dict(channels)
+
+    @classmethod
+    def of_plan(cls, plan: Plan, catalog: Catalog) -> Self:
+        """The reader of a system, which need not be live."""
+        return cls(catalog, {n: c.modality.name for n, c in plan.channels.items() if c.encoder})
 
     def parts(self, given: str | Sequence[GivenPart]) -> tuple[Part, ...]:
         """A user's turn; a lone string is one text.

@@ -25,7 +25,7 @@ class Inputs:
         self.store = FeatureStore(system.encoders, system.config.feature_cache_mb << 20)
         self._system = system
         self._fixed = {
-            channel: projection.tokens
+            channel: int(projection.tokens)  # type: ignore[arg-type]
             for channel, projection in system.model.inputs.items()
             if not system.encoders[channel].spec.varying
         }
@@ -35,7 +35,8 @@ class Inputs:
         self, turns: Sequence[Turn], *, alone: bool, cancel: Cancel
     ) -> tuple[dict[FeatureKey, int], int]:
         """How many positions each medium takes, and how many had to be encoded to know."""
-        counts, encoded = {}, 0
+        counts: dict[FeatureKey, int] = {}
+        encoded = 0
         for channel, media in _by_channel(_read(turns)).items():
             if channel not in self._system.encoders:
                 continue  # the composer's error says it better

@@ -144,7 +144,7 @@ class Language:
                 else:
                     prefix.broken = True
                 raise
-        prefix.keys.extend(keys)  # type: ignore[arg-type]
+        prefix.keys.extend(keys)
         return run
 
     @torch.no_grad()

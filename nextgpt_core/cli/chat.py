@@ -1,0 +1,37 @@
+"""`nextgpt chat`: a conversation in the terminal, or line by line when stdin is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where media are written.")] = Path("out"),
+    seed: Annotated[int | None, typer.Option(help="Default: that of the config.")] = None,
+) -> None:
+    """Talk with a system in text and media."""
+    from rich.console import Console
+
+    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.plan import resolve
+
+    loaded = load_config(system, overrides or [])
+    catalog = Catalog.discover(loaded.config.plugins)
+    plan = resolve(loaded, catalog)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    with console.status(f"loading {plan.system}"):
+        from nextgpt_core.cli.live import live  # lazy: torch
+        from nextgpt_core.cli.session import Session
+
+        pipeline = live(plan, catalog)
+    with pipeline:
+        Session(pipeline, console, out, seed=seed).talk(interactive=sys.stdin.isatty())

@@ -1,0 +1,154 @@
+"""`nextgpt run`: one request. Files into a folder, text or JSON on stdout, the rest on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from nextgpt_registry.errors import RequestError
+
+if TYPE_CHECKING:
+    from nextgpt_core.answer import Answer
+    from nextgpt_core.engine.events import Event
+    from nextgpt_core.pipeline import Pipeline
+    from nextgpt_core.reading import Reader
+    from nextgpt_registry.messages import Part
+
+command = typer.Typer(
+    help="Answer one request: text and media in, text and media out.", add_completion=False
+)
+_ORDER = "nextgpt.order"
+_PARTS = ("text", "media")
+
+
+class InOrder(TyperCommand):
+    """Remembers in which order `--text` and `--media` were given: that is the order of parts."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse once for the order, and once as ever."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        ctx.meta[_ORDER] = [option.name for option in order if option.name in _PARTS]
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+@command.command(cls=InOrder)
+def run(
+    context: typer.Context,
+    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text part; may be repeated.")] = None,
+    media: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]PATH", help="A media part; NAME is a channel or modality."),
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COUNT", help="At least so many media in the answer."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where media are written.")] = Path("out"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Default: that of the config.")] = None,
+) -> None:
+    """Answer one request: text and media in, text and media out."""
+    counts = required_counts(require or [])
+    values = {"text": iter(text or []), "media": iter(media or [])}
+    given = [(kind, next(values[kind])) for kind in context.meta[_ORDER]]
+    if not given:
+        raise RequestError("run", "nothing is asked", "give --text, --media or both")
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        pipeline, parts = _prepare(system, overrides or [], given)
+        with pipeline:
+            options: Any = {"require": counts} | ({} if seed is None else {"seed": seed})
+            answer = _answer(pipeline, parts, options, quiet=as_json)
+    _show(pipeline, answer, out, as_json=as_json)
+
+
+def required_counts(given: Sequence[str]) -> dict[str, int]:
+    """`["image=2"]` -> `{"image": 2}`.
+
+    Raises:
+        RequestError: one of them reads otherwise.
+    """
+    counts = {}
+    for one in given:
+        name, _, count = one.partition("=")
+        if not name or not count.isdecimal():
+            raise RequestError(f"--require {one}", "cannot be read", "write NAME=COUNT, as image=2")
+        counts[name] = int(count)
+    return counts
+
+
+def read_part(reader: Reader, kind: str, value: str) -> Part:
+    """One `--text` or `--media`."""
+    return value if kind == "text" else reader.argument(value)
+
+
+def _prepare(
+    system: str, overrides: Sequence[str], given: Sequence[tuple[str, str]]
+) -> tuple[Pipeline, list[Part]]:
+    """Plan and read first, without torch: what is wrong is told before anything loads."""
+    from nextgpt_core.reading import Reader
+    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.plan import resolve
+
+    loaded = load_config(system, overrides)
+    catalog = Catalog.discover(loaded.config.plugins)
+    plan = resolve(loaded, catalog)
+    reader = Reader.of_plan(plan, catalog)
+    parts = [read_part(reader, kind, value) for kind, value in given]
+
+    from nextgpt_core.cli.live import live  # lazy: torch
+
+    return live(plan, catalog), parts
+
+
+def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: bool) -> Answer:
+    from nextgpt_core.engine.events import Finished
+
+    for event in pipeline.stream(parts, **options):
+        _tell(event, quiet=quiet)
+        if isinstance(event, Finished):
+            return event.answer
+    raise AssertionError("a stream ends with Finished or an error")
+
+
+def _tell(event: Event, *, quiet: bool) -> None:
+    from nextgpt_core.engine.events import MediaFailed, MediaStarted, TextDelta
+
+    match event:
+        case TextDelta(text) if not quiet:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        case MediaStarted(_, channel):
+            sys.stderr.write(f"[{channel} …]\n")
+        case MediaFailed(_, channel, error):
+            sys.stderr.write(f"[{channel} failed: {error}]\n")
+
+
+def _show(pipeline: Pipeline, answer: Answer, out: Path, *, as_json: bool) -> None:
+    from nextgpt_core.cli.render import Gallery, answer_json
+
+    shown = answer_json(pipeline.config.name, answer, Gallery(pipeline.reader, out))
+    if as_json:
+        sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=1) + "\n")
+        return
+    sys.stdout.write("\n")
+    for line in _media_lines(shown["parts"]):
+        sys.stdout.write(line + "\n")
+
+
+def _media_lines(parts: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for part in parts:
+        if "path" in part:
+            yield f"{part['channel']}: {part['path']}  ({part['made_in_s']:.1f} s)"

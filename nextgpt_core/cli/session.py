@@ -1,0 +1,204 @@
+"""One conversation at a terminal: reads lines, shows events. Knows no modality.
+
+/media [NAME=]PATH   attach a medium to the next message     /reset   forget everything
+/save [FOLDER]       write the conversation down             /quit    leave (or end of input)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from nextgpt_core.cli.render import Gallery
+from nextgpt_core.engine.events import (
+    Event,
+    Finished,
+    MediaDone,
+    MediaFailed,
+    MediaProgress,
+    MediaStarted,
+    TextDelta,
+)
+from nextgpt_core.pipeline import Pipeline
+from nextgpt_registry.errors import NextGPTError, RequestError
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Part
+
+HELP = "/media [NAME=]PATH   /reset   /save [FOLDER]   /quit"
+
+
+class Session:
+    """Answers go on where the last one ended; Ctrl-C breaks one off and goes on."""
+
+    def __init__(
+        self, pipeline: Pipeline, console: Console, out: Path, *, seed: int | None = None
+    ) -> None:
+        self._pipeline = pipeline
+        self._console = console
+        self._out = out
+        self._gallery = Gallery(pipeline.reader, out)
+        self._options: Any = {} if seed is None else {"seed": seed}
+        self._talk = pipeline.conversation()
+        self._attached: list[Part] = []
+
+    def talk(self, *, interactive: bool) -> None:
+        """Read lines until `/quit` or the end of input."""
+        if interactive:
+            self._console.print(f"{self._pipeline.config.name}: {HELP}")
+        for line in self._lines(interactive):
+            try:
+                if not self.take(line):
+                    return
+            except NextGPTError as error:
+                self._console.print(str(error), style="red")
+
+    def take(self, line: str) -> bool:
+        """Do what one line says; False to leave.
+
+        Raises:
+            NextGPTError: it cannot be done; the conversation is as before.
+        """
+        word, _, rest = line.strip().partition(" ")
+        match word:
+            case "":
+                pass
+            case "/quit" | "/exit":
+                return False
+            case "/reset":
+                self._talk.reset()
+                self._attached.clear()
+            case "/media":
+                part = self._pipeline.reader.argument(rest.strip())
+                self._attached.append(part)
+                self._console.print(f"[{part.channel} attached]")
+            case "/save":
+                folder = Path(rest.strip()) if rest.strip() else self._out
+                self._console.print(f"[saved: {self.save(folder)}]")
+            case _ if word.startswith("/") and "/" not in word[1:]:
+                raise RequestError(word, "is no command", HELP)
+            case _:
+                self._answer(line)
+        return True
+
+    def save(self, folder: Path) -> Path:
+        """Write the conversation as JSON, its media beside it."""
+        gallery = Gallery(self._pipeline.reader, folder)
+        turns = [
+            {"role": turn.role, "parts": [_told(part, gallery) for part in turn.parts]}
+            for turn in self._talk.turns
+        ]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "conversation.json"
+        aside = path.with_suffix(".json.part")
+        aside.write_text(json.dumps(turns, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        aside.replace(path)
+        return path.absolute()
+
+    def _answer(self, line: str) -> None:
+        parts = [*self._attached, line]
+        events = self._talk.stream(parts, **self._options)
+        self._attached.clear()
+        with closing(events), _Screen(self._console, self._gallery) as screen:  # type: ignore[type-var]
+            try:
+                for event in events:
+                    screen.show(event)
+            except KeyboardInterrupt:
+                screen.say("[broken off]")
+
+    def _lines(self, interactive: bool) -> Iterator[str]:
+        while True:
+            try:
+                line = self._console.input("> ") if interactive else sys.stdin.readline()
+            except EOFError:
+                return
+            except KeyboardInterrupt:
+                self._console.print()
+                return
+            if not interactive and not line:
+                return
+            yield line.rstrip("\n")
+
+
+class _Screen:
+    """Text as it comes; a bar for each medium under way; a line for each that is done."""
+
+    def __init__(self, console: Console, gallery: Gallery) -> None:
+        self._console = console
+        self._gallery = gallery
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            console=console,
+            transient=True,
+        )
+        self._tasks: dict[int, TaskID] = {}
+        self._line = ""  # text held back while bars are drawn: they need lines to be whole
+
+    def __enter__(self) -> _Screen:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def say(self, line: str, style: str | None = None) -> None:
+        """A line of its own."""
+        self._end_line()
+        self._console.print(line, style=style)
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case TextDelta(text):
+                self._text(text)
+            case MediaStarted(index, channel):
+                self._end_line()
+                self._progress.start()
+                self._tasks[index] = self._progress.add_task(channel, total=None)
+            case MediaProgress(index, done, total):
+                self._progress.update(self._tasks[index], completed=done, total=total)
+            case MediaDone(index, channel, media, seconds):
+                self._done(index)
+                self.say(f"[{channel}: {self._gallery.add(channel, media)}, {seconds:.1f} s]")
+            case MediaFailed(index, channel, error):
+                self._done(index)
+                self.say(f"[{channel} failed: {error}]", style="red")
+            case Finished():
+                self._end_line()
+
+    def _text(self, text: str) -> None:
+        if not self._progress.live.is_started:
+            self._line = (self._line + text).rpartition("\n")[2]
+            self._console.print(text, end="")
+            return
+        whole, newline, self._line = (self._line + text).rpartition("\n")
+        if newline:
+            self._console.print(whole)
+
+    def _end_line(self) -> None:
+        if self._line:
+            self._console.print(self._line if self._progress.live.is_started else "")
+        self._line = ""
+
+    def _done(self, index: int) -> None:
+        self._progress.remove_task(self._tasks.pop(index))
+        if not self._tasks:
+            self._end_line()
+            self._progress.stop()
+
+
+def _told(part: Part, gallery: Gallery) -> dict[str, Any]:
+    match part:
+        case str():
+            return {"type": "text", "text": part}
+        case MediaPart(channel, Media() as media):
+            path = gallery.add(channel, media)
+            return {"type": media.modality, "channel": channel, "path": str(path)}
+        case _:
+            return {"type": "error", "channel": part.channel}
