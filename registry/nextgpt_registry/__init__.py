@@ -1,6 +1,76 @@
 """The contract between the core and its plugins. Imports no torch, and never will."""
 
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Config
+from nextgpt_registry.configfile import Loaded, dump_config, load_config
+from nextgpt_registry.errors import (
+    Cancelled,
+    ConfigError,
+    DecodeError,
+    LockError,
+    MediaError,
+    NextGPTError,
+    PlanError,
+    PluginError,
+    Problem,
+    RequestError,
+    ShapeError,
+    SourceError,
+    TrainingError,
+)
 from nextgpt_registry.hookspecs import hookimpl
-from nextgpt_registry.specs import API
+from nextgpt_registry.lock import Lock, read_lock, write_lock
+from nextgpt_registry.media import Blob, Media
+from nextgpt_registry.messages import Dialogue, MediaPart, Turn
+from nextgpt_registry.plan import Plan, make_plan, resolve
+from nextgpt_registry.specs import (
+    API,
+    Condition,
+    Decoder,
+    Encoder,
+    Limit,
+    Manifest,
+    Modality,
+    System,
+)
 
-__all__ = ["API", "hookimpl"]
+__all__ = [
+    "API",
+    "Blob",
+    "Cancelled",
+    "Catalog",
+    "Condition",
+    "Config",
+    "ConfigError",
+    "DecodeError",
+    "Decoder",
+    "Dialogue",
+    "Encoder",
+    "Limit",
+    "Loaded",
+    "Lock",
+    "LockError",
+    "Manifest",
+    "Media",
+    "MediaError",
+    "MediaPart",
+    "Modality",
+    "NextGPTError",
+    "Plan",
+    "PlanError",
+    "PluginError",
+    "Problem",
+    "RequestError",
+    "ShapeError",
+    "SourceError",
+    "System",
+    "TrainingError",
+    "Turn",
+    "dump_config",
+    "hookimpl",
+    "load_config",
+    "make_plan",
+    "read_lock",
+    "resolve",
+    "write_lock",
+]

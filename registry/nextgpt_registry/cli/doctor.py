@@ -61,7 +61,7 @@ def show(report: dict[str, Any]) -> None:
         *(f"{dist}  {found or 'not installed'}" for dist, found in report["versions"].items()),
     )
     print_table(
-        "\nplugins",
+        "plugins",
         ("plugin", "version", "distribution", "import"),
         [
             (name, told["version"], told["dist"], f"{1000 * told['import_s']:.0f} ms")
@@ -70,7 +70,7 @@ def show(report: dict[str, Any]) -> None:
         right=("import",),
     )
     print_table(
-        "\nhooks, in the order in which plugins are asked",
+        "hooks, in the order in which plugins are asked",
         ("hook", "plugins"),
         [(hook, ", ".join(names) or "-") for hook, names in report["hooks"].items()],
     )

@@ -57,7 +57,7 @@ def show_plugin(
     )
     if manifest.modalities:
         print_table(
-            "\nmodalities",
+            "modalities",
             ("name", "suffixes", "MIME types", "limits"),
             [
                 (
@@ -71,7 +71,7 @@ def show_plugin(
         )
     if manifest.encoders:
         print_table(
-            "\nencoders",
+            "encoders",
             ("modality", "name", "tokens", "width", "parameters", "licence", "summary"),
             [
                 (
@@ -89,7 +89,7 @@ def show_plugin(
         )
     if manifest.decoders:
         print_table(
-            "\ndecoders",
+            "decoders",
             ("modality", "name", "signals", "conditions", "parameters", "licence", "summary"),
             [
                 (
@@ -106,9 +106,7 @@ def show_plugin(
             right=("signals", "parameters"),
         )
     if manifest.systems:
-        print_table(
-            "\nsystems", ("name", "summary"), [(s.name, s.summary) for s in manifest.systems]
-        )
+        print_table("systems", ("name", "summary"), [(s.name, s.summary) for s in manifest.systems])
 
 
 @app.command("doctor")

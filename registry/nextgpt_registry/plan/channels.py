@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TypeVar
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Channel, ComponentSettings, LLMFacts, ProjectionSettings
+from nextgpt_registry.config import Channel, LLMFacts, ProjectionSettings, Settings
 from nextgpt_registry.errors import NextGPTError
-from nextgpt_registry.explain import problems
+from nextgpt_registry.plan.components import check_component, validated
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import (
     ChannelPlan,
@@ -23,9 +21,8 @@ from nextgpt_registry.plan.model import (
 from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
 from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
 from nextgpt_registry.specs import Decoder, Encoder, Modality
-from nextgpt_registry.targets import locate, missing, options_model
 
-_M = TypeVar("_M", bound=BaseModel)
+_M = TypeVar("_M", bound=Settings)
 
 
 def resolve_channel(
@@ -82,7 +79,7 @@ def _encoder(
     except NextGPTError as error:
         findings.add(f"{at}.encoder.name", f"{error.who} {error.what}", error.fix)
         return None
-    options = _component(spec, settings, f"{at}.encoder", findings)
+    options = check_component(spec, settings, f"{at}.encoder", findings)
     owner = catalog.owner(spec)
     return EncoderPlan(
         spec=spec, settings=settings, plugin=owner.name, version=owner.version, options=options
@@ -100,7 +97,7 @@ def _decoder(
     except NextGPTError as error:
         findings.add(f"{at}.decoder.name", f"{error.who} {error.what}", error.fix)
         return None
-    options = _component(spec, settings, f"{at}.decoder", findings)
+    options = check_component(spec, settings, f"{at}.decoder", findings)
     if settings.route == "caption" and not spec.captions:
         findings.add(
             f"{at}.decoder.route", f"{spec.name!r} takes no captions", "write `route: embedding`"
@@ -116,51 +113,6 @@ def _decoder(
     return DecoderPlan(
         spec=spec, settings=settings, plugin=owner.name, version=owner.version, options=options
     )
-
-
-def is_twin(spec: Encoder | Decoder, options: Mapping[str, Any]) -> bool:
-    """Whether the options ask for the narrow twin, which has no weights by its nature."""
-    return bool(spec.twin) and all(options.get(key) == value for key, value in spec.twin.items())
-
-
-def _component(
-    spec: Encoder | Decoder, settings: ComponentSettings, at: str, findings: Findings
-) -> dict[str, Any]:
-    """What encoders and decoders have in common is checked; returns the options, filled in."""
-    absent = missing(spec.requires)
-    if absent:
-        findings.add(
-            at, f"{spec.name!r} needs {', '.join(absent)}, not installed", "install what is missing"
-        )
-    module = spec.target.partition(":")[0]
-    if locate(module) is None:
-        findings.add(at, f"its target {spec.target} is in no installed module", "mend the plugin")
-    for name in settings.weights:
-        if name not in spec.weights:
-            findings.add(
-                f"{at}.weights.{name}",
-                f"is no file of {spec.name!r}",
-                did_you_mean(name, spec.weights),
-            )
-    if not is_twin(spec, settings.options):
-        absent = tuple(name for name in spec.weights if name not in settings.weights)
-        if absent:
-            findings.add(
-                f"{at}.weights",
-                f"{', '.join(absent)} missing",
-                f"give each a `source` and a `sha256`; a twin needs none: options {spec.twin}"
-                if spec.twin
-                else "give each a `source` and a `sha256`",
-            )
-    if spec.options is None:
-        if settings.options:
-            findings.add(f"{at}.options", f"{spec.name!r} has no options", "take them out")
-        return {}
-    options: dict[str, Any] = {}
-    with findings.at(f"{at}.options"):
-        made = _validated(options_model(spec.options), settings.options, f"{at}.options", findings)
-        options = made.model_dump(mode="json") if made else {}
-    return options
 
 
 def _input(
@@ -207,14 +159,4 @@ def _projection(
             did_you_mean(settings.kind, kinds),
         )
         return None
-    return _validated(kind, settings.options, f"{at}.options", findings)
-
-
-def _validated(
-    model: type[_M], options: Mapping[str, Any], at: str, findings: Findings
-) -> _M | None:
-    try:
-        return model.model_validate(dict(options))
-    except ValidationError as error:
-        findings.extend(problems(error, model, at))
-        return None
+    return validated(kind, settings.options, f"{at}.options", findings)

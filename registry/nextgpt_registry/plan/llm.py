@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nextgpt_registry.config import Config, LLMFacts, LLMSettings, Weight
+from nextgpt_registry.config import Config, LLMFacts, LLMSettings, Lora, Weight
 from nextgpt_registry.llm_facts import lora_parameters, read_facts, unknown_targets
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import Part
@@ -40,8 +40,8 @@ def find_facts(config: Config, base: Path, findings: Findings) -> tuple[LLMFacts
 
 def llm_parts(
     config: Config, facts: LLMFacts, checked: str, base: Path, findings: Findings
-) -> list[Part]:
-    """The rows of the language model and of its LoRA."""
+) -> tuple[Part, Part | None]:
+    """The rows of the language model and of its LoRA, if it has one."""
     llm = config.llm
     if not -facts.layers - 1 <= llm.layer <= facts.layers:
         findings.add(
@@ -51,23 +51,23 @@ def llm_parts(
     check_licence(llm.licence, "llm.licence", config, findings)
     weight = Weight(source=llm.path, sha256=llm.sha256, bytes=llm.bytes)
     found = find_weights(weight, "llm.path", base, findings)
-    parts = [
-        Part(
-            name="llm",
-            what=facts.family,
-            parameters=facts.parameters,
-            dtype=llm.dtype,
-            bytes=facts.parameters * size,
-            device=llm.device,
-            licence=llm.licence,
-            checked=checked,
-            state=found.state,
-            fetch_bytes=found.fetch_bytes,
-        )
-    ]
-    if llm.lora is None:
-        return parts
-    for target in unknown_targets(facts, llm.lora):
+    part = Part(
+        name="llm",
+        what=facts.family,
+        parameters=facts.parameters,
+        dtype=llm.dtype,
+        bytes=facts.parameters * size,
+        device=llm.device,
+        licence=llm.licence,
+        checked=checked,
+        state=found.state,
+        fetch_bytes=found.fetch_bytes,
+    )
+    return part, _lora(llm, llm.lora, facts, findings) if llm.lora else None
+
+
+def _lora(llm: LLMSettings, lora: Lora, facts: LLMFacts, findings: Findings) -> Part:
+    for target in unknown_targets(facts, lora):
         findings.add(
             "llm.lora.targets",
             f"the model has no linear layer {target!r}",
@@ -75,17 +75,16 @@ def llm_parts(
         )
     if not facts.linears:
         findings.note("llm.facts has no `linears`, so the size of the LoRA is not counted")
-    parameters = lora_parameters(facts, llm.lora)
-    lora = Part(
+    parameters = lora_parameters(facts, lora)
+    return Part(
         name="lora",
-        what=f"r={llm.lora.r} on {', '.join(llm.lora.targets)}",
+        what=f"r={lora.r} on {', '.join(lora.targets)}",
         parameters=parameters,
         stages=(3,),
         bytes=4 * parameters,
         device=llm.device,
         checked="counted" if facts.linears else "unknown",
     )
-    return [*parts, lora]
 
 
 def _read(llm: LLMSettings, base: Path, findings: Findings) -> LLMFacts | None:

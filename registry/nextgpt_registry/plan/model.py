@@ -90,6 +90,7 @@ class Part(Settings):
     licence: str = ""
     checked: str = ""  # where its size comes from
     state: State = "new"
+    saved: str = ""  # the entry of `weights` that a trained part is kept in
     fetch_bytes: int | None = None  # None: nobody has said
 
 
@@ -164,6 +165,10 @@ def _pinned(channel: ChannelPlan) -> dict[str, Any]:
         pinned["input"] = {"kind": channel.input.kind, "options": channel.input.options}
     if channel.decoder and channel.output:
         conditions = {c.name: [c.tokens, c.width] for c in channel.output.conditions}
-        pinned["decoder"] = {"name": channel.decoder.spec.name, "conditions": conditions}
+        pinned["decoder"] = {
+            "name": channel.decoder.spec.name,
+            "signals": channel.output.signals,
+            "conditions": conditions,
+        }
         pinned["output"] = {"kind": channel.output.kind, "options": channel.output.options}
     return pinned

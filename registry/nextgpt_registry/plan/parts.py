@@ -2,223 +2,135 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from nextgpt_registry.config import Config, LLMFacts, Weight
-from nextgpt_registry.headers import Tensor
+from nextgpt_registry.config import Config, LLMFacts
 from nextgpt_registry.llm_facts import signal_parameters
-from nextgpt_registry.lock import Lock, Signals
-from nextgpt_registry.plan.channels import is_twin
+from nextgpt_registry.lock import Signals
+from nextgpt_registry.plan.components import is_twin
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import ChannelPlan, DecoderPlan, EncoderPlan, Part
-from nextgpt_registry.plan.weights import (
-    Found,
-    check_licence,
-    check_place,
-    find_all,
-    find_weights,
-    header,
-)
+from nextgpt_registry.plan.trained import Trained
+from nextgpt_registry.plan.weights import check_licence, check_place, find_all
 
-_NEW = Found("new")
+_FLOAT32 = 4  # bytes: whatever is trained is trained so
+_REFIT = "use the options, components and language model it was trained with"
 
 
-class Trained:
-    """The files of trained parts, and what their headers hold."""
+class PartTable:
+    """Collects the rows; a component that several channels share is counted once."""
 
-    def __init__(self, config: Config, lock: Lock | None, base: Path, findings: Findings) -> None:
-        self.weights = {
-            name: weight.model_copy(update={"sha256": weight.sha256 or _pin(weight, lock, name)})
-            for name, weight in config.weights.items()
-        }
-        self._found = {
-            name: find_weights(weight, f"weights.{name}", base, findings)
-            for name, weight in self.weights.items()
-        }
-        self._headers = {
-            name: header(found.path, f"weights.{name}", findings)
-            for name, found in self._found.items()
-        }
+    def __init__(self, config: Config, base: Path, trained: Trained, findings: Findings) -> None:
+        self.rows: list[Part] = []
+        self._config = config
+        self._base = base
+        self._trained = trained
+        self._findings = findings
+        self._counted: dict[str, str] = {}
 
-    def found(self, part: str) -> Found:
-        """Where the weights of a part are; `new` if the config names none."""
-        return self._found.get(part, _NEW)
+    def add_llm(self, llm: Part, lora: Part | None) -> None:
+        """The language model, and its adapters held against the saved ones."""
+        self.rows.append(llm)
+        if lora is None:
+            return
+        seen = lora.parameters > 0 and self._trained.check_size(
+            "lora", "", lora.parameters, fix="use the rank and the targets it was trained with"
+        )
+        self._add_trained(lora, "lora", seen=seen)
 
-    def header(self, part: str) -> dict[str, Tensor]:
-        """The tensors of a part, as far as its file is here and is safetensors."""
-        return self._headers.get(part, {})
+    def add_signals(self, signals: Signals, facts: LLMFacts) -> None:
+        """The rows of the signal tokens."""
+        if not signals.count:
+            return
+        parameters = signal_parameters(facts, signals.count)
+        part = Part(
+            name="signals",
+            what=f"{signals.count} tokens from id {signals.base}",
+            parameters=parameters,
+            stages=(2, 3),
+            bytes=_FLOAT32 * parameters,
+            device=self._config.llm.device,
+        )
+        seen = self._trained.check_signals(signals, facts)
+        self._add_trained(part, "signals", seen=seen)
 
+    def add_channel(self, channel: ChannelPlan) -> None:
+        """Encoder, projections and decoder, in the order in which data passes them."""
+        name = channel.name
+        if channel.encoder:
+            self._add_component(channel.encoder, name, "encoder", channel.encoder.spec.shares)
+        if channel.input:
+            made = channel.input
+            what = f"{made.kind}, {made.tokens_in} tokens to {made.tokens}"
+            self._add_projection(name, "input", what, made.parameters, (1, 3))
+        if channel.output:
+            shapes = ", ".join(f"{c.name} {c.tokens}x{c.width}" for c in channel.output.conditions)
+            what = f"{channel.output.kind}, {channel.output.signals} signals to {shapes}"
+            self._add_projection(name, "output", what, channel.output.parameters, (2, 3))
+        if channel.decoder:
+            self._add_component(channel.decoder, name, "decoder", "")
 
-def channel_parts(
-    channel: ChannelPlan,
-    trained: Trained,
-    config: Config,
-    base: Path,
-    findings: Findings,
-    trunks: set[str],
-) -> list[Part]:
-    """The rows of one channel; a trunk that is in `trunks` already is counted no more."""
-    parts = []
-    at = f"modalities.{channel.name}"
-    saved = f"project.{channel.name}"
-    if channel.encoder:
-        trunk = channel.encoder.spec.shares
-        parts.append(
-            _component(
-                channel.encoder,
-                f"{channel.name}.encoder",
-                f"{at}.encoder",
-                config,
-                base,
-                findings,
-                shared=bool(trunk) and trunk in trunks,
+    def _add_component(
+        self, plan: EncoderPlan | DecoderPlan, channel: str, side: str, trunk: str
+    ) -> None:
+        spec, settings = plan.spec, plan.settings
+        at = f"modalities.{channel}.{side}"
+        size = check_place(settings, at, self._findings)
+        check_licence(spec.licence, at, self._config, self._findings)
+        state, fetch = find_all(settings.weights, f"{at}.weights", self._base, self._findings)
+        name = f"{channel}.{side}"
+        first = self._counted.setdefault(trunk or _identity(plan), name)
+        twin = is_twin(spec, settings.options)
+        parameters = 0 if first != name or twin else spec.parameters
+        checked = f"same as {first}" if first != name else "twin" if twin else "declared"
+        self.rows.append(
+            Part(
+                name=name,
+                what=spec.name,
+                parameters=parameters,
+                dtype=settings.dtype,
+                bytes=parameters * size,
+                device="cpu" if settings.offload else settings.device,
+                licence=spec.licence,
+                checked=checked,
+                state=state,
+                fetch_bytes=fetch if first == name else None,
             )
         )
-        trunks.add(trunk)
-    if channel.input:
-        size = channel.input.parameters
-        what = f"{channel.input.kind}, {channel.input.tokens_in} tokens to {channel.input.tokens}"
-        name = f"{channel.name}.input"
-        parts.append(_projection(name, what, size, (1, 3), saved, trained, findings))
-    if channel.output:
-        shapes = ", ".join(f"{c.name} {c.tokens}x{c.width}" for c in channel.output.conditions)
-        what = f"{channel.output.kind}, {channel.output.signals} signals to {shapes}"
-        name, size = f"{channel.name}.output", channel.output.parameters
-        parts.append(_projection(name, what, size, (2, 3), saved, trained, findings))
-    if channel.decoder:
-        parts.append(
-            _component(
-                channel.decoder,
-                f"{channel.name}.decoder",
-                f"{at}.decoder",
-                config,
-                base,
-                findings,
-                shared=False,
+
+    def _add_projection(
+        self, channel: str, side: str, what: str, parameters: int, stages: tuple[int, ...]
+    ) -> None:
+        saved = f"project.{channel}"
+        seen = self._trained.check_size(saved, f"{side}.", parameters, fix=_REFIT)
+        part = Part(
+            name=f"{channel}.{side}",
+            what=what,
+            parameters=parameters,
+            stages=stages,
+            bytes=_FLOAT32 * parameters,
+            device=self._config.llm.device,
+        )
+        self._add_trained(part, saved, seen=seen)
+
+    def _add_trained(self, part: Part, saved: str, *, seen: bool) -> None:
+        """A row of the trained part kept in the file `saved`, whose header was `seen` or not."""
+        found = self._trained.found(saved)
+        told = any(row.state == "fetch" and row.saved == saved for row in self.rows)
+        self.rows.append(
+            part.model_copy(
+                update={
+                    "checked": "header" if seen else part.checked or "counted",
+                    "state": found.state,
+                    "saved": saved,
+                    "fetch_bytes": 0 if told else found.fetch_bytes,
+                }
             )
         )
-    return parts
 
 
-def signal_part(signals: Signals, facts: LLMFacts, trained: Trained, findings: Findings) -> Part:
-    """The row of the signal tokens, held against the saved rows."""
-    saved = trained.header("signals")
-    for block in signals.blocks:
-        tensor = saved.get(f"{block.channel}.input")
-        if tensor is not None and tensor.shape != (block.count, facts.width):
-            findings.add(
-                "weights.signals",
-                f"{block.channel}.input is {tensor.shape}, wanted {(block.count, facts.width)}",
-                "use the weights that were trained with these decoders and this language model",
-            )
-    parameters = signal_parameters(facts, signals.count)
-    found = trained.found("signals")
-    return Part(
-        name="signals",
-        what=f"{signals.count} tokens from id {signals.base}",
-        parameters=parameters,
-        stages=(2, 3),
-        bytes=4 * parameters,
-        checked="header" if saved else "counted",
-        state=found.state,
-        fetch_bytes=found.fetch_bytes,
-    )
-
-
-def check_names(
-    config: Config, channels: dict[str, ChannelPlan], lock: Lock | None, findings: Findings
-) -> None:
-    """Every trained part that the config names must be a part of this system, or of its lock."""
-    known = ["signals", *(f"project.{name}" for name in channels)]
-    if config.llm.lora:
-        known.append("lora")
-    locked = [f"project.{name}" for name in (lock.channels if lock else ())]
-    for name in config.weights:
-        if name in known:
-            continue
-        if name in locked:
-            findings.note(f"weights.{name} is not loaded: its channel is left out")
-            continue
-        findings.add(
-            f"weights.{name}", "is no trained part of this system", f"known: {', '.join(known)}"
-        )
-
-
-def check_lora(part: Part, trained: Trained, findings: Findings) -> Part:
-    """The row of the LoRA, held against the saved adapters."""
-    saved, found = trained.header("lora"), trained.found("lora")
-    size = sum(tensor.size for tensor in saved.values())
-    if saved and part.parameters and size != part.parameters:
-        findings.add(
-            "weights.lora",
-            f"holds {size:,} numbers, the config makes {part.parameters:,}",
-            "use the rank and the targets it was trained with",
-        )
-    checked = "header" if saved else part.checked
-    return part.model_copy(
-        update={"checked": checked, "state": found.state, "fetch_bytes": found.fetch_bytes}
-    )
-
-
-def _component(
-    plan: EncoderPlan | DecoderPlan,
-    name: str,
-    at: str,
-    config: Config,
-    base: Path,
-    findings: Findings,
-    *,
-    shared: bool,
-) -> Part:
-    size = check_place(plan.settings, at, findings)
-    check_licence(plan.spec.licence, at, config, findings)
-    state, fetch = find_all(plan.settings.weights, f"{at}.weights", base, findings)
-    twin = is_twin(plan.spec, plan.settings.options)
-    parameters = 0 if shared or twin else plan.spec.parameters
-    checked = f"with {plan.spec.shares}" if shared else "twin" if twin else "declared"  # type: ignore[union-attr]
-    return Part(
-        name=name,
-        what=plan.spec.name,
-        parameters=parameters,
-        dtype=plan.settings.dtype,
-        bytes=parameters * size,
-        device="cpu" if plan.settings.offload else plan.settings.device,
-        licence=plan.spec.licence,
-        checked=checked,
-        state=state,
-        fetch_bytes=fetch,
-    )
-
-
-def _projection(
-    name: str,
-    what: str,
-    parameters: int,
-    stages: tuple[int, ...],
-    saved: str,
-    trained: Trained,
-    findings: Findings,
-) -> Part:
-    side = name.rpartition(".")[2]
-    own = [t.size for key, t in trained.header(saved).items() if key.startswith(f"{side}.")]
-    if own and sum(own) != parameters:
-        findings.add(
-            f"weights.{saved}",
-            f"its {side} projection holds {sum(own):,} numbers, the config makes {parameters:,}",
-            "use the projection options, components and language model it was trained with",
-        )
-    found = trained.found(saved)
-    return Part(
-        name=name,
-        what=what,
-        parameters=parameters,
-        stages=stages,
-        bytes=4 * parameters,
-        checked="header" if own else "counted",
-        state=found.state,
-        fetch_bytes=found.fetch_bytes if own or found.state == "fetch" else None,
-    )
-
-
-def _pin(weight: Weight, lock: Lock | None, part: str) -> str | None:
-    return lock.weights.get(part) if lock and isinstance(weight.source, str) else None
+def _identity(plan: EncoderPlan | DecoderPlan) -> str:
+    """Equal for components that are built once for several channels."""
+    settings = plan.settings.model_dump(mode="json", exclude={"name", "options", "route"})
+    return json.dumps([plan.spec.target, plan.options, settings], sort_keys=True)

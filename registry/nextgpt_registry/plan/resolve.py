@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Config, LLMFacts
+from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import Loaded, load_config
 from nextgpt_registry.errors import LockError, PluginError
-from nextgpt_registry.lock import FIX, Lock, Signals, differences, read_lock
+from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.llm import find_facts, llm_parts
-from nextgpt_registry.plan.model import ChannelPlan, Part, Plan
-from nextgpt_registry.plan.parts import (
-    Trained,
-    channel_parts,
-    check_lora,
-    check_names,
-    signal_part,
-)
+from nextgpt_registry.plan.model import ChannelPlan, Plan
+from nextgpt_registry.plan.parts import PartTable
+from nextgpt_registry.plan.signals import check_lock, check_spellings, signal_blocks
+from nextgpt_registry.plan.trained import Trained
 from nextgpt_registry.targets import blamed, locate
 
 
@@ -55,18 +53,25 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     lock = _read_lock(loaded, findings)
     facts, checked = find_facts(config, loaded.base, findings)
     channels: dict[str, ChannelPlan] = {}
-    for name, channel in config.modalities.items():
-        made = resolve_channel(name, channel, facts, catalog, findings)
+    for name, settings in config.modalities.items():
+        made = resolve_channel(name, settings, facts, catalog, findings)
         if made is not None:
             channels[name] = made
-    _check_spellings(config, channels, findings)
+    check_spellings(config, channels, findings)
     if facts is None:
         findings.raise_any(config.name)
         raise AssertionError("no facts, and no problem told about it")
 
-    signals = _signals(config, facts, channels, lock)
+    signals = signal_blocks(config, facts, channels, lock)
     trained = Trained(config, lock, loaded.base, findings)
-    check_names(config, channels, lock, findings)
+    known = ["lora"] * bool(config.llm.lora) + ["signals", *(f"project.{n}" for n in channels)]
+    trained.check_names(known, lock)
+    llm, lora = llm_parts(config, facts, checked, loaded.base, findings)
+    table = PartTable(config, loaded.base, trained, findings)
+    table.add_llm(llm, lora)
+    table.add_signals(signals, facts)
+    for channel in channels.values():
+        table.add_channel(channel)
     plan = Plan(
         system=config.name,
         origin=loaded.origin,
@@ -76,83 +81,16 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
         facts=facts,
         channels=channels,
         signals=signals,
-        parts=_parts(loaded, facts, checked, channels, signals, trained, findings),
+        parts=tuple(table.rows),
         weights=trained.weights,
         lock=lock,
         notes=tuple(findings.notes),
     )
-    if lock is not None:
-        pins = {name: w.sha256 for name, w in plan.weights.items() if w.sha256}
-        for difference in differences(lock, plan.to_lock(weights=pins)):
-            findings.add(f"lock: {difference.path}", str(difference).partition(": ")[2], FIX)
+    check_lock(plan, findings)
     findings.raise_any(config.name)
     _ask_plugins(plan, catalog, findings)
     findings.raise_any(config.name)
     return plan
-
-
-def _parts(
-    loaded: Loaded,
-    facts: LLMFacts,
-    checked: str,
-    channels: Mapping[str, ChannelPlan],
-    signals: Signals,
-    trained: Trained,
-    findings: Findings,
-) -> tuple[Part, ...]:
-    config, base = loaded.config, loaded.base
-    rows = llm_parts(config, facts, checked, base, findings)
-    parts = [rows[0], *(check_lora(row, trained, findings) for row in rows[1:])]
-    if signals.count:
-        parts.append(signal_part(signals, facts, trained, findings))
-    trunks: set[str] = set()
-    for channel in channels.values():
-        parts += channel_parts(channel, trained, config, base, findings, trunks)
-    return tuple(parts)
-
-
-def _signals(
-    config: Config, facts: LLMFacts, channels: Mapping[str, ChannelPlan], lock: Lock | None
-) -> Signals:
-    """The locked blocks as they are, then one for each channel that speaks and has none."""
-    locked = lock.signals if lock else Signals(base=facts.vocabulary)
-    return locked.extended(
-        {
-            name: (channel.decoder.spec.signals, _spelling(config, name))
-            for name, channel in channels.items()
-            if channel.decoder
-        }
-    )
-
-
-def _spelling(config: Config, channel: str) -> str:
-    return config.modalities[channel].spelling or f"<|{channel}:{{i}}|>"
-
-
-def _check_spellings(
-    config: Config, channels: Mapping[str, ChannelPlan], findings: Findings
-) -> None:
-    """No two signals may be written alike."""
-    owners: dict[str, str] = {}
-    for name, channel in channels.items():
-        if channel.decoder is None:
-            continue
-        spelling = _spelling(config, name)
-        count = channel.decoder.spec.signals
-        if count > 1 and "{i}" not in spelling:
-            findings.add(
-                f"modalities.{name}.spelling", f"{spelling!r} has no {{i}}", "e.g. '[IMG{i}]'"
-            )
-            continue
-        for index in range(count):
-            owner = owners.setdefault(spelling.replace("{i}", str(index)), name)
-            if owner != name:
-                findings.add(
-                    f"modalities.{name}.spelling",
-                    f"{spelling!r} is also how {owner!r} is spelled",
-                    "spell it differently",
-                )
-                break
 
 
 def _discover(config: Config) -> Catalog:
@@ -171,13 +109,12 @@ def _discover(config: Config) -> Catalog:
 
 
 def _check_plugins(config: Config, catalog: Catalog, findings: Findings) -> None:
-    loaded = {plugin.name for plugin in catalog.plugins}
+    loaded = [plugin.name for plugin in catalog.plugins]
     for index, requirement in enumerate(config.plugins):
-        name = requirement.split(">")[0].split("<")[0].split("=")[0].split("!")[0].split("~")[0]
-        if name.strip() not in loaded:
-            findings.add(
-                f"plugins.{index}", f"{requirement!r} is not loaded", f"loaded: {sorted(loaded)}"
-            )
+        name = re.match(r"[\w.-]*", requirement)
+        if name is None or name.group() not in loaded:
+            fix = did_you_mean(requirement, loaded)
+            findings.add(f"plugins.{index}", f"{requirement!r} is not loaded", fix)
 
 
 def _check_data(config: Config, findings: Findings) -> None:
