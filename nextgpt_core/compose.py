@@ -117,7 +117,7 @@ class Composer:
             RequestError: a medium stands in a channel that cannot carry it.
             ConfigError: the chat template cannot lay these turns out.
         """
-        draft = _Draft(self, dict(feature_tokens), dict(answered or {}))
+        draft = _Draft(self, {k: n for k, n in feature_tokens.items()}, answered or {})
         shift = 0
         if self.system_prompt is not None and not (turns and turns[0].role == "system"):
             turns, shift = [Turn("system", (self.system_prompt,)), *turns], 1

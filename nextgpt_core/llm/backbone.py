@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 from nextgpt_core.llm.cache import new_cache
+from nextgpt_core.llm.half import HalfLinear
 from nextgpt_core.llm.head import Head
 from nextgpt_registry.errors import ConfigError
 
@@ -103,8 +104,9 @@ class Backbone(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type the model computes in."""
-        return self.embedding.weight.dtype
+        """The type the model computes in; its weights may be kept in a shorter one."""
+        half = isinstance(self.head.linear, HalfLinear)
+        return torch.float32 if half else self.embedding.weight.dtype
 
     def train(self, mode: bool = True) -> Self:
         """Training reaches the adapters' dropout only; the model itself stays as in use."""
@@ -149,7 +151,7 @@ class Backbone(nn.Module):
 
         With further output rows (S, D) the result is (..., V + S).
         """
-        return self.head(final, rows_SD)
+        return self.head(final.to(self.dtype), rows_SD)
 
     def new_cache(self) -> Cache:
         """An empty cache for `run`."""
@@ -174,7 +176,7 @@ class Backbone(nn.Module):
             handle.remove()
 
 
-def _layer_module(inner: nn.Module, layer: int) -> nn.Module | None:
+def _layer_module(inner: PreTrainedModel, layer: int) -> nn.Module | None:
     """The module whose input is hidden state `layer`; None for the final one."""
     layers = decoder_layers(inner)
     count = len(layers)
@@ -190,7 +192,7 @@ def _layer_module(inner: nn.Module, layer: int) -> nn.Module | None:
     return layers[index]
 
 
-def decoder_layers(inner: nn.Module) -> nn.ModuleList:
+def decoder_layers(inner: PreTrainedModel) -> nn.ModuleList:
     """The model's stack of layers, whatever its family calls it."""
     stacks = [m for m in inner.modules() if isinstance(m, nn.ModuleList)]
     wanted = inner.config.get_text_config(decoder=True).num_hidden_layers

@@ -20,6 +20,9 @@ _LEAST = 256
 class GrowingLayer(DynamicLayer):
     """One layer's keys and values (B, H, T, D), T of them in use."""
 
+    keys: Tensor | None
+    values: Tensor | None
+
     def __init__(self) -> None:
         super().__init__()
         self._length = 0
@@ -29,14 +32,15 @@ class GrowingLayer(DynamicLayer):
     ) -> tuple[Tensor, Tensor]:
         """Append (B, H, t, D) and return everything so far (B, H, T + t, D)."""
         start, end = self._length, self._length + key_states.shape[-2]
-        if self.keys is None or end > self.keys.shape[-2]:
-            self.keys = _grown(self.keys, key_states, start, end)
-            self.values = _grown(self.values, value_states, start, end)
+        keys, values = self.keys, self.values
+        if keys is None or values is None or end > keys.shape[-2]:
+            keys = self.keys = _grown(keys, key_states, start, end)
+            values = self.values = _grown(values, value_states, start, end)
             self.is_initialized = True
-        self.keys[:, :, start:end] = key_states
-        self.values[:, :, start:end] = value_states
+        keys[:, :, start:end] = key_states
+        values[:, :, start:end] = value_states
         self._length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
+        return keys[:, :, :end], values[:, :, :end]
 
     def get_seq_length(self) -> int:
         """T: how many positions are in use."""

@@ -25,7 +25,6 @@ class Head:
 
     def __call__(self, final: Tensor, rows_SD: Tensor | None = None) -> Tensor:
         """States (..., D) -> logits (..., V), or (..., V + S) with further rows (S, D)."""
-        final = final.to(self.linear.weight.dtype)
         logits: Tensor = self.linear(final)
         if rows_SD is not None:
             logits = torch.cat((logits, final @ rows_SD.to(final.dtype).T), dim=-1)

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.gguf import convert_gguf
+from nextgpt_core.llm.half import halve
 from nextgpt_core.llm.lora import add_lora
 from nextgpt_registry.config import LLMSettings
 from nextgpt_registry.errors import ConfigError
@@ -68,6 +69,8 @@ def backbone_from_folder(
             f"{folder} is no causal language model with a tokenizer: {error}",
             "name a folder with config.json, *.safetensors and tokenizer files, or a GGUF file",
         ) from error
+    if torch.device(device).type == "cpu" and model.dtype is torch.float16:
+        model = halve(model)
     backbone = Backbone(model.to(device), tokenizer, layer=layer)
     check_logits(backbone)
     return backbone

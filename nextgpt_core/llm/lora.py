@@ -39,7 +39,7 @@ def add_lora(backbone: Backbone, lora: Lora) -> None:
         )
     settings = LoraConfig(
         r=lora.r,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft divides it by r: floats are fine
+        lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=list(lora.targets),
     )

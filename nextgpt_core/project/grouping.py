@@ -8,8 +8,6 @@ with a straight-through gradient, and X' = C + MLP(mean of the group's tokens). 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
@@ -39,9 +37,9 @@ class Grouping(nn.Module):
         x_BGD: Tensor = self.fc_out(self.norm(x_BTW))
         return x_BGD
 
-    def temperatures(self) -> Iterable[float]:
+    def temperatures(self) -> list[float]:
         """tau of each stage."""
-        return [stage.log_tau.exp().item() for stage in self.stages]
+        return [s.log_tau.exp().item() for s in self.stages if isinstance(s, _Stage)]
 
 
 class _Stage(nn.Module):

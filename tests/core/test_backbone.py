@@ -7,6 +7,8 @@ from torch import Tensor
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.llm.load import backbone_from_folder, check_logits
+from nextgpt_core.llm.lora import add_lora, lora_parameters, merge_lora
+from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import ConfigError
 
 
@@ -137,3 +139,43 @@ def test_a_family_that_does_something_unknown_to_its_logits_is_refused(make_back
 
     with pytest.raises(ConfigError, match="does not reproduce"):
         check_logits(backbone)
+
+
+@torch.no_grad()
+def test_half_weights_on_the_cpu_answer_as_float32_ones(make_backbone, tmp_path) -> None:
+    backbone = make_backbone("gemma3")
+    backbone.model.half().save_pretrained(tmp_path)
+    backbone.tokenizer.save_pretrained(tmp_path)
+    whole = backbone_from_folder(tmp_path, dtype="float32")
+    half = backbone_from_folder(tmp_path, dtype="float16")
+    ids_BT = torch.arange(3, 12)[None]
+    states, cache = [], half.new_cache()
+
+    expected = whole.logits(whole.run(whole.embed(ids_BT)).final_BTD)
+    at_once = half.logits(half.run(half.embed(ids_BT)).final_BTD)
+    for t in range(9):
+        states.append(half.run(half.embed(ids_BT[:, t : t + 1]), cache=cache).final_BTD)
+    one_by_one = half.logits(torch.cat(states, 1))
+
+    assert (half.dtype, half.embedding.weight.dtype) == (torch.float32, torch.float16)
+    assert half.tied
+    torch.testing.assert_close(at_once, expected, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(one_by_one, expected, rtol=1e-2, atol=1e-2)
+
+
+def test_adapters_go_on_half_weights(make_backbone, tmp_path) -> None:
+    make_backbone("llama").model.half().save_pretrained(tmp_path)
+    make_backbone("llama").tokenizer.save_pretrained(tmp_path)
+    half = backbone_from_folder(tmp_path, dtype="float16")
+    x_BTD = torch.randn(1, 1, 32)
+    before = half.run(x_BTD).final_BTD
+
+    add_lora(half, Lora(r=2))
+
+    assert torch.equal(half.run(x_BTD).final_BTD, before)
+    for matrix in lora_parameters(half):
+        torch.nn.init.normal_(matrix, std=0.1)
+    changed = half.run(x_BTD).final_BTD
+    merge_lora(half)
+    assert not torch.allclose(changed, before, atol=1e-2)
+    torch.testing.assert_close(half.run(x_BTD).final_BTD, changed, rtol=1e-2, atol=1e-2)
