@@ -1,0 +1,1 @@
+"""The embedded default: small parts, all real, all trained here."""

@@ -1,0 +1,100 @@
+"""mini's decoders: a picture of 64x64, 8 frames of 64x64, 2 seconds of sound at 16 kHz."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from nextgpt_registry.media import Media
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from nextgpt_mini import spectrogram
+from nextgpt_mini.flow import FlowDecoder, Shape
+
+SIDE = 64
+FRAMES = 8
+FRAME_RATE = 4.0
+
+
+def _pixels(frames_NHWC: np.ndarray, side: int = SIDE) -> Tensor:
+    x = torch.from_numpy(np.ascontiguousarray(frames_NHWC)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    if x.shape[-2:] != (side, side):
+        x = interpolate(x, (side, side), mode="bilinear", antialias=True)
+    return x
+
+
+def _bytes(x_NCHW: Tensor) -> np.ndarray:
+    x = ((x_NCHW.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return x.permute(0, 2, 3, 1).cpu().numpy()
+
+
+class PictureDecoder(FlowDecoder):
+    """Pictures of 64x64."""
+
+    shape = Shape(channels=3, frames=1, height=8, width=8)
+
+    def to_pixels(self, media: Sequence[Media]) -> Tensor:
+        """B pictures of any size -> (B, 3, 64, 64)."""
+        return torch.cat([_pixels(m.data[None]) for m in media]).to(self.latents.mean.device)
+
+    def to_media(self, x: Tensor) -> list[Media]:
+        """(B, 3, 64, 64) -> B pictures."""
+        return [Media("image", data) for data in _bytes(x)]
+
+
+class ClipDecoder(FlowDecoder):
+    """Clips of 8 frames of 64x64 at 4 frames a second."""
+
+    shape = Shape(channels=3, frames=FRAMES, height=8, width=8, patch=(2, 1, 1))
+
+    def to_pixels(self, media: Sequence[Media]) -> Tensor:
+        """B clips of any size and length -> (B * 8, 3, 64, 64), 8 frames evenly taken."""
+        frames = []
+        for clip in media:
+            taken = np.linspace(0, len(clip.data) - 1, FRAMES).round().astype(int)
+            frames.append(_pixels(clip.data[taken]))
+        return torch.cat(frames).to(self.latents.mean.device)
+
+    def to_media(self, x: Tensor) -> list[Media]:
+        """(B * 8, 3, 64, 64) -> B clips."""
+        clips = _bytes(x).reshape(-1, FRAMES, SIDE, SIDE, 3)
+        return [Media("video", data, FRAME_RATE) for data in clips]
+
+
+class SoundDecoder(FlowDecoder):
+    """2.048 seconds of sound at 16 kHz, through a mel spectrogram of 80 x 128."""
+
+    shape = Shape(channels=1, frames=1, height=spectrogram.MELS // 8, width=spectrogram.FRAMES // 8)
+
+    def to_pixels(self, media: Sequence[Media]) -> Tensor:
+        """B sounds -> (B, 1, 80, 128), cut or padded with silence to 2.048 s."""
+        return spectrogram.to_mel(torch.stack([_sound(m) for m in media]))[:, None]
+
+    def to_media(self, x: Tensor) -> list[Media]:
+        """(B, 1, 80, 128) -> B sounds."""
+        sounds = spectrogram.to_sound(x[:, 0].cpu())
+        sounds = sounds / sounds.abs().amax(-1, keepdim=True).clamp_min(1e-3) * 0.7
+        return [Media("audio", s.numpy(), float(spectrogram.RATE)) for s in sounds]
+
+
+def _sound(media: Media) -> Tensor:
+    sound = resample(torch.from_numpy(np.asarray(media.data, np.float32)), media.rate)
+    sound = sound[: spectrogram.SAMPLES]
+    return torch.nn.functional.pad(sound, (0, spectrogram.SAMPLES - len(sound)))
+
+
+def resample(sound_N: Tensor, rate: float | None, wanted: int = spectrogram.RATE) -> Tensor:
+    """(N,) at `rate` Hz -> the same sound at `wanted` Hz, band-limited."""
+    rate = rate or wanted
+    if rate == wanted:
+        return sound_N
+    length = round(len(sound_N) * wanted / rate)
+    spectrum = torch.fft.rfft(sound_N)
+    bins = length // 2 + 1
+    if bins <= len(spectrum):
+        spectrum = spectrum[:bins]
+    else:
+        spectrum = torch.nn.functional.pad(spectrum, (0, bins - len(spectrum)))
+    return torch.fft.irfft(spectrum, n=length) * (length / len(sound_N))

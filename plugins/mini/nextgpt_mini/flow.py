@@ -1,0 +1,168 @@
+"""The one generator behind mini's three decoders: flow matching on latents, driven by captions.
+
+Legend: B batch, c latent channels, f frames, h w latent height and width, T D condition.
+
+A latent is always (B, c, f, h, w); a picture and a spectrogram have one frame. The network is
+diffusers' Wan transformer, the noise schedule its flow-matching Euler scheduler
+(Lipman et al., 2023; Esser et al., 2024: time drawn from a logit-normal).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
+from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.tensors import load_compact
+from torch import Generator, Tensor, nn
+
+from nextgpt_mini.latents import LATENT_CHANNELS, Latents
+from nextgpt_mini.options import CONDITION_WIDTH, DecoderOptions
+from nextgpt_mini.text import CaptionEncoder
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a decoder's latents look like and how the transformer cuts them."""
+
+    channels: int
+    frames: int
+    height: int
+    width: int
+    patch: tuple[int, int, int] = (1, 1, 1)
+
+
+class FlowDecoder(nn.Module):
+    """Text encoder, autoencoder and flow transformer; subclasses know what a medium is."""
+
+    shape: Shape
+
+    def __init__(self, options: DecoderOptions) -> None:
+        """Build on the current device with random weights."""
+        super().__init__()
+        self.options = options
+        self.text = CaptionEncoder(options.text_layers)
+        self.latents = Latents(self.shape.channels, options.autoencoder)
+        head = 64 if options.hidden % 64 == 0 else 16
+        self.denoiser = WanTransformer3DModel(
+            patch_size=self.shape.patch,
+            num_attention_heads=options.hidden // head,
+            attention_head_dim=head,
+            in_channels=LATENT_CHANNELS,
+            out_channels=LATENT_CHANNELS,
+            text_dim=CONDITION_WIDTH,
+            freq_dim=128,
+            ffn_dim=4 * options.hidden,
+            num_layers=options.layers,
+            cross_attn_norm=True,
+            rope_max_seq_len=32,
+        )
+        self.scheduler = FlowMatchEulerDiscreteScheduler()
+        self.eval()
+
+    def load(self, paths: Mapping[str, Path]) -> None:
+        """Load `text`, `autoencoder` and `denoiser`."""
+        self.text.load_state_dict(load_compact(paths["text"]))
+        self.latents.load_state_dict(load_compact(paths["autoencoder"]))
+        self.denoiser.load_state_dict(load_compact(paths["denoiser"]))
+
+    # what a subclass fills in
+
+    def to_pixels(self, media: Sequence[Media]) -> Tensor:
+        """B media -> (B * frames, C, H, W) in [-1, 1]."""
+        raise NotImplementedError
+
+    def to_media(self, x: Tensor) -> list[Media]:
+        """(B * frames, C, H, W) -> B media."""
+        raise NotImplementedError
+
+    # the protocol
+
+    def batch_key(self, options: DecoderOptions) -> Hashable:
+        """Equal steps and guidance may share a call."""
+        return options.steps, options.guidance
+
+    @torch.no_grad()
+    def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        """B captions -> {"text": (B, T, D)}."""
+        return {"text": self.text(captions)}
+
+    @torch.no_grad()
+    def encode(self, media: Sequence[Media]) -> Tensor:
+        """B media -> (B, c, f, h, w)."""
+        return self.pack(self.latents.encode(self.to_pixels(media)))
+
+    def denoising_loss(
+        self,
+        media: Sequence[Media],
+        conditions: Mapping[str, Tensor],
+        generators: Sequence[Generator],
+    ) -> Tensor:
+        """B media, {"text": (B, T, D)} -> (B,) mean squared velocity errors."""
+        return self.latent_loss(self.encode(media), conditions["text"], generators)
+
+    def latent_loss(
+        self, x_Bcfhw: Tensor, text_BTD: Tensor, generators: Sequence[Generator]
+    ) -> Tensor:
+        """(B, c, f, h, w), (B, T, D) -> (B,): the flow-matching loss at a random time each."""
+        device = x_Bcfhw.device
+        sigma_B = torch.stack([torch.randn((), generator=g) for g in generators]).sigmoid()
+        noise = self._noise(generators, x_Bcfhw.shape[1:]).to(device)
+        sigma = sigma_B.to(device)[:, None, None, None, None]
+        noisy = (1 - sigma) * x_Bcfhw + sigma * noise
+        velocity = self.denoiser(noisy, sigma_B.to(device) * 1000, text_BTD, return_dict=False)[0]
+        return (velocity.float() - (noise - x_Bcfhw)).square().mean((1, 2, 3, 4))
+
+    @torch.no_grad()
+    def decode(
+        self,
+        conditions: Mapping[str, Tensor],
+        *,
+        taken: Sequence[Sequence[Media]] = (),
+        options: DecoderOptions | None = None,
+        generators: Sequence[Generator],
+        on_step: OnStep = lambda done, total: None,
+    ) -> list[Media]:
+        """{"text": (B, T, D)} -> B media; guidance runs as one batched call."""
+        options = options or self.options
+        text_BTD = conditions["text"]
+        count, device = len(text_BTD), text_BTD.device
+        guided = options.guidance > 1
+        if guided:
+            nothing = self.text([""]).to(text_BTD.dtype).expand(count, -1, -1)
+            text_BTD = torch.cat([text_BTD, nothing])
+        scheduler = FlowMatchEulerDiscreteScheduler.from_config(self.scheduler.config)
+        scheduler.set_timesteps(options.steps, device=device)
+        x = self._noise(generators, self._latent_size()).to(device, text_BTD.dtype)
+        for done, time in enumerate(scheduler.timesteps):
+            on_step(done, options.steps)
+            given = torch.cat([x, x]) if guided else x
+            velocity = self.denoiser(given, time.expand(len(given)), text_BTD, return_dict=False)[0]
+            if guided:
+                with_text, without = velocity.chunk(2)
+                velocity = without + options.guidance * (with_text - without)
+            x = scheduler.step(velocity, time, x, return_dict=False)[0]
+        on_step(options.steps, options.steps)
+        return self.to_media(self.latents.decode(self.unpack(x)).float())
+
+    # latents of frames <-> latents of media
+
+    def pack(self, z_Nchw: Tensor) -> Tensor:
+        """(B * f, c, h, w) -> (B, c, f, h, w)."""
+        return z_Nchw.unflatten(0, (-1, self.shape.frames)).transpose(1, 2).contiguous()
+
+    def unpack(self, z_Bcfhw: Tensor) -> Tensor:
+        """(B, c, f, h, w) -> (B * f, c, h, w)."""
+        return z_Bcfhw.transpose(1, 2).flatten(0, 1).contiguous()
+
+    def _latent_size(self) -> tuple[int, int, int, int]:
+        return LATENT_CHANNELS, self.shape.frames, self.shape.height, self.shape.width
+
+    @staticmethod
+    def _noise(generators: Sequence[Generator], size: Any) -> Tensor:
+        return torch.stack([torch.randn(tuple(size), generator=g) for g in generators])

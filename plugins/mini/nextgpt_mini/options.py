@@ -1,0 +1,36 @@
+"""Options of mini's parts. Light: read by `nextgpt plan`, so nothing heavy is imported."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CONDITION_TOKENS = 8
+CONDITION_WIDTH = 192
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EncoderOptions(_Options):
+    """Sizes inside an encoder; the features that come out keep their declared shape."""
+
+    layers: int | None = Field(default=None, gt=0)  # fewer than the published network's
+
+
+class DecoderOptions(_Options):
+    """Sampling (per request) and the sizes inside (twins are smaller; conditions never change)."""
+
+    steps: int = Field(default=16, ge=1, le=200)
+    guidance: float = Field(default=2.5, ge=1.0, le=20.0)
+    hidden: int = Field(default=256, ge=16, multiple_of=16)
+    layers: int = Field(default=8, gt=0)
+    text_layers: int = Field(default=3, gt=0)
+    autoencoder: tuple[int, int, int] = (48, 80, 96)
+
+
+TWIN = {"hidden": 32, "layers": 1, "text_layers": 1, "autoencoder": (8, 8, 8), "steps": 2}
+
+PICTURE = DecoderOptions()
+CLIP = DecoderOptions(layers=8)
+SOUND = DecoderOptions(layers=5)

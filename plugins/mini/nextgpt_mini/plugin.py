@@ -1,0 +1,97 @@
+"""What mini declares. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from nextgpt_registry.hookspecs import hookimpl
+from nextgpt_registry.specs import Condition, Decoder, Encoder, Manifest, System
+
+from nextgpt_mini.options import CONDITION_TOKENS, CONDITION_WIDTH, TWIN
+
+_TEXT = (Condition(name="text", tokens=CONDITION_TOKENS, width=CONDITION_WIDTH),)
+_DECODER = {
+    "signals": 4,
+    "conditions": _TEXT,
+    "options": "nextgpt_mini.options:DecoderOptions",
+    "twin": TWIN,
+    "weights": ("text", "autoencoder", "denoiser"),
+    "requires": ("diffusers", "transformers", "tokenizers"),
+    "licence": "Apache-2.0",
+    "captions": True,
+}
+_ENCODER = {"options": "nextgpt_mini.options:EncoderOptions", "weights": ("model",)}
+
+
+@hookimpl
+def nextgpt_manifest() -> Manifest:
+    """Three encoders, three decoders and the system `mini`."""
+    return Manifest(
+        summary="The embedded default: text, pictures, sounds and clips on a laptop",
+        license="Apache-2.0",
+        encoders=(
+            Encoder(
+                name="efficientnet-lite0",
+                modality="image",
+                summary="EfficientNet-Lite0: 7 x 7 cells of a picture",
+                target="nextgpt_mini.encoders:PictureEncoder",
+                tokens=49,
+                width=1280,
+                parameters=3_371_008,
+                licence="Apache-2.0",
+                **_ENCODER,
+            ),
+            Encoder(
+                name="efficientnet-lite0-frames",
+                modality="video",
+                summary="EfficientNet-Lite0: 3 x 3 cells of each of 8 frames",
+                target="nextgpt_mini.encoders:ClipEncoder",
+                tokens=72,
+                width=1280,
+                parameters=3_371_008,
+                licence="Apache-2.0",
+                **_ENCODER,
+            ),
+            Encoder(
+                name="whisper-tiny-en",
+                modality="audio",
+                summary="Whisper tiny.en's encoder over windows of 4 s",
+                target="nextgpt_mini.encoders:SoundEncoder",
+                tokens=50,
+                width=384,
+                parameters=7_709_184,
+                requires=("transformers",),
+                twin={"layers": 1},
+                licence="MIT",
+                **_ENCODER,
+            ),
+        ),
+        decoders=(
+            Decoder(
+                name="mini-picture",
+                modality="image",
+                summary="Flow matching, 64 x 64",
+                target="nextgpt_mini.decoders:PictureDecoder",
+                **_DECODER,
+            ),
+            Decoder(
+                name="mini-clip",
+                modality="video",
+                summary="Flow matching, 8 frames of 64 x 64",
+                target="nextgpt_mini.decoders:ClipDecoder",
+                **_DECODER,
+            ),
+            Decoder(
+                name="mini-sound",
+                modality="audio",
+                summary="Flow matching, 2 s at 16 kHz",
+                target="nextgpt_mini.decoders:SoundDecoder",
+                **_DECODER,
+            ),
+        ),
+        systems=(
+            System(
+                name="mini",
+                summary="SmolLM2-135M with pictures, sounds and clips in and out; needs no GPU",
+                config="nextgpt_mini:systems/mini.yaml",
+            ),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""How mini's own parts were made: text encoder, autoencoders, decoders. Not the LLM stages."""

@@ -1,0 +1,33 @@
+"""Rendered training scenes, numbered: the same number is always the same example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from nextgpt_registry.media import Media
+
+from nextgpt_mini.world.library import STYLES, Library
+from nextgpt_mini.world.render import render
+from nextgpt_mini.world.scene import Picture, brief, caption
+from nextgpt_mini.world.split import Kind, check_trainable, sample_scene
+
+
+@dataclass(frozen=True)
+class Examples:
+    """`examples[n]` is a medium and its caption, never of a held-out combination."""
+
+    kind: Kind
+    library: Library
+    style: str | None = STYLES[0]
+    seed: str = "train"
+
+    def __getitem__(self, number: int) -> tuple[Media, str]:
+        """The `number`th example; one caption in eight says less than the scene shows."""
+        rng = Random(f"{self.seed} {self.kind} {number}")
+        scene = check_trainable(sample_scene(self.kind, rng))
+        medium = render(scene, self.library, np.random.default_rng(rng.getrandbits(63)), self.style)
+        if rng.random() > 0.125 or (isinstance(scene, Picture) and scene.place):
+            return medium, caption(scene)
+        return medium, brief(scene)

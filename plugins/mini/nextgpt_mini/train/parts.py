@@ -1,0 +1,144 @@
+"""The parts of mini that are trained here, each by one resumable call that ends in a file.
+
+Order: `text`, then the autoencoders, then the decoders; `clip` starts from `picture`'s weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.sources import cache_dir
+from nextgpt_registry.tensors import load_compact, save_compact
+from torch import Generator, Tensor
+
+from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
+from nextgpt_mini.flow import FlowDecoder
+from nextgpt_mini.options import CLIP, PICTURE, SOUND
+from nextgpt_mini.text import CaptionEncoder
+from nextgpt_mini.train.autoencoder import train_autoencoder
+from nextgpt_mini.train.decoder import build_bank, train_decoder
+from nextgpt_mini.train.examples import Examples
+from nextgpt_mini.train.run import Run
+from nextgpt_mini.train.sheet import save_sheet
+from nextgpt_mini.train.text import train_text
+from nextgpt_mini.world.library import Library
+from nextgpt_mini.world.split import Kind
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+
+_DECODERS: dict[str, tuple[type[FlowDecoder], Kind]] = {
+    "picture": (PictureDecoder, "image"),
+    "clip": (ClipDecoder, "video"),
+    "sound": (SoundDecoder, "audio"),
+}
+_OPTIONS = {"picture": PICTURE, "clip": CLIP, "sound": SOUND}
+_AUTOENCODER = {"picture": "picture", "clip": "picture", "sound": "sound"}
+_BATCH = {"picture": 64, "clip": 16, "sound": 32}
+_BANK = {"picture": 40_000, "clip": 8_000, "sound": 12_000}
+STEPS = {
+    "text": 500,
+    "picture-autoencoder": 900,
+    "sound-autoencoder": 500,
+    "picture": 3000,
+    "clip": 1500,
+    "sound": 1500,
+}
+
+
+def runs() -> Path:
+    """Where training runs are kept: outside any checkout, so that they outlive it."""
+    return cache_dir() / "runs" / "mini"
+
+
+def train_part(part: str, library: Library, *, steps: int | None = None) -> Path:
+    """Train `part`, or go on training it, and write its weights; returns the file.
+
+    Raises:
+        TrainingError: no such part, or one it builds on is missing.
+    """
+    if part not in STEPS:
+        raise TrainingError("mini", f"no part {part!r}", f"one of: {', '.join(STEPS)}")
+    run = Run(runs() / part, steps or STEPS[part])
+    torch.manual_seed(0)
+    if part == "text":
+        encoder = CaptionEncoder()
+        train_text(encoder, run)
+        return _write(part, encoder.state_dict())
+    name = part.removesuffix("-autoencoder")
+    kind, options = _DECODERS[name][1], _OPTIONS[name]
+    decoder = _DECODERS[name][0](options)
+    if part.endswith("-autoencoder"):
+        _train_autoencoder(decoder, Examples(kind, library, style=None), run)
+        return _write(part, decoder.latents.state_dict())
+    decoder.text.load_state_dict(_read("text"))
+    decoder.latents.load_state_dict(_read(f"{_AUTOENCODER[name]}-autoencoder"))
+    if name == "clip" and run.resume() is None:
+        _start_from_picture(decoder)
+    bank = run.folder / "bank.safetensors"
+    build_bank(decoder, Examples(kind, library).__getitem__, _BANK[name], bank)
+    train_decoder(decoder, bank, run, batch=_BATCH[name], sample=_sampler(decoder, library, kind, run))
+    return _write(name, decoder.denoiser.state_dict())
+
+
+def _train_autoencoder(decoder: FlowDecoder, examples: Examples, run: Run) -> None:
+    size = 32
+
+    def pixels(step: int) -> Tensor:
+        return decoder.to_pixels([examples[step * size + n][0] for n in range(size)])
+
+    @torch.no_grad()
+    def sample() -> None:
+        shown = [examples[-1 - n][0] for n in range(16)]
+        made = decoder.to_media(decoder.latents.decode(decoder.latents.encode(decoder.to_pixels(shown))))
+        save_sheet([*shown, *made], run.folder / f"sample-{run.step:06d}.png", columns=16)
+
+    train_autoencoder(decoder.latents, pixels, run, sample=sample)
+    sample()
+
+
+def _start_from_picture(decoder: FlowDecoder) -> None:
+    """A clip's frames are pictures: take all weights that fit, spread the others over time."""
+    state = dict(decoder.denoiser.state_dict())
+    for name, value in _read("picture").items():
+        if name not in state:
+            continue
+        if state[name].shape == value.shape:
+            state[name] = value
+        elif name == "patch_embedding.weight":
+            state[name] = value.repeat(1, 1, 2, 1, 1) / 2
+        elif name.startswith("proj_out"):
+            state[name] = value.repeat(2, *[1] * (value.dim() - 1))
+    decoder.denoiser.load_state_dict(state)
+
+
+def _sampler(decoder: FlowDecoder, library: Library, kind: Kind, run: Run) -> Callable[[], None]:
+    examples = Examples(kind, library, seed="look")
+    columns = 2 if kind == "video" else 8
+
+    def sample() -> None:
+        captions = [examples[n][1] for n in range(16)]
+        generators = [Generator().manual_seed(n) for n in range(16)]
+        media = decoder.decode(decoder.caption_targets(captions), generators=generators)
+        save_sheet(media, run.folder / f"sample-{run.step:06d}.png", columns=columns)
+        (run.folder / "captions.txt").write_text("\n".join(captions), encoding="utf-8")
+
+    return sample
+
+
+def _read(part: str) -> dict[str, Tensor]:
+    path = WEIGHTS / f"{part}.safetensors"
+    if not path.exists():
+        raise TrainingError("mini", f"{path.name} is not there yet", f"nextgpt mini train {part}")
+    return load_compact(path)
+
+
+def _write(part: str, state: dict[str, Tensor]) -> Path:
+    WEIGHTS.mkdir(exist_ok=True)
+    path, aside = WEIGHTS / f"{part}.safetensors", WEIGHTS / f"{part}.{os.getpid()}.tmp"
+    save_compact(state, aside)
+    os.replace(aside, path)
+    return path

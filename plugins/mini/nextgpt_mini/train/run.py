@@ -1,0 +1,156 @@
+"""One resumable training run: folder, checkpoints, logs, progress. Knows nothing about models."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+
+
+class Average(nn.Module):
+    """An exponential moving average of a module's weights, warmed up."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        """Start at the module's weights."""
+        super().__init__()
+        self.decay = decay
+        self.values = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Move a little towards the module's weights."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        mine, theirs = [], []
+        for name, value in module.state_dict().items():
+            if value.is_floating_point():
+                mine.append(self.values[name])
+                theirs.append(value)
+            else:
+                self.values[name] = value.clone()
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
+
+
+class Run:
+    """A folder that a killed run goes on from: `state.pt`, `log.jsonl`, TensorBoard, samples."""
+
+    def __init__(self, folder: Path, steps: int, *, every: float = 120.0) -> None:
+        """Checkpoint `every` so many seconds."""
+        self.folder, self.steps, self.every = folder, steps, every
+        folder.mkdir(parents=True, exist_ok=True)
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        self.console = Console(stderr=True)
+        self.step = 0
+        self._saved = time.monotonic()
+
+    def resume(self) -> dict[str, Any] | None:
+        """The last checkpoint, if there is one."""
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return None
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        self.step = int(state["step"])
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a checkpoint aside, then rename it."""
+        aside = self.folder / f"state.{os.getpid()}.tmp"
+        torch.save({"step": self.step, **state}, aside)
+        os.replace(aside, self.folder / "state.pt")
+        self._saved = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return time.monotonic() - self._saved > self.every or self.step >= self.steps
+
+    def log(self, **values: float) -> None:
+        """To TensorBoard and `log.jsonl`."""
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, self.step)
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(
+                json.dumps({"step": self.step, "time": round(time.time(), 1), **values}) + "\n"
+            )
+
+    def loop(self, title: str) -> Iterator[int]:
+        """The steps still to do, under a progress bar."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
+            task = bar.add_task(title, total=self.steps, completed=self.step, note="")
+            while self.step < self.steps:
+                yield self.step
+                self.step += 1
+                bar.update(task, completed=self.step)
+
+
+def train(
+    run: Run,
+    title: str,
+    module: nn.Module,
+    loss: Callable[[int], torch.Tensor],
+    *,
+    lr: float,
+    decay: float = 0.999,
+    warmup: int = 100,
+    tail: float = 0.3,
+    sample: Callable[[], None] | None = None,
+) -> Average:
+    """Minimise `loss(step)`; the rate warms up, stays, then falls linearly over the last `tail`.
+
+    `loss` must depend on the step number alone, which makes a resumed run go on exactly.
+    """
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.99), weight_decay=0.01)
+    average = Average(module, decay)
+    if (state := run.resume()) is not None:
+        module.load_state_dict(state["module"])
+        optimizer.load_state_dict(state["optimizer"])
+        average.values = state["average"]
+    began, total = time.monotonic(), 0.0
+    for step in run.loop(title):
+        rate = lr * min(1.0, (step + 1) / warmup, (run.steps - step) / max(1, tail * run.steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        value = loss(step)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update(module, step)
+        total += value.item()
+        run.step += 1
+        if run.step % 20 == 0:
+            seconds = (time.monotonic() - began) / 20
+            run.log(loss=total / 20, rate=rate, seconds_per_step=seconds)
+            began, total = time.monotonic(), 0.0
+        if run.due:
+            run.save(
+                {
+                    "module": module.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "average": average.values,
+                }
+            )
+            if sample is not None:
+                live = {k: v.clone() for k, v in module.state_dict().items()}
+                module.load_state_dict(average.values)
+                sample()
+                module.load_state_dict(live)
+        run.step -= 1
+    module.load_state_dict(average.values)
+    return average

@@ -1,0 +1,94 @@
+"""Train the caption encoder: every slot must answer its question from any wording."""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from nextgpt_mini.options import CONDITION_WIDTH
+from nextgpt_mini.text import CaptionEncoder
+from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.world.scene import Scene, brief, caption, facts, phrase
+from nextgpt_mini.world.split import check_trainable, sample_scene
+from nextgpt_mini.world.vocabulary import vocabulary
+
+QUESTIONS = ("thing", "colour", "count", "place", "size", "motion", "repetition", "kind")
+"""What each condition token answers, in order."""
+
+
+@cache
+def answers(question: str) -> tuple[str, ...]:
+    """The possible answers; the first is that the caption does not say."""
+    words = vocabulary()
+    if question == "thing":
+        return ("", *dict.fromkeys((*words.objects, *words.sounds)))
+    if question == "kind":
+        return ("", "image", "video", "audio")
+    return ("", *words.words(question))
+
+
+def labels(scene: Scene | None, *, said_briefly: bool = False) -> list[int]:
+    """The number of the right answer to each question; no scene, no answers."""
+    if scene is None:
+        return [0] * len(QUESTIONS)
+    stated = facts(scene) | {"kind": scene.modality}
+    stated["thing"] = stated.pop("object", "") or stated.pop("sound")
+    if said_briefly:
+        stated = {k: v for k, v in stated.items() if k in ("thing", "count", "size", "motion")}
+    return [answers(q).index(stated.get(q, "")) for q in QUESTIONS]
+
+
+def _example(rng: Random) -> tuple[str, list[int]]:
+    if rng.random() < 0.02:
+        return "", labels(None)
+    scene = check_trainable(sample_scene(rng.choice(("image", "video", "audio")), rng))
+    said_briefly = rng.random() < 0.15
+    if said_briefly:
+        text = brief(scene)
+    else:
+        text = caption(scene) if rng.random() < 0.4 else phrase(scene, rng)
+    if rng.random() < 0.2:
+        text += "."
+    return text, labels(scene, said_briefly=said_briefly)
+
+
+class _Quiz(nn.Module):
+    def __init__(self, encoder: CaptionEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleList(nn.Linear(CONDITION_WIDTH, len(answers(q))) for q in QUESTIONS)
+
+    def forward(self, texts: list[str], wanted: Tensor) -> tuple[Tensor, Tensor]:
+        slots_BTD = self.encoder(texts)
+        losses, right = [], []
+        for n, head in enumerate(self.heads):
+            logits = head(slots_BTD[:, n])
+            losses.append(cross_entropy(logits, wanted[:, n], label_smoothing=0.02))
+            right.append(logits.argmax(-1) == wanted[:, n])
+        return torch.stack(losses).sum(), torch.stack(right, 1)
+
+
+def train_text(encoder: CaptionEncoder, run: Run, *, batch: int = 128, lr: float = 1e-3) -> float:
+    """Returns the share of fresh training captions whose eight answers are all right."""
+    torch.manual_seed(0)
+    quiz = _Quiz(encoder)
+
+    def draw(seed: str) -> tuple[list[str], Tensor]:
+        rng = Random(seed)
+        texts, wanted = zip(*(_example(rng) for _ in range(batch)), strict=True)
+        return list(texts), torch.tensor(wanted)
+
+    def loss(step: int) -> Tensor:
+        texts, wanted = draw(f"text {step}")
+        return quiz(texts, wanted)[0]
+
+    train(run, "caption encoder", quiz, loss, lr=lr, decay=0.99)
+    with torch.no_grad():
+        right = [quiz(*draw(f"check {n}"))[1].all(1) for n in range(8)]
+    share = float(torch.cat(right).float().mean())
+    run.log(all_answers_right=share)
+    return share

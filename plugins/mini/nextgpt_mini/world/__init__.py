@@ -1,0 +1,1 @@
+"""The embedded world: things, sounds, and the scenes, captions and dialogues made of them."""

@@ -1,0 +1,148 @@
+"""Build the library of sprites and sounds from permissively licensed packages. Run once.
+
+Pictures: Fluent 3D (MIT) and Noto (Apache-2.0) emoji. Sounds: FluidR3 GM (MIT), Sonic Pi's
+samples (CC0), Kenney's effects (CC0).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from nextgpt_registry.errors import SourceError
+from nextgpt_registry.sources import cache_dir, fetch
+from PIL import Image
+from rich.progress import track
+from safetensors.numpy import save_file
+from scipy.signal import resample_poly
+
+from nextgpt_mini.world.library import RATE, SPRITE
+from nextgpt_mini.world.vocabulary import vocabulary
+
+FLUENT = (
+    "npm:@lobehub/fluent-emoji-3d@1.1.0/assets/",
+    "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+)
+NOTO = (
+    "npm:@iconify-json/noto@1.2.9/",
+    "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
+)
+FLUID = (
+    "deb:fluid-soundfont-gm=3.1-5.3/usr/share/sounds/sf2/",
+    "6f531493ac4e4d9772fd96b2488ea1790af81c196135fbdd25997da0781fc60e",
+)
+SONIC_PI = (
+    "deb:sonic-pi-samples=3.2.2~repack-8/usr/share/sonic-pi/samples/",
+    "25f2312d2fae005e6ad0f4726b8ed3084e776006a5a132083506e960224ac79d",
+)
+KENNEY = (
+    "pypi:arcade==3.3.3/arcade/resources/assets/sounds/",
+    "25f4e0e5b8bcbe7a7d087c0a23b19e9f423b0c70ec00945c8712c9a3e541ebd2",
+)
+
+_SECONDS = 1.6
+_NOTES = (-5, -2, 0, 2, 4, 7)
+
+
+def library_path() -> Path:
+    """Where the prepared library is kept."""
+    return cache_dir() / "mini" / "library.safetensors"
+
+
+def prepare() -> Path:
+    """Fetch, cut, scale and write the library; returns its path at once when it is there."""
+    path = library_path()
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, np.ndarray] = {}
+    for name, style, sprite in track(_sprites(), "pictures", 2 * len(vocabulary().objects)):
+        tensors[f"sprite/{name}/{style}"] = sprite
+    for name in track(vocabulary().sounds, "sounds"):
+        for n, sound in enumerate(_hits(vocabulary().sound_sources[name])):
+            tensors[f"sound/{name}/{n}"] = (sound * 32767).astype(np.int16)
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    save_file(tensors, aside)
+    os.replace(aside, path)
+    return path
+
+
+def _sprites() -> Iterator[tuple[str, str, np.ndarray]]:
+    fluent = fetch(FLUENT[0], sha256=FLUENT[1])
+    noto = fetch(NOTO[0], sha256=NOTO[1])
+    names = json.loads((noto / "chars.json").read_text(encoding="utf-8"))
+    icons = json.loads((noto / "icons.json").read_text(encoding="utf-8"))
+    for name, code in vocabulary().emoji.items():
+        for candidate in (f"{code}.webp", f"{code}-fe0f.webp"):
+            if (fluent / candidate).exists():
+                yield name, "fluent", _trim(Image.open(fluent / candidate))
+                break
+        else:
+            raise SourceError(FLUENT[0], f"no picture {code} for {name!r}", "pick another emoji")
+        icon = names.get(code) or names.get(f"{code}-fe0f")
+        if icon is not None and icon in icons["icons"]:
+            yield name, "noto", _trim(_draw(icons["icons"][icon]["body"]))
+
+
+def _draw(body: str) -> Image.Image:
+    import resvg_py  # only this one step draws vectors
+
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 128 128">{body}</svg>'
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=256, height=256)
+    return Image.open(io.BytesIO(bytes(png)))
+
+
+def _trim(image: Image.Image) -> np.ndarray:
+    image = image.convert("RGBA")
+    box = image.getchannel("A").point(lambda a: 255 * (a > 16)).getbbox() or (0, 0, *image.size)
+    cut = image.crop(box)
+    side = max(cut.size)
+    square = Image.new("RGBA", (side, side))
+    square.paste(cut, ((side - cut.width) // 2, (side - cut.height) // 2))
+    return np.asarray(square.resize((SPRITE, SPRITE), Image.Resampling.LANCZOS))
+
+
+def _hits(source: str) -> Iterator[np.ndarray]:
+    kind, _, what = source.partition(":")
+    if kind in ("gm", "kit"):
+        yield from _played(kind, int(what))
+        return
+    origin, pin = SONIC_PI if kind == "sonicpi" else KENNEY
+    for name in what.split(","):
+        suffix = "flac" if kind == "sonicpi" else "wav"
+        data, rate = soundfile.read(fetch(origin, sha256=pin) / f"{name}.{suffix}", dtype="float32")
+        mono = data if data.ndim == 1 else data.mean(1)
+        for pitch in (0.9, 1.0, 1.1):
+            yield _clean(resample_poly(mono, RATE, round(rate * pitch)).astype(np.float32))
+
+
+def _played(kind: str, number: int) -> Iterator[np.ndarray]:
+    import tinysoundfont  # only this one step plays notes
+
+    synth = tinysoundfont.Synth(samplerate=RATE)
+    font = synth.sfload(str(fetch(FLUID[0], sha256=FLUID[1]) / "FluidR3_GM.sf2"))
+    for note in _NOTES if kind == "gm" else (0, 0, 0):
+        key = 60 + note if kind == "gm" else number
+        if kind == "gm":
+            synth.program_select(0, font, 0, number)
+        else:
+            synth.program_select(0, font, 128, 0, True)
+        synth.noteon(0, key, 110)
+        held = bytes(synth.generate(int(0.9 * RATE)))
+        synth.noteoff(0, key)
+        tail = bytes(synth.generate(int((_SECONDS - 0.9) * RATE)))
+        synth.sounds_off(0)
+        synth.generate(RATE // 10)
+        yield _clean(np.frombuffer(held + tail, np.float32).reshape(-1, 2).mean(1))
+
+
+def _clean(sound: np.ndarray) -> np.ndarray:
+    peak = float(np.abs(sound).max())
+    loud = np.flatnonzero(np.abs(sound) > 0.02 * peak)
+    sound = sound[loud[0] : loud[-1] + 1][: int(_SECONDS * RATE)]
+    return sound * (0.9 / max(peak, 1e-6))

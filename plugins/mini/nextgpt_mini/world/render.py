@@ -1,0 +1,133 @@
+"""Scenes to pixels and samples. Every random choice comes from the generator given."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from nextgpt_registry.media import Media
+from PIL import Image
+
+from nextgpt_mini.world.library import RATE, STYLES, Library
+from nextgpt_mini.world.scene import Clip, Picture, Scene, Sound
+from nextgpt_mini.world.vocabulary import vocabulary
+
+SIDE = 64
+FRAMES = 8
+FRAME_RATE = 4.0
+SAMPLES = 32_768
+
+_SIZES = {"small": (17, 20), "large": (42, 47), None: (28, 34)}
+_CENTRES = {"centre": (0.5, 0.5), "left": (0.24, 0.5), "right": (0.76, 0.5)} | {
+    "top": (0.5, 0.24),
+    "bottom": (0.5, 0.76),
+}
+_GRIDS = {
+    "two": ((0.27, 0.5), (0.73, 0.5)),
+    "three": ((0.27, 0.28), (0.73, 0.28), (0.5, 0.74)),
+    "four": ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)),
+}
+
+
+def render(
+    scene: Scene, library: Library, rng: np.random.Generator, style: str | None = None
+) -> Media:
+    """The scene as a medium of its modality."""
+    if isinstance(scene, Sound):
+        return Media("audio", render_sound(scene, library, rng), float(RATE))
+    if isinstance(scene, Clip):
+        return Media("video", render_clip(scene, library, rng, style), FRAME_RATE)
+    return Media("image", render_picture(scene, library, rng, style))
+
+
+def render_picture(
+    scene: Picture, library: Library, rng: np.random.Generator, style: str | None = None
+) -> np.ndarray:
+    """(64, 64, 3) uint8."""
+    ground = _ground(scene.colour, rng)
+    sprite = _sprite(library, scene.concept, style, rng)
+    if scene.count == "one":
+        low, high = _SIZES[scene.size]
+        size = int(rng.integers(low, high + 1))
+        x, y = _CENTRES[scene.place] if scene.place else rng.uniform(0.35, 0.65, 2)
+        _paste(ground, _sized(sprite, size), x, y, rng.integers(-1, 2, 2))
+    else:
+        size = int(rng.integers(24, 28))
+        for x, y in _GRIDS[scene.count]:
+            _paste(ground, _sized(sprite, size), x, y, rng.integers(-2, 3, 2))
+    return ground.round().astype(np.uint8)
+
+
+def render_clip(
+    scene: Clip, library: Library, rng: np.random.Generator, style: str | None = None
+) -> np.ndarray:
+    """(8, 64, 64, 3) uint8."""
+    ground = _ground(scene.colour, rng)
+    sprite = _sprite(library, scene.concept, style, rng)
+    size = int(rng.integers(27, 33))
+    height = rng.uniform(0.42, 0.58)
+    frames = np.repeat(ground[None], FRAMES, 0)
+    for n, frame in enumerate(frames):
+        along = n / (FRAMES - 1)
+        x, y, angle = 0.5, height, 0
+        if scene.motion == "moving right":
+            x = 0.26 + 0.48 * along
+        elif scene.motion == "moving left":
+            x = 0.74 - 0.48 * along
+        elif scene.motion == "jumping":
+            y = 0.72 - 0.44 * abs(np.sin(2 * np.pi * along))
+        else:
+            angle = 45 * n
+        _paste(frame, _sized(sprite, size, angle), x, y, (0, 0))
+    return frames.round().astype(np.uint8)
+
+
+def render_sound(scene: Sound, library: Library, rng: np.random.Generator) -> np.ndarray:
+    """(32768,) float32: 2.048 s at 16 kHz, each repetition an onset of its own."""
+    count = vocabulary().repetitions.index(scene.repetition) + 1
+    hits = library.sounds[scene.concept]
+    hit = hits[int(rng.integers(len(hits)))]
+    slot = SAMPLES // count
+    length = min(len(hit), int(slot * 0.8), int(1.3 * RATE))
+    hit = hit[:length].copy()
+    fade = min(800, length // 3)
+    hit[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    sound = np.zeros(SAMPLES, np.float32)
+    first = int(rng.integers(0, max(1, slot // 10)))
+    for n in range(count):
+        start = first + n * slot
+        sound[start : start + length] += hit[: SAMPLES - start]
+    return sound * (rng.uniform(0.6, 0.9) / max(1e-4, float(np.abs(sound).max())))
+
+
+def _ground(colour: str, rng: np.random.Generator) -> np.ndarray:
+    shade = np.array(vocabulary().colours[colour]) + rng.integers(-8, 9)
+    return np.broadcast_to(shade.clip(0, 255).astype(np.float32), (SIDE, SIDE, 3)).copy()
+
+
+def _sprite(library: Library, name: str, style: str | None, rng: np.random.Generator) -> np.ndarray:
+    style = style or STYLES[int(rng.random() < 0.35)]
+    return library.sprites.get((name, style), library.sprites[name, STYLES[0]])
+
+
+@lru_cache(maxsize=20_000)
+def _resized(data: bytes, side: int, size: int, angle: int) -> np.ndarray:
+    image = Image.frombytes("RGBA", (side, side), data)
+    if angle:
+        image = image.rotate(-angle, Image.Resampling.BICUBIC)
+    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS), np.float32)
+
+
+def _sized(sprite: np.ndarray, size: int, angle: int = 0) -> np.ndarray:
+    return _resized(sprite.tobytes(), len(sprite), size, angle)
+
+
+def _paste(ground: np.ndarray, sprite: np.ndarray, x: float, y: float, jitter: object) -> None:
+    dx, dy = jitter  # type: ignore[misc]
+    size = len(sprite)
+    left = int(np.clip(round(x * SIDE - size / 2) + dx, 0, SIDE - size))
+    top = int(np.clip(round(y * SIDE - size / 2) + dy, 0, SIDE - size))
+    window = ground[top : top + size, left : left + size]
+    alpha = sprite[..., 3:] / 255
+    window *= 1 - alpha
+    window += sprite[..., :3] * alpha
