@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nextgpt_audio.encoders import ENCODERS
 from nextgpt_audio.modality import AUDIO
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
@@ -18,6 +19,7 @@ def nextgpt_manifest() -> Manifest:
         summary="sound: reading, writing, Whisper and CLAP in, AudioLDM out",
         license="Apache-2.0",
         modalities=(AUDIO,),
+        encoders=ENCODERS,
     )
 
 
