@@ -29,9 +29,11 @@ class _Family:
 
 
 _FAMILIES = {
+    "cohere": _Family(tied=True, norms=1),
     "gemma": _Family(tied=True),
     "gemma2": _Family(tied=True, norms=4),
     "gemma3_text": _Family(tied=True, norms=4, head_norms=2),
+    "granite": _Family(),
     "llama": _Family(),
     "mistral": _Family(qkv_bias=False, out_bias=False),
     "qwen2": _Family(qkv_bias=True, out_bias=False),

@@ -1,0 +1,127 @@
+"""Real plugins for the registry's tests: distributions written to a folder on the path."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+DEPTH = '''
+from nextgpt_registry import Condition, Decoder, Encoder, Manifest, Modality, System, hookimpl
+
+@hookimpl
+def nextgpt_manifest():
+    return Manifest(
+        summary="distances: one number for each pixel",
+        license="Apache-2.0",
+        modalities=(Modality(name="depth", summary="distances", mime=(), suffixes=(".pfm",)),),
+        encoders=(
+            Encoder(
+                name="patch", modality="depth", target="nextgpt_depth.live:Patch",
+                options="nextgpt_depth.options:PatchOptions", tokens=16, width=32,
+                parameters=1000, twin={"layers": 1}, licence="Apache-2.0",
+            ),
+        ),
+        decoders=(
+            Decoder(
+                name="relief", modality="depth", target="nextgpt_depth.live:Relief", signals=4,
+                conditions=(Condition(name="text", tokens=3, width=8),), parameters=2000,
+                licence="CC-BY-NC-4.0", weights=("model",), twin={},
+            ),
+        ),
+        systems=(
+            System(name="seer", summary="sees depth", config="nextgpt_depth:systems/seer.yaml"),
+        ),
+    )
+'''
+
+OPTIONS = '''
+from pydantic import BaseModel, ConfigDict
+
+class PatchOptions(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    layers: int = 2
+    stride: int = 4
+'''
+
+SYSTEM = '''
+llm:
+  path: "file:model"
+  licence: Apache-2.0
+  facts:
+    {family: llama, parameters: 5000, width: 16, layers: 2, vocabulary: 100, tied: true,
+     context: 64, linears: {q_proj: [16, 16], v_proj: [16, 8]}}
+  lora: {r: 2, targets: [q_proj, v_proj]}
+plugins: ["depth>=0.2"]
+modalities:
+  depth: {encoder: patch}
+'''
+
+
+class Install(Protocol):
+    """Writes a distribution that declares one plugin, as pip would have installed it."""
+
+    def __call__(
+        self,
+        name: str,
+        plugin: str,
+        *,
+        version: str = ...,
+        dist: str | None = ...,
+        files: Mapping[str, str] | None = ...,
+        points: str | None = ...,
+    ) -> Path: ...
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of installed packages, which leaves no module behind."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    before = set(sys.modules)
+    yield folder
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def install(site: Path) -> Install:
+    def write(
+        name: str,
+        plugin: str,
+        *,
+        version: str = "0.1.0",
+        dist: str | None = None,
+        files: Mapping[str, str] | None = None,
+        points: str | None = None,
+    ) -> Path:
+        dist = dist or f"nextgpt-{name}"
+        module = dist.replace("-", "_")
+        contents = {"__init__.py": "", "plugin.py": plugin, **(files or {})}
+        for path, text in contents.items():
+            (site / module / path).parent.mkdir(parents=True, exist_ok=True)
+            (site / module / path).write_text(textwrap.dedent(text))
+        info = site / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: {version}\n")
+        points = points or f"[nextgpt.plugins]\n{name} = {module}.plugin\n"
+        (info / "entry_points.txt").write_text(points)
+        return site / module
+
+    return write
+
+
+@pytest.fixture
+def depth(install: Install) -> Path:
+    """The plugin `depth` 0.2.0, with an encoder, a decoder and the system `seer`."""
+    (live, systems) = ("class Patch: ...\nclass Relief: ...\n", {"systems/seer.yaml": SYSTEM})
+    files = {"live.py": live, "options.py": OPTIONS, **systems}
+    folder = install("depth", DEPTH, version="0.2.0", files=files)
+    (folder / "systems" / "model").mkdir()
+    return folder
