@@ -8,6 +8,7 @@ from typing import Any
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.specs import Manifest
+from nextgpt_video.encoders import ENCODERS
 from nextgpt_video.modality import VIDEO
 
 _SMALL = 256  # films with a longer side under this are shown enlarged
@@ -20,6 +21,7 @@ def nextgpt_manifest() -> Manifest:
         summary="films: reading, writing, VideoMAE and CLIP in, ZeroScope out",
         license="Apache-2.0",
         modalities=(VIDEO,),
+        encoders=ENCODERS,
     )
 
 
