@@ -1,0 +1,1 @@
+"""The language model: loading, running, adapting. Knows neither signals nor media."""

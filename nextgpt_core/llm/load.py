@@ -1,4 +1,4 @@
-"""A config's `llm` section as a live backbone. Does not know where its files come from."""
+"""A Hugging Face folder as a live backbone. Does not know where the folder comes from."""
 
 from __future__ import annotations
 
@@ -9,39 +9,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from nextgpt_core.llm.backbone import Backbone
-from nextgpt_core.llm.gguf import convert_gguf
 from nextgpt_core.llm.half import halve
-from nextgpt_core.llm.lora import add_lora
-from nextgpt_registry.config import LLMSettings
 from nextgpt_registry.errors import ConfigError
-from nextgpt_registry.sources import fetch
-
-
-def load_backbone(
-    settings: LLMSettings, *, device: torch.device | str = "cpu", base: Path | None = None
-) -> Backbone:
-    """The language model of a config, frozen, with fresh LoRA adapters if it asks for them.
-
-    `base` is the folder that `file:` paths are relative to. A GGUF file is converted once.
-
-    Raises:
-        SourceError: the files cannot be had.
-        ConfigError: they are no causal language model with a tokenizer, or one of a family
-            whose logits this project cannot reproduce.
-    """
-    path = fetch(settings.path, sha256=settings.sha256, base=base)
-    if path.is_file():
-        path = convert_gguf(path, sha256=settings.sha256)
-    backbone = backbone_from_folder(
-        path,
-        layer=settings.layer,
-        dtype=settings.dtype,
-        attention=settings.attention,
-        device=device,
-    )
-    if settings.lora is not None:
-        add_lora(backbone, settings.lora)
-    return backbone
 
 
 def backbone_from_folder(
@@ -52,7 +21,15 @@ def backbone_from_folder(
     attention: str | None = None,
     device: torch.device | str = "cpu",
 ) -> Backbone:
-    """The model and tokenizer of a Hugging Face folder."""
+    """The model and tokenizer of a Hugging Face folder, frozen.
+
+    `float16` on a CPU means weights in half and arithmetic in float32 (`llm/half.py`): the
+    fastest there to run, where training goes best in `bfloat16`.
+
+    Raises:
+        ConfigError: it holds no causal language model with a tokenizer, or one of a family
+            whose logits this project cannot reproduce.
+    """
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,

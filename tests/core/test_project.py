@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from nextgpt_core.project import build_input, build_output
+from nextgpt_registry import sizes
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
 from nextgpt_registry.specs import Condition
 
 TEXT = Condition(name="text", tokens=7, width=6)
@@ -132,3 +134,21 @@ def test_input_projections_have_the_papers_size(kind: str, parameters: int) -> N
 def test_wrong_kinds_and_options_list_the_right_ones(kind, options, message) -> None:
     with pytest.raises(ConfigError, match=message):
         build_input(kind, options, tokens=5, width_in=4, width_llm=12)
+
+
+@pytest.mark.parametrize(("kind", "options", "tokens"), INPUTS)
+def test_plans_know_the_size_of_inputs(kind, options, tokens) -> None:
+    parsed = INPUT_KINDS[kind].model_validate(options)
+    module = make_input(kind, options)
+
+    assert sizes.input_tokens(parsed, 5) == module.tokens
+    expected = sizes.input_parameters(parsed, tokens=5, width_in=4, width_llm=12)
+    assert count(module) == expected
+
+
+@pytest.mark.parametrize(("kind", "options"), [("linear", {}), ("query", {**SMALL, "layers": 2})])
+def test_plans_know_the_size_of_outputs(kind, options) -> None:
+    shape = {"width_llm": 12, "signals": 7, "conditions": (TEXT, POOLED)}
+    parsed = OUTPUT_KINDS[kind].model_validate(options)
+
+    assert count(build_output(kind, options, **shape)) == sizes.output_parameters(parsed, **shape)
