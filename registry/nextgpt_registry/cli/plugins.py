@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -16,11 +17,13 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="List, show and examine the installed plugins."
 )
 
+_KINDS = ("modalities", "encoders", "decoders", "systems")
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 @app.command("list")
-def list_plugins(as_json: _Json = False) -> None:
+def list_plugins(as_json: _KINDS = ("modalities", "encoders", "decoders", "systems")
+_Json = False) -> None:
     """List the installed plugins and what each declares; the broken ones with their reason."""
     catalog = Catalog.discover()
     if as_json:
@@ -31,18 +34,15 @@ def list_plugins(as_json: _Json = False) -> None:
             }
         )
         return
-    print_table(
-        "",
-        ("plugin", "version", "modalities", "encoders", "decoders", "systems", "summary"),
-        [_row(plugin) for plugin in catalog.plugins],
-    )
-    for error in catalog.failures.values():
-        print_lines(f"broken: {error}")
+    for plugin in catalog.plugins:
+        print_lines(f"{plugin.name} {plugin.version}: {plugin.manifest.summary}", *_names(plugin))
+    print_lines(*(f"broken: {error}" for error in catalog.failures.values()))
 
 
 @app.command("show")
 def show_plugin(
-    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _Json = False
+    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _KINDS = ("modalities", "encoders", "decoders", "systems")
+_Json = False
 ) -> None:
     """Show all that one plugin declares."""
     plugin = Catalog.discover().plugin(name)
@@ -110,7 +110,8 @@ def show_plugin(
 
 
 @app.command("doctor")
-def doctor(as_json: _Json = False) -> None:
+def doctor(as_json: _KINDS = ("modalities", "encoders", "decoders", "systems")
+_Json = False) -> None:
     """Examine this installation: versions, broken plugins, slow imports, missing modules."""
     from nextgpt_registry.cli.doctor import examine, show
 
@@ -123,21 +124,12 @@ def doctor(as_json: _Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _row(plugin: Plugin) -> tuple[str, ...]:
-    manifest = plugin.manifest
-
-    def names(declared: Any) -> str:
-        return ", ".join(dict.fromkeys(d.name for d in declared))
-
-    return (
-        plugin.name,
-        plugin.version,
-        names(manifest.modalities),
-        names(manifest.encoders),
-        names(manifest.decoders),
-        names(manifest.systems),
-        manifest.summary,
-    )
+def _names(plugin: Plugin) -> Iterator[str]:
+    """What it declares, a line for each kind that it has any of."""
+    for kind in _KINDS:
+        names = dict.fromkeys(declared.name for declared in getattr(plugin.manifest, kind))
+        if names:
+            yield f"  {kind:<11} {', '.join(names)}"
 
 
 def _told(plugin: Plugin) -> dict[str, Any]:
@@ -152,7 +144,7 @@ def _told(plugin: Plugin) -> dict[str, Any]:
         "summary": manifest.summary,
         **{
             kind: [declared.name for declared in getattr(manifest, kind)]
-            for kind in ("modalities", "encoders", "decoders", "systems")
+            for kind in _KINDS
         },
     }
 

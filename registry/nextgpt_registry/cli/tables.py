@@ -1,4 +1,4 @@
-"""Tables on the terminal; whole lines where the output is no terminal. Knows no content."""
+"""Tables and lines on standard output; never cut where it is no terminal. Knows no content."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PIPED = 220  # columns: nothing that is read by a program is cut
+_PIPED = 10_000  # columns: a table is as wide as its cells
 
 
 def console() -> Console:
@@ -42,8 +42,7 @@ def print_table(
 
 def print_lines(*lines: str) -> None:
     """Print lines as they are."""
-    for line in lines:
-        console().print(line, markup=False, soft_wrap=True)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def megabytes(count: float | None) -> str:

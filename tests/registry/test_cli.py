@@ -1,0 +1,268 @@
+"""The command `nextgpt`: lists, plans, hands on to others, and ends with one clear message."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nextgpt_registry.cli import main
+
+Install = Callable[..., Path]
+NOTHING = (
+    "from nextgpt_registry import Manifest, hookimpl\n@hookimpl\ndef nextgpt_manifest():\n    "
+)
+NOTHING += "return Manifest(summary='nothing', license='MIT')\n"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = capsys.readouterr()
+    return int(ended.value.code or 0), told.out, told.err
+
+
+@pytest.fixture
+def command(install: Install) -> Install:
+    """Installs a distribution with a command."""
+
+    def write(name: str, source: str, target: str = "run") -> Path:
+        points = f"[nextgpt.commands]\n{name} = nextgpt_{name}.plugin:{target}\n"
+        return install(name, source, points=points)
+
+    return write
+
+
+def test_plugins_are_listed_with_what_they_declare(
+    depth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "plugins", "list")
+
+    lines = out.partition("depth 0.2.0: ")[2].splitlines()
+    assert [line.split() for line in lines[1:5]] == [
+        ["modalities", "depth"],
+        ["encoders", "patch"],
+        ["decoders", "relief"],
+        ["systems", "seer"],
+    ]
+    assert (code, err) == (0, "")
+
+
+def test_a_broken_plugin_is_listed_with_its_reason(
+    depth: Path, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("torn", "import a_module_that_is_not_there")
+
+    code, out, _ = run(capsys, "plugins", "list")
+
+    assert code == 0
+    assert "broken: torn: needs the module 'a_module_that_is_not_there'" in out
+    assert "relief" in out
+
+
+def test_plugins_are_listed_as_json(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "plugins", "list", "--json")
+
+    (plugin,) = (p for p in json.loads(out)["plugins"] if p["name"] == "depth")
+    assert plugin["decoders"] == ["relief"]
+
+
+def test_one_plugin_is_shown(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "plugins", "show", "depth")
+
+    assert code == 0
+    assert "text 3x8" in out
+    assert "CC-BY-NC-4.0" in out
+    _, as_json, _ = run(capsys, "plugins", "show", "depth", "--json")
+    assert json.loads(as_json)["manifest"]["encoders"][0]["width"] == 32
+
+
+def test_a_misspelt_plugin_is_one_message(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "plugins", "show", "dept")
+
+    assert (code, out) == (2, "")
+    assert "did you mean 'depth'" in err
+    assert "Traceback" not in err
+
+
+def test_a_plan_is_shown(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "plan", "seer", "llm.lora.r=4")
+
+    assert code == 0
+    assert "depth.input" in out
+    assert "r=4 on q_proj, v_proj" in out
+    assert "stage 3" in out
+
+
+def test_a_plan_is_printed_as_json_and_nothing_else(
+    depth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "plan", "seer", "--json")
+
+    assert json.loads(out)["system"] == "seer"
+    assert (code, err) == (0, "")
+
+
+def test_a_plan_that_fails_lists_its_problems(
+    depth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "plan", "seer", "llm.dtype=int7", "modalities.depth.encoder=x")
+
+    assert (code, out) == (2, "")
+    assert "2 problems found" in err
+    assert "llm.dtype" in err
+    assert "modalities.depth.encoder.name" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("pln", "seer"), ("plan",), ("plan", "seer", "--nope"), ("plan", "nothing-here")]
+)
+def test_wrong_input_ends_with_2(
+    depth: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+
+    assert (code, out) == (2, "")
+    assert err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_lists_commands_without_importing_them(
+    command: Install, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    command(
+        "sing", "raise RuntimeError('imported')\ndef run():\n    '''Sing a song.\n\n    More.'''"
+    )
+    command("hum", "import typer\nrun = typer.Typer(help='Hum a tune.')\n1 / 0\n")
+    command("lost", "", target="nowhere")
+
+    code, out, _ = run(capsys, *arguments)
+
+    assert code == 0
+    assert "Sing a song." in out
+    assert "Hum a tune." in out
+    assert "More." not in out
+    assert "nextgpt_sing.plugin" not in sys.modules
+
+
+def test_a_function_is_a_command(command: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    command("sing", "def run(song: str, loud: bool = False):\n    print(song.upper(), loud)\n")
+
+    assert run(capsys, "sing", "la", "--loud")[1] == "LA True\n"
+    assert "nextgpt sing" in run(capsys, "sing", "--help")[1]
+
+
+def test_a_typer_app_is_a_command(command: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    source = (
+        "import typer\nrun = typer.Typer()\n"
+        "@run.command()\ndef high(): print('high')\n@run.command()\ndef low(): print('low')\n"
+    )
+    command("sing", source)
+
+    assert run(capsys, "sing", "low")[1] == "low\n"
+
+
+def test_a_broken_command_names_its_distribution_and_breaks_no_other(
+    command: Install, depth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("sing", "import a_module_that_is_not_there")
+
+    code, _, err = run(capsys, "sing")
+
+    assert code == 2
+    assert "nextgpt-sing" in err
+    assert "a_module_that_is_not_there" in err
+    assert run(capsys, "plugins", "list")[0] == 0
+
+
+def test_own_commands_cannot_be_replaced(
+    command: Install, depth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("plan", "def run(): print('stolen')")
+
+    assert "stolen" not in run(capsys, "plan", "seer")[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("raise KeyboardInterrupt", 130),
+        ("from nextgpt_registry import Cancelled; raise Cancelled", 130),
+        ("from nextgpt_registry import MediaError; raise MediaError('a.png', 'is torn')", 2),
+        ("import typer; raise typer.Exit(3)", 3),
+        ("return", 0),
+    ],
+)
+def test_exit_codes(
+    command: Install, capsys: pytest.CaptureFixture[str], source: str, code: int
+) -> None:
+    command("sing", f"def run():\n    {source}\n")
+
+    found, _, err = run(capsys, "sing")
+
+    assert found == code
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
+    command("nap", "import time\ndef run():\n    print('now', flush=True)\n    time.sleep(60)\n")
+    start = "from nextgpt_registry.cli import main; main(['nap'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", start],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as napping:
+        assert napping.stdout is not None
+        napping.stdout.readline()
+
+        napping.send_signal(signal.SIGINT)
+        _, err = napping.communicate(timeout=60)
+
+    assert napping.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_the_doctor_tells_what_is_wrong(
+    depth: Path, install: Install, command: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (depth / "live.py").unlink()
+    install("torn", "1 / 0")
+    command("lost", "", target="run")
+    (depth.parent / "nextgpt_lost" / "plugin.py").unlink()
+
+    code, out, _ = run(capsys, "plugins", "doctor", "--json")
+
+    report = json.loads(out)
+    told = "\n".join(report["problems"])
+    assert code == 1
+    assert "torn: ZeroDivisionError" in told
+    assert "patch: there is no module nextgpt_depth.live" in told
+    assert "command lost" in told
+    assert report["plugins"]["depth"]["import_s"] >= 0
+    assert "depth" in report["hooks"]["nextgpt_manifest"]
+
+
+def test_the_doctor_works_where_torch_is_broken(
+    depth: Path, site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site / "torch").mkdir()
+    (site / "torch" / "__init__.py").write_text("raise OSError('libtorch.so: not found')")
+    info = site / "torch-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+
+    _, out, _ = run(capsys, "plugins", "doctor")
+
+    assert "broken: OSError: libtorch.so: not found" in out
+    assert "depth" in out
