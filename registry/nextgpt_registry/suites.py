@@ -1,0 +1,87 @@
+"""Evaluation suites as plugins write them: prompts, expected facts, judges, goals. Scores nothing.
+
+A config names suites under `suites: {NAME: {target: "pkg.module:function", options: {...}}}`; the
+function is called with the options as keywords and returns a `Suite`. *Kinds* are `"text"` and the
+names of modalities, so that a suite serves any system, whatever its channels are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from nextgpt_registry.messages import Turn
+
+TEXT = "text"
+"""The kind of the written part of an answer; every other kind is a modality."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One thing that an answer must hold, and the facts that a judge must find in it.
+
+    `facts` maps names to answers (`{"object": "cat", "colour": "red"}`), without what was not
+    asked for. `concept` names the fact that is the concept; the others are its attributes.
+    """
+
+    kind: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    concept: str = ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The facts that are not the concept."""
+        return {name: value for name, value in self.facts.items() if name != self.concept}
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question to a system and what its answer must hold.
+
+    `turns` is the conversation, its last turn the user's; a function that makes it is called when
+    the prompt's turn has come, so that a suite need not render everything it could ask. A medium
+    stands under the name of its modality. `expected` is in order. Media beyond those expected are
+    wrong; text never is, and `Expected("text")` wants some.
+    """
+
+    id: str  # unique in its suite, the same in every run
+    direction: str  # "text->image"; any name that its results are gathered under
+    expected: tuple[Expected, ...]
+    turns: tuple[Turn, ...] | Callable[[], tuple[Turn, ...]]
+
+    @property
+    def concept(self) -> str:
+        """The first expected concept: what scores are averaged over; empty if there is none."""
+        return next((e.facts[e.concept] for e in self.expected if e.concept in e.facts), "")
+
+    def request(self) -> tuple[Turn, ...]:
+        """The conversation."""
+        return self.turns() if callable(self.turns) else self.turns
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Says what media of one kind (or answers' texts) show, without having seen the prompt."""
+
+    @property
+    def ceiling(self) -> Mapping[str, float]:
+        """By fact: the share it gets right on held-out real media; the most a score can mean."""
+
+    def facts(self, answers: Sequence[Any]) -> Sequence[Mapping[str, str]]:
+        """N media (or N texts) -> N mappings of fact to answer; what it cannot tell is left out."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Everything an evaluation needs besides the system.
+
+    `judges` are by kind. `goals` are by `"DIRECTION/METRIC"` with shell wildcards, the least
+    share wanted: `{"*/structure": 0.95, "text->image/concept": 0.5}`; the metrics are `structure`,
+    `coverage`, `concept` and `attributes`.
+    """
+
+    name: str
+    prompts: Sequence[Prompt]
+    judges: Mapping[str, Judge] = field(default_factory=dict)
+    goals: Mapping[str, float] = field(default_factory=dict)
