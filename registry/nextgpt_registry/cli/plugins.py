@@ -22,8 +22,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else
 
 
 @app.command("list")
-def list_plugins(as_json: _KINDS = ("modalities", "encoders", "decoders", "systems")
-_Json = False) -> None:
+def list_plugins(as_json: _Json = False) -> None:
     """List the installed plugins and what each declares; the broken ones with their reason."""
     catalog = Catalog.discover()
     if as_json:
@@ -41,8 +40,7 @@ _Json = False) -> None:
 
 @app.command("show")
 def show_plugin(
-    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _KINDS = ("modalities", "encoders", "decoders", "systems")
-_Json = False
+    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _Json = False
 ) -> None:
     """Show all that one plugin declares."""
     plugin = Catalog.discover().plugin(name)
@@ -110,8 +108,7 @@ _Json = False
 
 
 @app.command("doctor")
-def doctor(as_json: _KINDS = ("modalities", "encoders", "decoders", "systems")
-_Json = False) -> None:
+def doctor(as_json: _Json = False) -> None:
     """Examine this installation: versions, broken plugins, slow imports, missing modules."""
     from nextgpt_registry.cli.doctor import examine, show
 
@@ -142,10 +139,7 @@ def _told(plugin: Plugin) -> dict[str, Any]:
         "import_s": round(plugin.import_s, 4),
         "hooks": list(plugin.hooks),
         "summary": manifest.summary,
-        **{
-            kind: [declared.name for declared in getattr(manifest, kind)]
-            for kind in _KINDS
-        },
+        **{kind: [declared.name for declared in getattr(manifest, kind)] for kind in _KINDS},
     }
 
 
