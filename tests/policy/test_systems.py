@@ -1,0 +1,55 @@
+"""Every config that a plugin ships parses and plans, with no weight at hand and no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nextgpt_registry import Catalog, load_config, make_plan
+from nextgpt_registry.targets import package_file
+
+CATALOG = Catalog.discover()
+SYSTEMS = sorted(CATALOG.systems)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path))
+    monkeypatch.setenv("NEXTGPT_OFFLINE", "1")
+
+
+def test_no_installed_plugin_is_broken() -> None:
+    assert not CATALOG.failures
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_shipped_system_plans(name: str) -> None:
+    plan = make_plan(name)
+
+    assert plan.system == name
+    assert plan.channels
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_shipped_system_says_what_there_is_to_fetch(name: str) -> None:
+    unknown = [p.name for p in make_plan(name).parts if p.state == "fetch" and not p.fetch_bytes]
+
+    assert not unknown
+
+
+def test_every_yaml_beside_a_shipped_system_is_one() -> None:
+    shipped = {package_file(system.config) for system in CATALOG.systems.values()}
+
+    beside = {path for folder in {p.parent for p in shipped} for path in folder.glob("*.y*ml")}
+
+    assert beside == shipped
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_shipped_system_names_the_plugin_that_ships_it(name: str) -> None:
+    owner = CATALOG.owner(CATALOG.system(name)).name
+
+    plugins = [requirement.partition(">")[0] for requirement in load_config(name).config.plugins]
+
+    assert owner in plugins
