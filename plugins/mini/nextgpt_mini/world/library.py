@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from nextgpt_registry.errors import SourceError
+from PIL import Image
 from safetensors.numpy import load_file
+
+from nextgpt_registry.errors import SourceError
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 STYLES = ("fluent", "noto")
 SPRITE = 96
@@ -17,10 +22,16 @@ RATE = 16_000
 
 @dataclass(frozen=True)
 class Library:
-    """`sprites[name, style]`: (96, 96, 4) uint8; `sounds[name]`: float32 (n, N) single hits."""
+    """`sprites[name, style]`: (S, S, 4) uint8, S being 96, in the samples 48.
 
-    sprites: dict[tuple[str, str], np.ndarray]
-    sounds: dict[str, list[np.ndarray]]
+    `sounds[name]`: single hits, each (N,) float32 at 16 kHz.
+    """
+
+    sprites: dict[tuple[str, str], Array]
+    sounds: dict[str, list[Array]]
+    _sized: dict[tuple[str, str, int, int], Array] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @staticmethod
     def load(path: Path) -> Library:
@@ -31,7 +42,8 @@ class Library:
         """
         if not path.exists():
             raise SourceError(str(path), "no prepared library here", "run `nextgpt mini prepare`")
-        sprites, sounds = {}, {}
+        sprites: dict[tuple[str, str], Array] = {}
+        sounds: dict[str, list[Array]] = {}
         for key, value in load_file(path).items():
             kind, name, which = key.split("/")
             if kind == "sprite":
@@ -49,3 +61,13 @@ class Library:
     def things(self) -> tuple[str, ...]:
         """The objects that have a sprite, in the order of the vocabulary."""
         return tuple(dict.fromkeys(name for name, _ in self.sprites))
+
+    def sized(self, name: str, style: str, size: int, angle: int = 0) -> Array:
+        """(size, size, 4) float32: a sprite turned clockwise by so many degrees; kept for later."""
+        key = (name, style, size, angle)
+        if key not in self._sized:
+            image = Image.fromarray(self.sprites[name, style])
+            if angle:
+                image = image.rotate(-angle, Image.Resampling.BICUBIC)
+            self._sized[key] = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
+        return self._sized[key].astype(np.float32)

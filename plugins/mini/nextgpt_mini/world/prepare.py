@@ -6,23 +6,26 @@ samples (CC0), Kenney's effects (CC0).
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from nextgpt_registry.errors import SourceError
-from nextgpt_registry.sources import cache_dir, fetch
 from PIL import Image
 from rich.progress import track
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from scipy.signal import resample_poly
 
-from nextgpt_mini.world.library import RATE, SPRITE
+from nextgpt_mini.world.library import RATE, SPRITE, STYLES, Array, Library
 from nextgpt_mini.world.vocabulary import vocabulary
+from nextgpt_registry.errors import SourceError
+from nextgpt_registry.sources import cache_dir, fetch
 
 FLUENT = (
     "npm:@lobehub/fluent-emoji-3d@1.1.0/assets/",
@@ -45,6 +48,12 @@ KENNEY = (
     "25f4e0e5b8bcbe7a7d087c0a23b19e9f423b0c70ec00945c8712c9a3e541ebd2",
 )
 
+SAMPLES = (
+    *("cat", "frog", "apple", "banana", "car", "star"),
+    *("guitar", "trumpet", "bell", "drum", "coin", "bird"),
+)
+SAMPLE_SOUNDS = ("guitar", "trumpet", "bell", "drum", "coin", "bird", "harp", "cowbell")
+
 _SECONDS = 1.6
 _NOTES = (-5, -2, 0, 2, 4, 7)
 
@@ -55,24 +64,50 @@ def library_path() -> Path:
 
 
 def prepare() -> Path:
-    """Fetch, cut, scale and write the library; returns its path at once when it is there."""
+    """Fetch, cut, scale and write the library; returns its path at once when it is up to date."""
     path = library_path()
-    if path.exists():
+    made_from = {"made_from": _fingerprint()}
+    if path.exists() and _metadata(path) == made_from:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, np.ndarray] = {}
+    tensors: dict[str, Array] = {}
     for name, style, sprite in track(_sprites(), "pictures", 2 * len(vocabulary().objects)):
         tensors[f"sprite/{name}/{style}"] = sprite
     for name in track(vocabulary().sounds, "sounds"):
         for n, sound in enumerate(_hits(vocabulary().sound_sources[name])):
             tensors[f"sound/{name}/{n}"] = (sound * 32767).astype(np.int16)
     aside = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, aside)
+    save_file(tensors, aside, metadata=made_from)
     os.replace(aside, path)
     return path
 
 
-def _sprites() -> Iterator[tuple[str, str, np.ndarray]]:
+def write_samples(library: Library, path: Path) -> None:
+    """Cut the few small sprites and short sounds that are committed for tests."""
+    tensors: dict[str, Array] = {}
+    for name in SAMPLES:
+        for style in STYLES:
+            sprite = library.sized(name, style, 48)
+            tensors[f"sprite/{name}/{style}"] = sprite.round().astype(np.uint8)
+    for name in SAMPLE_SOUNDS:
+        for n, hit in enumerate(library.sounds[name][:2]):
+            tensors[f"sound/{name}/{n}"] = (hit[: int(0.6 * RATE)] * 32767).astype(np.int16)
+    save_file(tensors, path)
+
+
+def _fingerprint() -> str:
+    """What the library depends on: words, sources, sizes."""
+    words = files("nextgpt_mini.world").joinpath("vocabulary.json").read_bytes()
+    rest = repr((FLUENT, NOTO, FLUID, SONIC_PI, KENNEY, SPRITE, RATE, _SECONDS, _NOTES))
+    return hashlib.sha256(words + rest.encode()).hexdigest()
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "numpy") as opened:
+        return dict(opened.metadata() or {})
+
+
+def _sprites() -> Iterator[tuple[str, str, Array]]:
     fluent = fetch(FLUENT[0], sha256=FLUENT[1])
     noto = fetch(NOTO[0], sha256=NOTO[1])
     names = json.loads((noto / "chars.json").read_text(encoding="utf-8"))
@@ -97,7 +132,7 @@ def _draw(body: str) -> Image.Image:
     return Image.open(io.BytesIO(bytes(png)))
 
 
-def _trim(image: Image.Image) -> np.ndarray:
+def _trim(image: Image.Image) -> Array:
     image = image.convert("RGBA")
     box = image.getchannel("A").point(lambda a: 255 * (a > 16)).getbbox() or (0, 0, *image.size)
     cut = image.crop(box)
@@ -107,7 +142,7 @@ def _trim(image: Image.Image) -> np.ndarray:
     return np.asarray(square.resize((SPRITE, SPRITE), Image.Resampling.LANCZOS))
 
 
-def _hits(source: str) -> Iterator[np.ndarray]:
+def _hits(source: str) -> Iterator[Array]:
     kind, _, what = source.partition(":")
     if kind in ("gm", "kit"):
         yield from _played(kind, int(what))
@@ -121,7 +156,7 @@ def _hits(source: str) -> Iterator[np.ndarray]:
             yield _clean(resample_poly(mono, RATE, round(rate * pitch)).astype(np.float32))
 
 
-def _played(kind: str, number: int) -> Iterator[np.ndarray]:
+def _played(kind: str, number: int) -> Iterator[Array]:
     import tinysoundfont  # only this one step plays notes
 
     synth = tinysoundfont.Synth(samplerate=RATE)
@@ -141,7 +176,7 @@ def _played(kind: str, number: int) -> Iterator[np.ndarray]:
         yield _clean(np.frombuffer(held + tail, np.float32).reshape(-1, 2).mean(1))
 
 
-def _clean(sound: np.ndarray) -> np.ndarray:
+def _clean(sound: Array) -> Array:
     peak = float(np.abs(sound).max())
     loud = np.flatnonzero(np.abs(sound) > 0.02 * peak)
     sound = sound[loud[0] : loud[-1] + 1][: int(_SECONDS * RATE)]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from nextgpt_registry.media import Media
-from PIL import Image
 
 from nextgpt_mini.world.library import RATE, STYLES, Library
 from nextgpt_mini.world.scene import Clip, Picture, Scene, Sound
 from nextgpt_mini.world.vocabulary import vocabulary
+from nextgpt_registry.media import Media
+
+Pixels = np.ndarray[Any, np.dtype[Any]]
 
 SIDE = 64
 FRAMES = 8
@@ -23,9 +24,9 @@ _CENTRES = {"centre": (0.5, 0.5), "left": (0.24, 0.5), "right": (0.76, 0.5)} | {
     "bottom": (0.5, 0.76),
 }
 _GRIDS = {
-    "two": ((0.27, 0.5), (0.73, 0.5)),
-    "three": ((0.27, 0.28), (0.73, 0.28), (0.5, 0.74)),
-    "four": ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)),
+    "two": ((0.25, 0.5), (0.75, 0.5)),
+    "three": ((0.25, 0.27), (0.75, 0.27), (0.5, 0.75)),
+    "four": ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)),
 }
 
 
@@ -42,28 +43,29 @@ def render(
 
 def render_picture(
     scene: Picture, library: Library, rng: np.random.Generator, style: str | None = None
-) -> np.ndarray:
+) -> Pixels:
     """(64, 64, 3) uint8."""
     ground = _ground(scene.colour, rng)
-    sprite = _sprite(library, scene.concept, style, rng)
+    style = _style(library, scene.concept, style, rng)
     if scene.count == "one":
         low, high = _SIZES[scene.size]
         size = int(rng.integers(low, high + 1))
         x, y = _CENTRES[scene.place] if scene.place else rng.uniform(0.35, 0.65, 2)
-        _paste(ground, _sized(sprite, size), x, y, rng.integers(-1, 2, 2))
+        sprite = library.sized(scene.concept, style, size)
+        _paste(ground, sprite, x, y, rng.integers(-1, 2, 2))
     else:
-        size = int(rng.integers(24, 28))
+        sprite = library.sized(scene.concept, style, int(rng.integers(24, 28)))
         for x, y in _GRIDS[scene.count]:
-            _paste(ground, _sized(sprite, size), x, y, rng.integers(-2, 3, 2))
+            _paste(ground, sprite, x, y, rng.integers(-1, 2, 2))
     return ground.round().astype(np.uint8)
 
 
 def render_clip(
     scene: Clip, library: Library, rng: np.random.Generator, style: str | None = None
-) -> np.ndarray:
+) -> Pixels:
     """(8, 64, 64, 3) uint8."""
     ground = _ground(scene.colour, rng)
-    sprite = _sprite(library, scene.concept, style, rng)
+    style = _style(library, scene.concept, style, rng)
     size = int(rng.integers(27, 33))
     height = rng.uniform(0.42, 0.58)
     frames = np.repeat(ground[None], FRAMES, 0)
@@ -78,11 +80,12 @@ def render_clip(
             y = 0.72 - 0.44 * abs(np.sin(2 * np.pi * along))
         else:
             angle = 45 * n
-        _paste(frame, _sized(sprite, size, angle), x, y, (0, 0))
+        sprite = library.sized(scene.concept, style, size, angle)
+        _paste(frame, sprite, x, y, np.zeros(2, int))
     return frames.round().astype(np.uint8)
 
 
-def render_sound(scene: Sound, library: Library, rng: np.random.Generator) -> np.ndarray:
+def render_sound(scene: Sound, library: Library, rng: np.random.Generator) -> Pixels:
     """(32768,) float32: 2.048 s at 16 kHz, each repetition an onset of its own."""
     count = vocabulary().repetitions.index(scene.repetition) + 1
     hits = library.sounds[scene.concept]
@@ -100,34 +103,22 @@ def render_sound(scene: Sound, library: Library, rng: np.random.Generator) -> np
     return sound * (rng.uniform(0.6, 0.9) / max(1e-4, float(np.abs(sound).max())))
 
 
-def _ground(colour: str, rng: np.random.Generator) -> np.ndarray:
+def _ground(colour: str, rng: np.random.Generator) -> Pixels:
     shade = np.array(vocabulary().colours[colour]) + rng.integers(-8, 9)
     return np.broadcast_to(shade.clip(0, 255).astype(np.float32), (SIDE, SIDE, 3)).copy()
 
 
-def _sprite(library: Library, name: str, style: str | None, rng: np.random.Generator) -> np.ndarray:
+def _style(library: Library, name: str, style: str | None, rng: np.random.Generator) -> str:
     style = style or STYLES[int(rng.random() < 0.35)]
-    return library.sprites.get((name, style), library.sprites[name, STYLES[0]])
+    return style if (name, style) in library.sprites else STYLES[0]
 
 
-@lru_cache(maxsize=20_000)
-def _resized(data: bytes, side: int, size: int, angle: int) -> np.ndarray:
-    image = Image.frombytes("RGBA", (side, side), data)
-    if angle:
-        image = image.rotate(-angle, Image.Resampling.BICUBIC)
-    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS), np.float32)
-
-
-def _sized(sprite: np.ndarray, size: int, angle: int = 0) -> np.ndarray:
-    return _resized(sprite.tobytes(), len(sprite), size, angle)
-
-
-def _paste(ground: np.ndarray, sprite: np.ndarray, x: float, y: float, jitter: object) -> None:
-    dx, dy = jitter  # type: ignore[misc]
-    size = len(sprite)
-    left = int(np.clip(round(x * SIDE - size / 2) + dx, 0, SIDE - size))
-    top = int(np.clip(round(y * SIDE - size / 2) + dy, 0, SIDE - size))
-    window = ground[top : top + size, left : left + size]
+def _paste(ground: Pixels, sprite: Pixels, x: float, y: float, jitter: Pixels) -> None:
+    left, top = (
+        int(np.clip(round(at * SIDE - len(sprite) / 2) + by, 0, SIDE - len(sprite)))
+        for at, by in zip((x, y), jitter, strict=True)
+    )
+    window = ground[top : top + len(sprite), left : left + len(sprite)]
     alpha = sprite[..., 3:] / 255
     window *= 1 - alpha
     window += sprite[..., :3] * alpha

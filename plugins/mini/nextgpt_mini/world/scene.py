@@ -63,7 +63,8 @@ def noun(scene: Scene) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _where(place: str) -> str:
+def position(place: str) -> str:
+    """`at the top`, `on the left`, `in the centre`."""
     return (
         "in the centre"
         if place == "centre"
@@ -79,7 +80,7 @@ def caption(scene: Scene) -> str:
         return f"{noun(scene)} {scene.motion} on a {scene.colour} background"
     if scene.place is None:
         return f"{noun(scene)} on a {scene.colour} background"
-    return f"{noun(scene)} {_where(scene.place)} of a {scene.colour} background"
+    return f"{noun(scene)} {position(scene.place)} of a {scene.colour} background"
 
 
 def phrase(scene: Scene, rng: Random) -> str:
@@ -111,7 +112,7 @@ def phrase(scene: Scene, rng: Random) -> str:
         )
     if scene.place is None:
         return f"{noun(scene)} {ground}"
-    where = _where(scene.place)
+    where = position(scene.place)
     return rng.choice(("{n} {w} {g}", "{n} {w}, {g}", "{n} {w} of a {c} background")).format(
         n=noun(scene), w=where, g=ground, c=scene.colour
     )

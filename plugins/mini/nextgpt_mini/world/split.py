@@ -24,6 +24,7 @@ Combination = tuple[str, str, str]
 
 ATTRIBUTES = ("colour", "count", "place", "size", "motion")
 ONE_IN = 8
+_TRIES = 10_000
 
 
 def combinations(scene: Scene) -> tuple[Combination, ...]:
@@ -60,13 +61,31 @@ def is_held_out(scene: Scene) -> bool:
 
 
 def sample_scene(
-    kind: Kind, rng: Random, *, split: Split = "train", concept: str | None = None
+    kind: Kind, rng: Random, *, split: Split | None = "train", concept: str | None = None
 ) -> Scene:
-    """A random scene of one side of the split; of `concept`, if one is asked for."""
-    while True:
+    """A random scene of one side of the split (of either, if None); of `concept`, if given.
+
+    Raises:
+        ValueError: that concept has no combination on that side.
+    """
+    for _ in range(_TRIES):
         scene = _draw(kind, rng, concept)
-        if is_held_out(scene) == (split == "held_out"):
+        if split is None or is_held_out(scene) == (split == "held_out"):
             return scene
+    raise ValueError(f"no {kind} of {concept!r} is on the side {split!r} of the split")
+
+
+@cache
+def with_held_out(kind: Kind) -> tuple[str, ...]:
+    """The concepts of which something of this kind is held out, in the vocabulary's order."""
+    facts_of_kind = {
+        "image": {"colour", "count", "place", "size"},
+        "video": {"colour", "motion"},
+        "audio": {"repetition"},
+    }[kind]
+    named = {thing for fact, thing, _ in held_out_combinations() if fact in facts_of_kind}
+    words = vocabulary()
+    return tuple(n for n in (words.sounds if kind == "audio" else words.objects) if n in named)
 
 
 def check_trainable(scene: Scene) -> Scene:

@@ -1,0 +1,40 @@
+"""Which things and sounds may take part: all of them, or those a small library can render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from nextgpt_mini.world.library import Library
+from nextgpt_mini.world.scene import Scene
+from nextgpt_mini.world.split import Kind, sample_scene
+from nextgpt_mini.world.vocabulary import vocabulary
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The objects with a picture and the concepts with a sound."""
+
+    things: tuple[str, ...]
+    sounds: tuple[str, ...]
+
+    @classmethod
+    def everyone(cls) -> Cast:
+        """The whole vocabulary."""
+        return cls(vocabulary().objects, vocabulary().sounds)
+
+    @classmethod
+    def of(cls, library: Library) -> Cast:
+        """What this library can render."""
+        return cls(library.things, tuple(library.sounds))
+
+    @property
+    def sounding(self) -> tuple[str, ...]:
+        """The things that also have a sound."""
+        return tuple(name for name in self.things if name in self.sounds)
+
+    def draw(self, kind: Kind, rng: Random, *, sounding: bool = False) -> Scene:
+        """A scene of either side of the split; of a sounding thing, if need be."""
+        names = self.sounds if kind == "audio" else self.things
+        concept = rng.choice(self.sounding if sounding else names)
+        return sample_scene(kind, rng, split=None, concept=concept)

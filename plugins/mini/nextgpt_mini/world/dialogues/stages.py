@@ -1,0 +1,82 @@
+"""The conversations of a training stage, on one side of the split.
+
+Stage 1 understands (image, video, audio -> text), stage 2 makes one medium from words, stage 3
+does everything: the 15 directions with a medium, several media at once, some turns.
+On the side `train` no scene is held out. On `held_out`, the scene asked for or described is; where
+a sound is asked for, and in mixed and longer scripts, at least one scene is.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Literal
+
+from nextgpt_mini.world.dialogues.cast import Cast
+from nextgpt_mini.world.dialogues.exchange import DIRECTIONS, Exchange, propose, say
+from nextgpt_mini.world.dialogues.mixed import MIXED, turns
+from nextgpt_mini.world.dialogues.script import Script
+from nextgpt_mini.world.dialogues.wordings import Wording
+from nextgpt_mini.world.split import Split, is_held_out
+
+Stage = Literal[1, 2, 3]
+
+_OF_STAGE = {
+    1: tuple(d for d in DIRECTIONS if d.endswith("->text")),
+    2: tuple(d for d in DIRECTIONS if d.startswith("text->")),
+    3: DIRECTIONS,
+}
+LONGER = ("mixed", "turns")
+_TRIES = 10_000
+
+
+def write(
+    stage: Stage,
+    rng: Random,
+    *,
+    split: Split = "train",
+    wording: Wording = "train",
+    cast: Cast | None = None,
+    direction: str | None = None,
+) -> Script:
+    """A conversation of this stage; of `direction`, or `mixed` or `turns`, if one is asked for.
+
+    Raises:
+        ValueError: nothing of that kind is on that side of the split, or the direction is unknown.
+    """
+    cast = cast or Cast.everyone()
+    direction = direction or _pick(stage, rng)
+    if direction not in (*DIRECTIONS, *LONGER):
+        raise ValueError(f"no direction {direction!r}; there are {', '.join(DIRECTIONS)}")
+    for _ in range(_TRIES):
+        script = _draft(direction, rng, cast, wording, split)
+        if script is not None:
+            return script
+    raise ValueError(f"nothing of {direction} is on the side {split!r} of the split")
+
+
+def _pick(stage: Stage, rng: Random) -> str:
+    if stage == 3 and (chance := rng.random()) < 0.4:
+        return "mixed" if chance < 0.2 else "turns"
+    return rng.choice(_OF_STAGE[stage])
+
+
+def _draft(
+    direction: str, rng: Random, cast: Cast, wording: Wording, split: Split
+) -> Script | None:
+    """A script, unless chance brought one of the other side."""
+    if direction in LONGER:
+        make = turns if direction == "turns" else rng.choice(MIXED)
+        script = make(rng, cast, wording)
+        return script if any(map(is_held_out, script.scenes)) == (split == "held_out") else None
+    exchange = propose(direction, rng, cast)
+    if not _on_side(exchange, split):
+        return None
+    return Script(direction, say(exchange, rng, wording, shown=True))
+
+
+def _on_side(exchange: Exchange, split: Split) -> bool:
+    if split == "train":
+        return not any(map(is_held_out, exchange.scenes))
+    if exchange.direction.endswith("audio"):  # few sounds have a combination that is held out
+        return any(map(is_held_out, exchange.scenes))
+    return is_held_out(exchange.asked)

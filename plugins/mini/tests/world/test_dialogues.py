@@ -1,0 +1,142 @@
+"""Conversations made by code: in all directions, on one side of the split, renderable."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from nextgpt_mini.world.dialogues import DIRECTIONS, Cast, perform, write
+from nextgpt_mini.world.dialogues.exchange import propose
+from nextgpt_mini.world.dialogues.wordings import choices, wordings
+from nextgpt_mini.world.library import Library
+from nextgpt_mini.world.scene import Sound, caption
+from nextgpt_mini.world.split import combinations, held_out_combinations, is_held_out
+
+EVERYTHING = (*DIRECTIONS, "mixed", "turns")
+
+
+@pytest.fixture(scope="module")
+def samples() -> Library:
+    return Library.samples()
+
+
+def test_every_direction_but_plain_chat():
+    kinds = ("text", "image", "video", "audio")
+
+    wanted = {f"{a}->{b}" for a in kinds for b in kinds} - {"text->text"}
+
+    assert set(DIRECTIONS) == wanted
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_direction_has_at_least_15_request_templates(direction):
+    templates = [t for kind in wordings()[direction].values() for t in kind]
+
+    assert len(templates) >= 15
+    assert len(set(templates)) == len(templates)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_paraphrases_are_kept_from_training(direction):
+    for kind in wordings()[direction]:
+        trained = choices(direction, kind, "train")
+        kept = choices(direction, kind, "paraphrase")
+
+        assert trained
+        assert kept
+        assert not set(trained) & set(kept)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_direction_has_the_media_it_names(direction):
+    source, target = direction.split("->")
+
+    for n in range(50):
+        user, assistant = write(3, Random(n), direction=direction).lines
+
+        assert [s.modality for s in user.scenes] == [m for m in [source] if m != "text"]
+        assert [s.modality for s in assistant.scenes] == [m for m in [target] if m != "text"]
+        assert user.text
+        assert assistant.text
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_no_held_out_combination_comes_out_of_the_training_dialogues(stage):
+    rng = Random(stage)
+
+    scenes = [scene for _ in range(8_000) for scene in write(stage, rng).scenes]
+
+    assert {c for s in scenes for c in combinations(s)}.isdisjoint(held_out_combinations())
+
+
+@pytest.mark.parametrize("direction", EVERYTHING)
+def test_held_out_dialogue_is_about_a_held_out_scene(direction):
+    for n in range(30):
+        script = write(3, Random(n), direction=direction, split="held_out", wording="paraphrase")
+
+        assert any(map(is_held_out, script.scenes))
+        if direction in DIRECTIONS and not direction.endswith("audio"):
+            assert is_held_out(script.scenes[-1])
+
+
+def test_same_seed_same_dialogue():
+    assert [write(3, Random(n)) for n in range(20)] == [write(3, Random(n)) for n in range(20)]
+
+
+def test_answers_say_what_is_shown():
+    for n in range(100):
+        assistant = write(2, Random(n)).lines[1]
+
+        assert caption(assistant.scenes[0]) in assistant.text
+
+
+def test_request_for_a_change_changes_only_that():
+    rng = Random(0)
+    changes = [propose("image->image", rng, Cast.everyone()) for _ in range(300)]
+
+    for change in (c for c in changes if c.kind == "colour"):
+        assert change.given is not None
+        assert change.asked.concept == change.given.concept
+        assert set(combinations(change.asked)) - set(combinations(change.given)) == {
+            ("colour", change.asked.concept, change.fields["colour"])
+        }
+
+
+def test_thing_without_a_sound_is_never_asked_to_sound():
+    rng, cast = Random(0), Cast.everyone()
+
+    scenes = [scene for _ in range(2_000) for scene in write(3, rng).scenes]
+
+    assert all(s.concept in (cast.sounds if isinstance(s, Sound) else cast.things) for s in scenes)
+
+
+def test_unknown_direction_lists_the_known_ones():
+    with pytest.raises(ValueError, match="text->image"):
+        write(3, Random(0), direction="smell->text")
+
+
+@pytest.mark.parametrize("direction", EVERYTHING)
+def test_samples_can_perform_every_direction(direction, samples):
+    script = write(3, Random(1), direction=direction, cast=Cast.of(samples))
+
+    turns = perform(script, samples, Random(2))
+
+    assert [turn.role for turn in turns] == [line.role for line in script.lines]
+    assert [m.channel for t in turns for m in t.media] == [s.modality for s in script.scenes]
+    assert all(m.caption for t in turns if t.role == "assistant" for m in t.media)
+    assert turns == perform(script, samples, Random(2))
+
+
+def test_scene_that_returns_is_one_medium(samples):
+    script = next(
+        s
+        for n in range(200)
+        if len((s := write(3, Random(n), direction="audio->audio", cast=Cast.of(samples))).scenes)
+        != len(set(s.scenes))
+    )
+
+    first, second = (m.media for t in perform(script, samples, Random(0)) for m in t.media)
+
+    assert first is not None
+    assert second is not None
+    assert np.array_equal(first.data, second.data)
