@@ -13,8 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nextgpt_core.compose import FEATURE, UNLABELLED, Composer, FeatureKey, GroupSlot, Prompt
+from nextgpt_core.compose import (
+    FEATURE,
+    UNLABELLED,
+    Composer,
+    FeatureKey,
+    GroupSlot,
+    Prompt,
+    common_prefix,
+)
 from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_core.signal.vocabulary import SignalVocabulary
@@ -29,6 +38,9 @@ STAGES: Mapping[int, frozenset[str]] = {
     3: frozenset(PARTS),
 }
 """What each of the paper's three stages trains."""
+
+
+_WORTH_SHARING = 8  # positions: a second, short pass has a cost of its own
 
 
 @dataclass(frozen=True)
@@ -123,10 +135,17 @@ class NextGPT(nn.Module):
     def forward_train(
         self, prompts: Sequence[Prompt], features: Mapping[FeatureKey, Tensor]
     ) -> TrainOutput:
-        """A batch of labelled prompts -> their loss and the states of their signal groups."""
+        """A batch of labelled prompts -> their loss and the states of their signal groups.
+
+        What all prompts begin with (often a quarter of a short dialogue) is read only once.
+        """
         x_BTD, mask_BT = self._embed(prompts, features)
-        run = self.backbone.run(x_BTD, mask_BT=mask_BT)
-        labels_BT = _padded([p.labels for p in prompts], UNLABELLED, x_BTD.device)
+        begin = _shared(prompts) if can_cut(self.backbone.new_cache()) else 0
+        if begin:
+            run = self.backbone.run_after(x_BTD[:1, :begin], x_BTD[:, begin:], mask_BT=mask_BT)
+        else:
+            run = self.backbone.run(x_BTD, mask_BT=mask_BT)
+        labels_BT = _padded([p.labels[begin:] for p in prompts], UNLABELLED, x_BTD.device)
         next_BT = labels_BT[:, 1:]
         wanted_BT = next_BT != UNLABELLED
         logits_NV = self.logits(run.final_BTD[:, :-1][wanted_BT])
@@ -136,7 +155,7 @@ class NextGPT(nn.Module):
             GroupStates(
                 index,
                 slot,
-                run.hidden_BTD[index, slot.start : slot.start + slot.count],
+                run.hidden_BTD[index, slot.start - begin : slot.start - begin + slot.count],
                 torch.tensor(prompt.ids[slot.start : slot.start + slot.count], device=x_BTD.device),
             )
             for index, prompt in enumerate(prompts)
@@ -229,6 +248,18 @@ class NextGPT(nn.Module):
         ends_B = torch.tensor(lengths, device=device)
         mask_BT = torch.arange(ids_BT.shape[1], device=device) < ends_B[:, None]
         return x_BTD, mask_BT.long()
+
+
+def _shared(prompts: Sequence[Prompt]) -> int:
+    """How many positions all prompts begin with, none of which is needed in the result."""
+    first = prompts[0]
+    if len(prompts) == 1:
+        return 0
+    ends = [common_prefix(first.keys, p.keys) for p in prompts] + [len(p) - 1 for p in prompts]
+    # The state before a label predicts it.
+    ends += [t - 1 for t, label in enumerate(first.labels) if label != UNLABELLED]
+    ends += [slot.start for slot in first.groups]
+    return min(ends) if min(ends) >= _WORTH_SHARING else 0
 
 
 def _padded(rows: Sequence[Sequence[int]], fill: int, device: torch.device) -> Tensor:

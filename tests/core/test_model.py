@@ -168,6 +168,33 @@ def test_loss_and_states_are_in_step_where_media_are_read_and_made(backbone: Bac
         torch.testing.assert_close(group.hidden_SD, state_SD, rtol=1e-4, atol=1e-4)
 
 
+def test_a_shared_beginning_changes_neither_loss_nor_gradients(backbone: Backbone) -> None:
+    model = make_model(backbone)
+    system = Turn("system", ("You are a helpful assistant.",))
+    asked = Turn("user", ("Draw ", PICTURE, " again"))
+    prompts = [
+        compose(model, system, asked, Turn("assistant", ("Here: ", DOG))),
+        compose(model, system, Turn("user", ("Hi",)), Turn("assistant", ("A dog ", PICTURE, "!"))),
+    ]
+    parameters = [p for group in model.trainable(STAGES[3]).values() for p in group]
+
+    def gradients(*batches: list[Prompt]) -> list[torch.Tensor]:
+        model.zero_grad()
+        outs = [model.forward_train(batch, features(model)) for batch in batches]
+        total = sum(out.ce * out.tokens for out in outs)
+        for group in (group for out in outs for group in out.groups):
+            total = total + group.hidden_SD.square().sum()
+        total.backward()
+        return [total.detach(), *[p.grad for p in parameters if p.grad is not None]]
+
+    together, apart = gradients(prompts), gradients(*[[prompt] for prompt in prompts])
+
+    assert len(together) == len(apart) > 3
+    for ours, theirs in zip(together, apart, strict=True):
+        scale = float(theirs.abs().max())
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4 * scale + 1e-6)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_trains_its_parts_and_nothing_else(model: NextGPT, stage: int) -> None:
     trained = model.trainable(STAGES[stage])
@@ -188,11 +215,12 @@ def test_each_stage_trains_its_parts_and_nothing_else(model: NextGPT, stage: int
 
 
 def test_a_batch_without_labels_has_no_loss(model: NextGPT) -> None:
-    prompt = compose(model, Turn("user", ("Hi",)))
+    prompt = compose(model, Turn("user", ("Hello there, you",)))
 
-    out = model.forward_train([prompt], {})
+    for batch in ([prompt], [prompt, prompt]):
+        out = model.forward_train(batch, {})
 
-    assert (out.ce.item(), out.tokens) == (0.0, 0)
+        assert (out.ce.item(), out.tokens) == (0.0, 0)
 
 
 def test_bfloat16_backbone_trains_float32_parts(make_backbone) -> None:
