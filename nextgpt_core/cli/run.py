@@ -83,7 +83,9 @@ def required_counts(given: Sequence[str]) -> dict[str, int]:
     for one in given:
         name, _, count = one.partition("=")
         if not name or not count.isdecimal():
-            raise RequestError(f"--require {one}", "cannot be read", "write NAME=COUNT, as image=2")
+            raise RequestError(
+                f"--require {one}", "cannot be read", "write NAME=COUNT, COUNT a whole number"
+            )
         counts[name] = int(count)
     return counts
 

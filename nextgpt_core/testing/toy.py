@@ -28,7 +28,7 @@ MANIFEST = Manifest(
         Modality(
             name="glyph",
             summary="a square of 8x8 grey values",
-            mime=("image/x-glyph",),
+            mime=("application/x-glyph",),
             suffixes=(".glyph",),
             limits=(Limit(of="bytes", at_most=1024),),
         ),
