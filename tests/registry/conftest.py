@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-DEPTH = '''
+DEPTH = """
 from nextgpt_registry import Condition, Decoder, Encoder, Manifest, Modality, System, hookimpl
 
 @hookimpl
@@ -37,18 +37,18 @@ def nextgpt_manifest():
             System(name="seer", summary="sees depth", config="nextgpt_depth:systems/seer.yaml"),
         ),
     )
-'''
+"""
 
-OPTIONS = '''
+OPTIONS = """
 from pydantic import BaseModel, ConfigDict
 
 class PatchOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     layers: int = 2
     stride: int = 4
-'''
+"""
 
-SYSTEM = '''
+SYSTEM = """
 llm:
   path: "file:model"
   licence: Apache-2.0
@@ -59,7 +59,7 @@ llm:
 plugins: ["depth>=0.2"]
 modalities:
   depth: {encoder: patch}
-'''
+"""
 
 
 class Install(Protocol):
