@@ -1,0 +1,132 @@
+"""The registry's torch-free counts are those of the real modules and models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from nextgpt_core.project import build_input, build_output
+from nextgpt_registry import Condition
+from nextgpt_registry.config import Lora
+from nextgpt_registry.llm_facts import facts_of, lora_parameters
+from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
+from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
+
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 24,
+    "vocab_size": 50,
+    "max_position_embeddings": 32,
+}
+GROUPED = {**SMALL, "num_key_value_heads": 2}
+FAMILIES: list[tuple[str, dict[str, Any]]] = [
+    ("llama", GROUPED),
+    ("llama", {**GROUPED, "attention_bias": True, "mlp_bias": True}),
+    ("llama", {**SMALL, "tie_word_embeddings": True}),
+    ("mistral", GROUPED),
+    ("qwen2", GROUPED),
+    ("qwen3", {**GROUPED, "head_dim": 8}),
+    ("qwen3", {**GROUPED, "head_dim": 8, "attention_bias": True}),
+    ("gemma", {**GROUPED, "head_dim": 8}),
+    ("gemma2", {**GROUPED, "head_dim": 8}),
+    ("gemma3_text", {**GROUPED, "head_dim": 8}),
+    ("granite", GROUPED),
+    ("cohere", GROUPED),
+    ("smollm3", {**GROUPED, "pad_token_id": 0}),
+    ("gpt_neox", SMALL),
+    ("gpt_neox", {**SMALL, "attention_bias": False}),
+    (
+        "gpt2",
+        {"n_embd": 16, "n_layer": 2, "n_head": 4, "vocab_size": 50, "n_positions": 32},
+    ),
+]
+
+
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(("family", "sizes"), FAMILIES, ids=lambda value: str(value)[:40])
+def test_facts_are_those_of_the_real_model(family: str, sizes: dict[str, Any]) -> None:
+    config = AutoConfig.for_model(family, **sizes)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+
+    facts = facts_of(config.to_diff_dict())
+
+    assert facts.parameters == count(model)
+    assert facts.vocabulary == model.get_input_embeddings().weight.shape[0]
+    assert facts.tied == bool(config.tie_word_embeddings)
+    linears = {name: module for name, module in model.named_modules() if ".0." in name}
+    for name, (width_in, width_out) in facts.linears.items():
+        (found,) = (m for n, m in linears.items() if n.endswith(f".{name}"))
+        assert sorted(found.weight.shape) == sorted((width_in, width_out))
+
+
+@pytest.mark.parametrize(
+    ("family", "sizes", "targets"),
+    [
+        ("llama", GROUPED, ("q_proj", "v_proj", "down_proj")),
+        ("qwen3", {**GROUPED, "head_dim": 8}, ("q_proj", "o_proj")),
+        ("gpt_neox", SMALL, ("query_key_value", "dense")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks
+def test_lora_is_as_large_as_pefts(
+    family: str, sizes: dict[str, Any], targets: tuple[str, ...]
+) -> None:
+    config = AutoConfig.for_model(family, **sizes)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    adapted = get_peft_model(model, LoraConfig(r=3, target_modules=list(targets)))
+
+    counted = lora_parameters(facts_of(config.to_diff_dict()), Lora(r=3, targets=targets))
+
+    assert counted == sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+
+
+INPUTS: list[tuple[str, dict[str, Any]]] = [
+    *((kind, {}) for kind in INPUT_KINDS),
+    ("mlp", {"hidden": 7}),
+    ("grouping", {"width": 8, "heads": 2, "ffn": 12, "groups": (5, 3, 2), "depth": 1}),
+    ("resampler", {"width": 8, "heads": 2, "ffn": 12, "tokens": 3, "depth": 3}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), INPUTS, ids=str)
+def test_input_projections_are_counted(kind: str, options: dict[str, Any]) -> None:
+    with torch.device("meta"):
+        module = build_input(kind, options, tokens=6, width_in=10, width_llm=16)
+
+    parsed = INPUT_KINDS[kind].model_validate(options)
+
+    assert input_parameters(parsed, tokens=6, width_in=10, width_llm=16) == count(module)
+    assert input_tokens(parsed, 6) == module.tokens
+
+
+OUTPUTS: list[tuple[str, dict[str, Any]]] = [
+    *((kind, {}) for kind in OUTPUT_KINDS),
+    ("query", {"width": 8, "heads": 2, "ffn": 12, "layers": 3}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), OUTPUTS, ids=str)
+def test_output_projections_are_counted(kind: str, options: dict[str, Any]) -> None:
+    conditions = (
+        Condition(name="text", tokens=5, width=12),
+        Condition(name="pooled", tokens=4, width=6),
+    )
+    with torch.device("meta"):
+        module = build_output(kind, options, width_llm=16, signals=4, conditions=conditions)
+
+    parsed = OUTPUT_KINDS[kind].model_validate(options)
+
+    counted = output_parameters(parsed, width_llm=16, signals=4, conditions=conditions)
+    assert counted == count(module)
