@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from nextgpt_registry.media import Media
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from nextgpt_mini import spectrogram
 from nextgpt_mini.flow import FlowDecoder, Shape
+from nextgpt_mini.latents import PATCH
+from nextgpt_registry.media import Media
 
 SIDE = 64
 FRAMES = 8
 FRAME_RATE = 4.0
+CELLS = SIDE // PATCH
 
 
 def _pixels(frames_NHWC: np.ndarray, side: int = SIDE) -> Tensor:
@@ -33,7 +35,7 @@ def _bytes(x_NCHW: Tensor) -> np.ndarray:
 class PictureDecoder(FlowDecoder):
     """Pictures of 64x64."""
 
-    shape = Shape(channels=3, frames=1, height=8, width=8)
+    shape = Shape(channels=3, kept=14, frames=1, height=CELLS, width=CELLS)
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B pictures of any size -> (B, 3, 64, 64)."""
@@ -47,7 +49,14 @@ class PictureDecoder(FlowDecoder):
 class ClipDecoder(FlowDecoder):
     """Clips of 8 frames of 64x64 at 4 frames a second."""
 
-    shape = Shape(channels=3, frames=FRAMES, height=8, width=8, patch=(2, 1, 1))
+    shape = Shape(
+        channels=3,
+        kept=14,
+        frames=FRAMES,
+        height=SIDE // PATCH,
+        width=SIDE // PATCH,
+        patch=(2, 2, 2),
+    )
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B clips of any size and length -> (B * 8, 3, 64, 64), 8 frames evenly taken."""
@@ -66,7 +75,13 @@ class ClipDecoder(FlowDecoder):
 class SoundDecoder(FlowDecoder):
     """2.048 seconds of sound at 16 kHz, through a mel spectrogram of 80 x 128."""
 
-    shape = Shape(channels=1, frames=1, height=spectrogram.MELS // 8, width=spectrogram.FRAMES // 8)
+    shape = Shape(
+        channels=1,
+        kept=8,
+        frames=1,
+        height=spectrogram.MELS // PATCH,
+        width=spectrogram.FRAMES // PATCH,
+    )
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B sounds -> (B, 1, 80, 128), cut or padded with silence to 2.048 s."""

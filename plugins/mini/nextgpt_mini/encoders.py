@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nextgpt_registry.errors import SourceError
-from nextgpt_registry.media import Media
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool1d, interpolate
 from transformers import WhisperConfig, WhisperFeatureExtractor
@@ -20,6 +18,8 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from nextgpt_mini import efficientnet, whisper
 from nextgpt_mini.decoders import resample
 from nextgpt_mini.options import EncoderOptions
+from nextgpt_registry.errors import SourceError
+from nextgpt_registry.media import Media
 
 RATE = 16_000
 WINDOW = 4.0

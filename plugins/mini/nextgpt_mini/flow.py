@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
+from torch import Generator, Tensor, nn
+
+from nextgpt_mini.latents import Latents
+from nextgpt_mini.options import CONDITION_WIDTH, DecoderOptions
+from nextgpt_mini.text import CaptionEncoder
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.tensors import load_compact
-from torch import Generator, Tensor, nn
-
-from nextgpt_mini.latents import LATENT_CHANNELS, Latents
-from nextgpt_mini.options import CONDITION_WIDTH, DecoderOptions
-from nextgpt_mini.text import CaptionEncoder
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,15 @@ class Shape:
     """What a decoder's latents look like and how the transformer cuts them."""
 
     channels: int
+    kept: int
     frames: int
     height: int
     width: int
-    patch: tuple[int, int, int] = (1, 1, 1)
+    patch: tuple[int, int, int] = (1, 2, 2)
 
 
 class FlowDecoder(nn.Module):
-    """Text encoder, autoencoder and flow transformer; subclasses know what a medium is."""
+    """Text encoder, latents and flow transformer; subclasses know what a medium is."""
 
     shape: Shape
 
@@ -47,14 +48,14 @@ class FlowDecoder(nn.Module):
         super().__init__()
         self.options = options
         self.text = CaptionEncoder(options.text_layers)
-        self.latents = Latents(self.shape.channels, options.autoencoder)
+        self.latents = Latents(self.shape.channels, self.shape.kept)
         head = 64 if options.hidden % 64 == 0 else 16
         self.denoiser = WanTransformer3DModel(
             patch_size=self.shape.patch,
             num_attention_heads=options.hidden // head,
             attention_head_dim=head,
-            in_channels=LATENT_CHANNELS,
-            out_channels=LATENT_CHANNELS,
+            in_channels=self.shape.kept,
+            out_channels=self.shape.kept,
             text_dim=CONDITION_WIDTH,
             freq_dim=128,
             ffn_dim=4 * options.hidden,
@@ -66,9 +67,9 @@ class FlowDecoder(nn.Module):
         self.eval()
 
     def load(self, paths: Mapping[str, Path]) -> None:
-        """Load `text`, `autoencoder` and `denoiser`."""
+        """Load `text`, `latents` and `denoiser`."""
         self.text.load_state_dict(load_compact(paths["text"]))
-        self.latents.load_state_dict(load_compact(paths["autoencoder"]))
+        self.latents.load_state_dict(load_compact(paths["latents"]))
         self.denoiser.load_state_dict(load_compact(paths["denoiser"]))
 
     # what a subclass fills in
@@ -161,7 +162,7 @@ class FlowDecoder(nn.Module):
         return z_Bcfhw.transpose(1, 2).flatten(0, 1).contiguous()
 
     def _latent_size(self) -> tuple[int, int, int, int]:
-        return LATENT_CHANNELS, self.shape.frames, self.shape.height, self.shape.width
+        return self.shape.kept, self.shape.frames, self.shape.height, self.shape.width
 
     @staticmethod
     def _noise(generators: Sequence[Generator], size: Any) -> Tensor:

@@ -24,13 +24,12 @@ class DecoderOptions(_Options):
     steps: int = Field(default=16, ge=1, le=200)
     guidance: float = Field(default=2.5, ge=1.0, le=20.0)
     hidden: int = Field(default=256, ge=16, multiple_of=16)
-    layers: int = Field(default=8, gt=0)
+    layers: int = Field(default=6, gt=0)
     text_layers: int = Field(default=3, gt=0)
-    autoencoder: tuple[int, int, int] = (48, 80, 96)
 
 
-TWIN = {"hidden": 32, "layers": 1, "text_layers": 1, "autoencoder": (8, 8, 8), "steps": 2}
+TWIN = {"hidden": 32, "layers": 1, "text_layers": 1, "steps": 2}
 
 PICTURE = DecoderOptions()
-CLIP = DecoderOptions(layers=8)
-SOUND = DecoderOptions(layers=5)
+CLIP = DecoderOptions()
+SOUND = DecoderOptions(layers=4)

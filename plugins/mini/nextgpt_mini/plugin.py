@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from nextgpt_mini.options import CONDITION_TOKENS, CONDITION_WIDTH, TWIN
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.specs import Condition, Decoder, Encoder, Manifest, System
-
-from nextgpt_mini.options import CONDITION_TOKENS, CONDITION_WIDTH, TWIN
 
 _TEXT = (Condition(name="text", tokens=CONDITION_TOKENS, width=CONDITION_WIDTH),)
 _DECODER = {
@@ -13,7 +12,7 @@ _DECODER = {
     "conditions": _TEXT,
     "options": "nextgpt_mini.options:DecoderOptions",
     "twin": TWIN,
-    "weights": ("text", "autoencoder", "denoiser"),
+    "weights": ("text", "latents", "denoiser"),
     "requires": ("diffusers", "transformers", "tokenizers"),
     "licence": "Apache-2.0",
     "captions": True,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nextgpt_registry.errors import SourceError
 from torch import Tensor
+
+from nextgpt_registry.errors import SourceError
 
 VERSION = 6
 _TYPES = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}

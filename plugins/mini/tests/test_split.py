@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+
 from nextgpt_mini.world.scene import Clip, Picture, Sound, facts
 from nextgpt_mini.world.split import (
     check_trainable,
@@ -46,7 +47,8 @@ def test_every_word_is_trained_on(kind):
 
 def test_held_out_combination_is_held_out_in_every_modality():
     fact, thing, colour = next(c for c in held_out_combinations() if c[0] == "colour")
-    trained = next(m for m in vocabulary().motions if ("motion", thing, m) not in held_out_combinations())
+    held_out = held_out_combinations()
+    trained = next(m for m in vocabulary().motions if ("motion", thing, m) not in held_out)
 
     assert fact == "colour"
     assert is_held_out(Picture(thing, colour))
@@ -66,3 +68,11 @@ def test_held_out_sampler_gives_only_held_out_scenes():
     scenes = [sample_scene(kind, rng, split="held_out") for kind in KINDS for _ in range(200)]
 
     assert all(is_held_out(scene) for scene in scenes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_concept_has_something_held_out(kind):
+    words = vocabulary()
+
+    for concept in words.sounds if kind == "audio" else words.objects:
+        assert is_held_out(sample_scene(kind, Random(0), split="held_out", concept=concept))

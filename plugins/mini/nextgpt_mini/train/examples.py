@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-from nextgpt_registry.media import Media
 
 from nextgpt_mini.world.library import STYLES, Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Picture, brief, caption
 from nextgpt_mini.world.split import Kind, check_trainable, sample_scene
+from nextgpt_registry.media import Media
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The parts of mini that are trained here, each by one resumable call that ends in a file.
 
-Order: `text`, then the autoencoders, then the decoders; `clip` starts from `picture`'s weights.
+Order: `text`, the latents (fitted at once), then the decoders; `clip` starts from `picture`'s
+weights.
 """
 
 from __future__ import annotations
@@ -10,16 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from nextgpt_registry.errors import TrainingError
-from nextgpt_registry.sources import cache_dir
-from nextgpt_registry.tensors import load_compact, save_compact
 from torch import Generator, Tensor
+from torch.nn.functional import mse_loss
 
 from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
 from nextgpt_mini.flow import FlowDecoder
 from nextgpt_mini.options import CLIP, PICTURE, SOUND
 from nextgpt_mini.text import CaptionEncoder
-from nextgpt_mini.train.autoencoder import train_autoencoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
 from nextgpt_mini.train.run import Run
@@ -27,6 +25,9 @@ from nextgpt_mini.train.sheet import save_sheet
 from nextgpt_mini.train.text import train_text
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.split import Kind
+from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.sources import cache_dir
+from nextgpt_registry.tensors import load_compact, save_compact
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -36,13 +37,13 @@ _DECODERS: dict[str, tuple[type[FlowDecoder], Kind]] = {
     "sound": (SoundDecoder, "audio"),
 }
 _OPTIONS = {"picture": PICTURE, "clip": CLIP, "sound": SOUND}
-_AUTOENCODER = {"picture": "picture", "clip": "picture", "sound": "sound"}
+_LATENTS = {"picture": "picture", "clip": "picture", "sound": "sound"}
 _BATCH = {"picture": 64, "clip": 16, "sound": 32}
 _BANK = {"picture": 40_000, "clip": 8_000, "sound": 12_000}
 STEPS = {
     "text": 500,
-    "picture-autoencoder": 900,
-    "sound-autoencoder": 500,
+    "picture-latents": 1,
+    "sound-latents": 1,
     "picture": 3000,
     "clip": 1500,
     "sound": 1500,
@@ -68,36 +69,36 @@ def train_part(part: str, library: Library, *, steps: int | None = None) -> Path
         encoder = CaptionEncoder()
         train_text(encoder, run)
         return _write(part, encoder.state_dict())
-    name = part.removesuffix("-autoencoder")
+    name = part.removesuffix("-latents")
     kind, options = _DECODERS[name][1], _OPTIONS[name]
     decoder = _DECODERS[name][0](options)
-    if part.endswith("-autoencoder"):
-        _train_autoencoder(decoder, Examples(kind, library, style=None), run)
+    if part.endswith("-latents"):
+        _fit(decoder, Examples(kind, library, style=None), run)
         return _write(part, decoder.latents.state_dict())
     decoder.text.load_state_dict(_read("text"))
-    decoder.latents.load_state_dict(_read(f"{_AUTOENCODER[name]}-autoencoder"))
+    decoder.latents.load_state_dict(_read(f"{_LATENTS[name]}-latents"))
     if name == "clip" and run.resume() is None:
         _start_from_picture(decoder)
     bank = run.folder / "bank.safetensors"
     build_bank(decoder, Examples(kind, library).__getitem__, _BANK[name], bank)
-    train_decoder(decoder, bank, run, batch=_BATCH[name], sample=_sampler(decoder, library, kind, run))
+    look = _sampler(decoder, library, kind, run)
+
+    def checkpoint() -> None:
+        _write(name, decoder.denoiser.state_dict())
+        look()
+
+    train_decoder(decoder, bank, run, batch=_BATCH[name], sample=checkpoint)
     return _write(name, decoder.denoiser.state_dict())
 
 
-def _train_autoencoder(decoder: FlowDecoder, examples: Examples, run: Run) -> None:
-    size = 32
-
-    def pixels(step: int) -> Tensor:
-        return decoder.to_pixels([examples[step * size + n][0] for n in range(size)])
-
-    @torch.no_grad()
-    def sample() -> None:
-        shown = [examples[-1 - n][0] for n in range(16)]
-        made = decoder.to_media(decoder.latents.decode(decoder.latents.encode(decoder.to_pixels(shown))))
-        save_sheet([*shown, *made], run.folder / f"sample-{run.step:06d}.png", columns=16)
-
-    train_autoencoder(decoder.latents, pixels, run, sample=sample)
-    sample()
+@torch.no_grad()
+def _fit(decoder: FlowDecoder, examples: Examples, run: Run) -> None:
+    kept = decoder.latents.fit(decoder.to_pixels([examples[n][0] for n in range(2000)]))
+    shown = [examples[-1 - n][0] for n in range(16)]
+    pixels = decoder.to_pixels(shown)
+    back = decoder.latents.decode(decoder.latents.encode(pixels))
+    save_sheet([*shown, *decoder.to_media(back)], run.folder / "sample.png", columns=16)
+    run.log(variance_kept=kept, squared_error=mse_loss(back, pixels).item())
 
 
 def _start_from_picture(decoder: FlowDecoder) -> None:

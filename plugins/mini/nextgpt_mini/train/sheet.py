@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nextgpt_registry.media import Media
 from PIL import Image
 
 from nextgpt_mini import spectrogram
+from nextgpt_registry.media import Media
 
 
 def picture_of(media: Media) -> np.ndarray:

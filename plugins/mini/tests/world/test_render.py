@@ -9,7 +9,6 @@ from scipy import ndimage
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import SAMPLES, render_clip, render_picture, render_sound
 from nextgpt_mini.world.scene import Clip, Picture, Sound, caption, phrase
-from nextgpt_mini.world.split import sample_scene, with_held_out
 from nextgpt_mini.world.vocabulary import vocabulary
 
 
@@ -126,10 +125,3 @@ def test_phrases_vary_and_name_every_fact():
     assert len(said) > 5
     assert all({"cat", "red", "top", "small"} <= set(p.replace(",", "").split()) for p in said)
     assert caption(scene) == "a small cat at the top of a red background"
-
-
-def test_concept_with_nothing_held_out_is_a_clear_error():
-    known = next(name for name in vocabulary().sounds if name not in with_held_out("audio"))
-
-    with pytest.raises(ValueError, match=known):
-        sample_scene("audio", Random(0), split="held_out", concept=known)
