@@ -150,7 +150,7 @@ class _Screen:
     def say(self, line: str, style: str | None = None) -> None:
         """A line of its own."""
         self._end_line()
-        self._console.print(line, style=style)
+        self._console.print(line, style=style, markup=False, soft_wrap=True)
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -159,7 +159,8 @@ class _Screen:
                 self._text(text)
             case MediaStarted(index, channel):
                 self._end_line()
-                self._progress.start()
+                if self._console.is_terminal:
+                    self._progress.start()
                 self._tasks[index] = self._progress.add_task(channel, total=None)
             case MediaProgress(index, done, total):
                 self._progress.update(self._tasks[index], completed=done, total=total)
@@ -175,15 +176,16 @@ class _Screen:
     def _text(self, text: str) -> None:
         if not self._progress.live.is_started:
             self._line = (self._line + text).rpartition("\n")[2]
-            self._console.print(text, end="")
+            self._console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
             return
         whole, newline, self._line = (self._line + text).rpartition("\n")
         if newline:
-            self._console.print(whole)
+            self._console.print(whole, markup=False, highlight=False)
 
     def _end_line(self) -> None:
         if self._line:
-            self._console.print(self._line if self._progress.live.is_started else "")
+            rest = self._line if self._progress.live.is_started else ""
+            self._console.print(rest, markup=False, highlight=False)
         self._line = ""
 
     def _done(self, index: int) -> None:

@@ -1,6 +1,4 @@
-"""The request loop: prefill, write, decode beside it, and tell what happens."""
+"""The request loop: prefill, write, decode beside it, and tell what happens.
 
-from nextgpt_core.engine.loop import Engine
-from nextgpt_core.engine.request import Cancel, Request, item_seed
-
-__all__ = ["Cancel", "Engine", "Request", "item_seed"]
+Re-exports nothing: a decoder's own process imports `engine.child`, and must not pay for the rest.
+"""

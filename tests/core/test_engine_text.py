@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextgpt_core.engine.captions import caption, last_sentence
+from nextgpt_core.engine.request import item_seed
+from nextgpt_core.engine.sampling import Sampler
+from nextgpt_core.engine.stops import StopFilter
+from nextgpt_core.engine.textstream import TextStream
+from nextgpt_core.testing import tiny_tokenizer
+from nextgpt_registry.messages import Turn
+
+TOKENIZER = tiny_tokenizer()
+STOPS = st.lists(st.text("ab.", min_size=1, max_size=4), max_size=3)
+
+
+def cut_at_first_complete_stop(text: str, stops: list[str]) -> str:
+    """The same by definition: character by character."""
+    for end in range(len(text) + 1):
+        ending = [stop for stop in stops if text[:end].endswith(stop)]
+        if ending:
+            return text[: end - max(map(len, ending))]
+    return text
+
+
+@given(st.lists(st.text("ab.", max_size=5), max_size=6), STOPS)
+def test_stop_strings_are_cut_out_however_the_text_arrives(
+    pieces: list[str], stops: list[str]
+) -> None:
+    stream = StopFilter(stops)
+
+    out = "".join([stream.feed(piece) for piece in pieces] + [stream.flush()])
+
+    assert out == cut_at_first_complete_stop("".join(pieces), stops)
+
+
+@given(st.lists(st.text("ab.", max_size=5), max_size=6), STOPS)
+def test_no_part_of_a_stop_string_is_passed_on_early(pieces: list[str], stops: list[str]) -> None:
+    stream, out = StopFilter(stops), ""
+
+    for piece in pieces:
+        out += stream.feed(piece)
+        final = cut_at_first_complete_stop("".join(pieces), stops)
+        assert final.startswith(out)
+
+
+@given(st.text(max_size=30), st.lists(st.sampled_from(["é", "🐈", "ab"]), max_size=2))
+def test_streamed_text_is_the_text_in_whole_characters(text: str, stops: list[str]) -> None:
+    ids = TOKENIZER(text, add_special_tokens=False)["input_ids"]
+    stream = TextStream(TOKENIZER, stops)
+
+    pieces = [stream.feed(token) for token in ids] + [stream.flush()]
+
+    said = TOKENIZER.decode(ids, skip_special_tokens=True)
+    assert all("\ufffd" not in piece for piece in pieces if "\ufffd" not in text)
+    assert "".join(pieces) == cut_at_first_complete_stop(said, stops).rstrip("\ufffd")
+
+
+def test_unfinished_character_is_held_back_and_dropped_at_the_end() -> None:
+    ids = TOKENIZER("a🐈", add_special_tokens=False)["input_ids"]
+    stream = TextStream(TOKENIZER)
+
+    pieces = [stream.feed(token) for token in ids[:-1]]
+
+    assert "".join(pieces) + stream.flush() == "a"
+
+
+def test_temperature_zero_takes_the_likeliest() -> None:
+    sampler = Sampler(temperature=0, top_p=1, seed=0)
+
+    assert sampler.choose(torch.tensor([0.0, 3.0, 1.0])) == 1
+
+
+def test_nucleus_leaves_out_the_unlikely() -> None:
+    logits_V = torch.tensor([0.6, 0.3, 0.1]).log()
+    sampler = Sampler(temperature=1, top_p=0.7, seed=0)
+
+    drawn = {sampler.choose(logits_V) for _ in range(200)}
+
+    assert drawn == {0, 1}
+
+
+def test_even_a_tiny_nucleus_keeps_one() -> None:
+    sampler = Sampler(temperature=1, top_p=1e-6, seed=0)
+
+    assert {sampler.choose(torch.tensor([0.0, 5.0, 0.0])) for _ in range(20)} == {1}
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_what_is_banned_is_never_drawn(temperature: float) -> None:
+    sampler = Sampler(temperature=temperature, top_p=1, seed=1)
+    logits_V = torch.tensor([9.0, float("-inf"), 0.0])
+
+    assert 1 not in {sampler.choose(logits_V) for _ in range(100)}
+
+
+def test_same_seed_draws_the_same() -> None:
+    logits_V = torch.randn(50)
+    one, two = (Sampler(temperature=1, top_p=1, seed=5) for _ in range(2))
+
+    assert [one.choose(logits_V) for _ in range(9)] == [two.choose(logits_V) for _ in range(9)]
+
+
+def test_item_seeds_differ_and_stay() -> None:
+    assert item_seed(7, 0) != item_seed(7, 1) != item_seed(8, 0)
+    assert item_seed(7, 0) == 926381044385793237
+    assert 0 <= item_seed(-3, "text") < 2**63
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Sure. A red cat on grass.", "A red cat on grass."),
+        ("Here you are:", "Here you are"),
+        ("One\nTwo\n\n", "Two"),
+        (" . ", ""),
+        ("", ""),
+    ],
+)
+def test_caption_is_the_last_sentence(text: str, sentence: str) -> None:
+    assert last_sentence(text) == sentence
+
+
+def test_caption_falls_back_on_what_the_user_said() -> None:
+    turns = (Turn("user", ("Draw", " a cat ")), Turn("assistant", ("ok",)))
+
+    assert caption("", turns) == "Draw a cat"
