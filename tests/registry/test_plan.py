@@ -137,6 +137,16 @@ def test_one_component_in_two_channels_is_counted_once(depth: Path) -> None:
     assert counted == {"depth.encoder": 1000, "far.encoder": 0}
 
 
+def test_a_file_that_two_parts_load_is_fetched_once(depth: Path) -> None:
+    other = {**SPEAKS, "dtype": "float16"}
+    channels = {"depth": {"decoder": SPEAKS}, "found": {"modality": "depth", "decoder": other}}
+
+    plan = planned(depth, modalities=channels)
+
+    assert [p.state for p in plan.parts if "decoder" in p.name] == ["fetch", "fetch"]
+    assert plan.fetch_bytes == 70
+
+
 def test_channels_of_one_modality_have_signals_of_their_own(depth: Path) -> None:
     channels = {"depth": {"decoder": SPEAKS}, "found": {"modality": "depth", "decoder": SPEAKS}}
 

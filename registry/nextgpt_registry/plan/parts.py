@@ -27,7 +27,8 @@ class PartTable:
         self._base = base
         self._trained = trained
         self._findings = findings
-        self._counted: dict[str, str] = {}
+        self._counted: dict[str, str] = {}  # what makes components equal -> the first of them
+        self._told: set[str] = set()  # pins of files to fetch
 
     def add_llm(self, llm: Part, lora: Part | None) -> None:
         """The language model, and its adapters held against the saved ones."""
@@ -78,7 +79,9 @@ class PartTable:
         at = f"modalities.{channel}.{side}"
         size = check_place(settings, at, self._findings)
         check_licence(spec.licence, at, self._config, self._findings)
-        state, fetch = find_all(settings.weights, f"{at}.weights", self._base, self._findings)
+        state, fetch = find_all(
+            settings.weights, f"{at}.weights", self._base, self._findings, self._told
+        )
         name = f"{channel}.{side}"
         first = self._counted.setdefault(trunk or _identity(plan), name)
         twin = is_twin(spec, settings.options)
@@ -95,7 +98,7 @@ class PartTable:
                 licence=spec.licence,
                 checked=checked,
                 state=state,
-                fetch_bytes=fetch if first == name else None,
+                fetch_bytes=fetch,
             )
         )
 

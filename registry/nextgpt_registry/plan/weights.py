@@ -47,16 +47,22 @@ def find_weights(weight: Weight, at: str, base: Path, findings: Findings) -> Fou
 
 
 def find_all(
-    weights: Mapping[str, Weight], at: str, base: Path, findings: Findings
+    weights: Mapping[str, Weight], at: str, base: Path, findings: Findings, told: set[str]
 ) -> tuple[State, int | None]:
-    """Several files as one state and the bytes to fetch, None if any of them is not known."""
-    found = [find_weights(w, f"{at}.{name}", base, findings) for name, w in weights.items()]
-    absent = [f for f in found if f.state == "fetch"]
-    if not found:
-        return "new", None
+    """Several files as one state and the bytes to fetch, None if any of them is not known.
+
+    `told` are the pins of files that another part has to fetch anyway; those of these are added.
+    """
+    absent: list[int | None] = []
+    for name, weight in weights.items():
+        found = find_weights(weight, f"{at}.{name}", base, findings)
+        if found.state == "fetch":
+            pin = weight.sha256 or str(weight.source)
+            absent.append(0 if pin in told else found.fetch_bytes)
+            told.add(pin)
     if not absent:
-        return "here", None
-    known = [f.fetch_bytes for f in absent if f.fetch_bytes is not None]
+        return ("here" if weights else "new"), None
+    known = [count for count in absent if count is not None]
     return "fetch", sum(known) if len(known) == len(absent) else None
 
 
