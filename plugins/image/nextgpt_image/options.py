@@ -22,3 +22,30 @@ class ClipOptions(EncoderOptions):
 
     layer: int = Field(default=-2, le=-1)
     """Whose states are returned, counted from the end; the last is trained for its CLS alone."""
+
+
+class DecoderOptions(_Options):
+    """Of every decoder; each model's own defaults are below."""
+
+    steps: int = Field(default=25, ge=1, le=200)
+    guidance: float = Field(default=7.5, ge=0, le=30)
+    height: int = Field(default=512, ge=64, le=2048, multiple_of=8)
+    width: int = Field(default=512, ge=64, le=2048, multiple_of=8)
+    negative: str = Field(default="", max_length=1000)
+    """What guidance leads away from, in words."""
+    narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)
+    """The twin: the same classes this wide, without weights."""
+
+
+class Sd2Options(DecoderOptions):
+    """Of Stable Diffusion 2."""
+
+    height: int = Field(default=768, ge=64, le=2048, multiple_of=8)
+    width: int = Field(default=768, ge=64, le=2048, multiple_of=8)
+
+
+class TurboOptions(DecoderOptions):
+    """Of SDXL Turbo, distilled to one step without guidance."""
+
+    steps: int = Field(default=1, ge=1, le=8)
+    guidance: float = Field(default=0.0, ge=0, le=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nextgpt_image.decoders import DECODERS
 from nextgpt_image.encoders import ENCODERS
 from nextgpt_image.modality import IMAGE
 from nextgpt_registry.hookspecs import hookimpl
@@ -22,6 +23,7 @@ def nextgpt_manifest() -> Manifest:
         license="Apache-2.0",
         modalities=(IMAGE,),
         encoders=ENCODERS,
+        decoders=DECODERS,
     )
 
 
