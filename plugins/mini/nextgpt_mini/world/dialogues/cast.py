@@ -7,16 +7,17 @@ from random import Random
 
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.scene import Scene
-from nextgpt_mini.world.split import Kind, sample_scene
+from nextgpt_mini.world.split import Kind, Split, sample_scene
 from nextgpt_mini.world.vocabulary import vocabulary
 
 
 @dataclass(frozen=True)
 class Cast:
-    """The objects with a picture and the concepts with a sound."""
+    """The objects with a picture and the concepts with a sound; scenes of one side, or of both."""
 
     things: tuple[str, ...]
     sounds: tuple[str, ...]
+    split: Split | None = None
 
     @classmethod
     def everyone(cls) -> Cast:
@@ -34,7 +35,7 @@ class Cast:
         return tuple(name for name in self.things if name in self.sounds)
 
     def draw(self, kind: Kind, rng: Random, *, sounding: bool = False) -> Scene:
-        """A scene of either side of the split; of a sounding thing, if need be."""
+        """A scene; of a thing that has both a picture and a sound, if need be."""
         names = self.sounds if kind == "audio" else self.things
         concept = rng.choice(self.sounding if sounding else names)
-        return sample_scene(kind, rng, split=None, concept=concept)
+        return sample_scene(kind, rng, split=self.split, concept=concept)

@@ -6,10 +6,20 @@ from dataclasses import dataclass, field
 from random import Random
 
 from nextgpt_mini.world.dialogues.cast import Cast
-from nextgpt_mini.world.dialogues.follow import follow
+from nextgpt_mini.world.dialogues.follow import follow, unsaid
 from nextgpt_mini.world.dialogues.script import Line
 from nextgpt_mini.world.dialogues.wordings import Wording, choose, wordings
-from nextgpt_mini.world.scene import Picture, Scene, caption, facts, noun, phrase, position
+from nextgpt_mini.world.scene import (
+    Picture,
+    Scene,
+    Sound,
+    brief,
+    caption,
+    facts,
+    noun,
+    phrase,
+    position,
+)
 from nextgpt_mini.world.split import Kind
 
 KINDS: tuple[Kind, ...] = ("image", "video", "audio")
@@ -19,6 +29,17 @@ DIRECTIONS = tuple(
     for target in ("text", *KINDS)
     if (source, target) != ("text", "text")  # plain chat: its texts come from elsewhere
 )
+
+
+BRIEFLY = 0.15
+"""How often a request says no more than the thing."""
+
+_VERBS = {
+    "moving left": "move left",
+    "moving right": "move right",
+    "jumping": "jump",
+    "spinning": "spin",
+}
 
 
 @dataclass(frozen=True)
@@ -42,9 +63,14 @@ def propose(direction: str, rng: Random, cast: Cast, given: Scene | None = None)
     source, target = direction.split("->")
     if source == "text":
         asked = cast.draw(_kind(target), rng)
-        return Exchange(direction, "", None, asked, {"p": phrase(asked, rng)})
+        words = phrase(asked, rng)
+        if rng.random() < BRIEFLY:
+            asked, words = unsaid(asked), brief(asked)
+        return Exchange(direction, "", None, asked, {"p": words})
     if given is None:
-        given = cast.draw(_kind(source), rng, sounding=(source == "audio") != (target == "audio"))
+        crossing = "text" not in (source, target) and source != target
+        sounding = crossing and "audio" in (source, target)
+        given = cast.draw(_kind(source), rng, sounding=sounding)
     if target == "text":
         asked_about = [fact for fact in facts(given) if fact in wordings()[direction]]
         kind = "" if rng.random() < 0.6 else rng.choice(sorted({"object", *asked_about}))
@@ -55,6 +81,8 @@ def propose(direction: str, rng: Random, cast: Cast, given: Scene | None = None)
     fields = facts(asked)
     if "place" in fields:
         fields["where"] = position(fields["place"])
+    if "motion" in fields:
+        fields["verb"] = verb(fields["motion"])
     return Exchange(direction, kind, given, asked, fields)
 
 
@@ -71,7 +99,19 @@ def say(exchange: Exchange, rng: Random, wording: Wording, *, shown: bool) -> tu
 
 def present(scene: Scene, rng: Random) -> tuple[str | Scene, ...]:
     """What an answer says of a medium, and the medium."""
-    return choose("answers", scene.modality, rng).format(c=caption(scene)), scene
+    several = isinstance(scene, Picture) and scene.count != "one"
+    words = choose("answers", scene.modality, rng)
+    return words.format(c=caption(scene), be="are" if several else "is"), scene
+
+
+def verb(motion: str) -> str:
+    """`jump`, `move left`."""
+    return _VERBS[motion]
+
+
+def name(scene: Scene) -> str:
+    """The thing alone, as an answer: `A cat.`"""
+    return sentence(noun(Sound(scene.concept)))
 
 
 def sentence(words: str) -> str:
@@ -84,8 +124,7 @@ def _reply(exchange: Exchange) -> str:
     if not exchange.kind:
         return sentence(caption(scene))
     if exchange.kind == "object":
-        alone = Picture(scene.concept, "") if isinstance(scene, Picture) else scene
-        return sentence(noun(alone))
+        return name(scene)
     value = facts(scene)[exchange.kind]
     return sentence(position(value) if exchange.kind == "place" else value)
 

@@ -1,41 +1,58 @@
-"""Answers with two or three media, requests with several, and conversations of some turns."""
+"""Requests with several media and answers with two or three."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from nextgpt_mini.world.dialogues.cast import Cast
-from nextgpt_mini.world.dialogues.exchange import (
-    DIRECTIONS,
-    KINDS,
-    Exchange,
-    present,
-    propose,
-    say,
-    sentence,
-)
-from nextgpt_mini.world.dialogues.follow import to_clip, to_sound
+from nextgpt_mini.world.dialogues.exchange import KINDS, name, present, sentence, verb
+from nextgpt_mini.world.dialogues.follow import to_clip, to_picture, to_sound, usual
 from nextgpt_mini.world.dialogues.script import Line, Script
 from nextgpt_mini.world.dialogues.wordings import Wording, choose
 from nextgpt_mini.world.scene import Picture, Scene, Sound, caption, noun, phrase
-from nextgpt_mini.world.vocabulary import vocabulary
+
+Maker = Callable[[Random, Cast, Wording], Script]
+
+_SPOKEN = {2: "two", 3: "three"}
 
 
 def several_asked(rng: Random, cast: Cast, wording: Wording) -> Script:
-    """Two or three media of any modality, asked for in words."""
-    scenes = [cast.draw(rng.choice(KINDS), rng) for _ in range(2 + (rng.random() < 0.35))]
+    """Two or three media of any modality, asked for one after the other."""
+    scenes = _scenes(rng, cast)
     wishes = [
         choose("joint", scene.modality, rng, wording).format(p=phrase(scene, rng))
         for scene in scenes
     ]
-    last = " and ".join(wishes[1:])
-    request = choose("joint", "made", rng, wording).format(a=wishes[0], b=last)
-    return _script([], sentence(request[:-1]), scenes, rng)
+    request = choose("joint", "made", rng, wording)
+    return _script([], sentence(_joined(request, wishes)[:-1]), scenes, rng)
+
+
+def several_listed(rng: Random, cast: Cast, wording: Wording) -> Script:
+    """Two or three media of any modality, asked for in one breath."""
+    scenes = _scenes(rng, cast)
+    wishes = [
+        choose("joint", f"{scene.modality}, listed", rng, wording).format(p=_listed(scene, rng))
+        for scene in scenes
+    ]
+    request = _joined(choose("joint", "listed", rng, wording), wishes)
+    return _script([], f"{request[0].upper()}{request[1:]}", scenes, rng)
+
+
+def several_alike(rng: Random, cast: Cast, wording: Wording) -> Script:
+    """Two or three pictures, clips or sounds."""
+    kind, count = rng.choice(KINDS), 2 + (rng.random() < 0.35)
+    scenes = [cast.draw(kind, rng) for _ in range(count)]
+    request = choose("joint", f"{kind}, counted", rng, wording)
+    *first, last = [_listed(scene, rng) for scene in scenes]
+    before = ", one of " if "one of" in request else ", "
+    request = request.format(n=_SPOKEN[count], a=before.join(first), b=last)
+    return _script([], request, scenes, rng)
 
 
 def several_shown(rng: Random, cast: Cast, wording: Wording) -> Script:
     """Two or three media shown; the answer describes them in order."""
-    scenes = [cast.draw(rng.choice(KINDS), rng) for _ in range(2 + (rng.random() < 0.35))]
+    scenes = _scenes(rng, cast)
     request = Line("user", (*scenes, choose("joint", "seen", rng, wording)))
     told = " ".join(sentence(caption(scene)) for scene in scenes)
     return Script("mixed", (request, Line("assistant", (told,))))
@@ -43,7 +60,8 @@ def several_shown(rng: Random, cast: Cast, wording: Wording) -> Script:
 
 def picture_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
     """A thing, to be drawn and heard."""
-    picture = Picture(rng.choice(cast.sounding), rng.choice(tuple(vocabulary().colours)))
+    concept = rng.choice(cast.sounding)
+    picture = Picture(concept, usual("colour", concept))
     request = choose("joint", "picture and sound", rng, wording).format(n=noun(picture))
     return _script([], request, [picture, to_sound(picture, "", rng)], rng)
 
@@ -51,48 +69,57 @@ def picture_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
 def clip_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
     """A picture, to be set in motion and heard."""
     picture = cast.draw("image", rng, sounding=True)
-    clip = to_clip(picture, "", rng)
-    request = choose("joint", "clip and sound", rng, wording).format(motion=clip.motion)
+    clip = to_clip(picture, "motion", rng)
+    request = choose("joint", "clip and sound", rng, wording).format(
+        motion=clip.motion, verb=verb(clip.motion)
+    )
     return _script([picture], request, [clip, to_sound(picture, "", rng)], rng)
+
+
+def named_and_made(rng: Random, cast: Cast, wording: Wording) -> Script:
+    """A thing seen, to be named and heard; or heard, to be named and drawn."""
+    given = cast.draw(rng.choice(KINDS), rng, sounding=True)
+    heard = isinstance(given, Sound)
+    wish = "named and drawn" if heard else "named and heard"
+    made = (to_picture if heard else to_sound)(given, "", rng)
+    request = Line("user", (given, choose("joint", wish, rng, wording)))
+    told, medium = present(made, rng)
+    return Script("mixed", (request, Line("assistant", (f"{name(given)} {told}", medium))))
 
 
 def meeting(rng: Random, cast: Cast, wording: Wording) -> Script:
     """A picture and a sound; the picture is set in motion and the sound repeated."""
     picture, sound = cast.draw("image", rng), cast.draw("audio", rng)
-    clip = to_clip(picture, "", rng)
-    request = choose("joint", "meeting", rng, wording).format(motion=clip.motion)
+    clip = to_clip(picture, "motion", rng)
+    request = choose("joint", "meeting", rng, wording).format(
+        motion=clip.motion, verb=verb(clip.motion)
+    )
     return _script([picture, sound], request, [clip, sound], rng)
 
 
-MIXED = (several_asked, several_shown, picture_and_sound, clip_and_sound, meeting)
+MIXED: tuple[Maker, ...] = (
+    several_asked,
+    several_listed,
+    several_alike,
+    several_shown,
+    picture_and_sound,
+    clip_and_sound,
+    named_and_made,
+    meeting,
+)
 
 
-def turns(rng: Random, cast: Cast, wording: Wording) -> Script:
-    """Two to four exchanges; most go on from the medium before, some start afresh."""
-    lines: list[Line] = []
-    last: Scene | None = None
-    for _ in range(rng.randint(2, 4)):
-        exchange, shown = _next(rng, cast, last)
-        lines += say(exchange, rng, wording, shown=shown)
-        last = exchange.asked
-    return Script("turns", tuple(lines))
+def _scenes(rng: Random, cast: Cast) -> list[Scene]:
+    return [cast.draw(rng.choice(KINDS), rng) for _ in range(2 + (rng.random() < 0.35))]
 
 
-def _next(rng: Random, cast: Cast, last: Scene | None) -> tuple[Exchange, bool]:
-    if last is None or rng.random() < 0.3:
-        return propose(_allowed(rng, cast, None), rng, cast), True
-    return propose(_allowed(rng, cast, last), rng, cast, last), False
+def _listed(scene: Scene, rng: Random) -> str:
+    return f"{noun(scene)} {scene.repetition}" if isinstance(scene, Sound) else phrase(scene, rng)
 
 
-def _allowed(rng: Random, cast: Cast, last: Scene | None) -> str:
-    if last is None:
-        return rng.choice(DIRECTIONS)
-    here = [d for d in DIRECTIONS if d.startswith(f"{last.modality}->")]
-    if isinstance(last, Sound) and last.concept not in cast.things:
-        here = [d for d in here if d.endswith(("text", "audio"))]
-    if not isinstance(last, Sound) and last.concept not in cast.sounds:
-        here = [d for d in here if not d.endswith("audio")]
-    return rng.choice(here)
+def _joined(request: str, wishes: list[str]) -> str:
+    *first, last = wishes
+    return request.format(a=", ".join(first), b=last)
 
 
 def _script(given: list[Scene], request: str, asked: list[Scene], rng: Random) -> Script:

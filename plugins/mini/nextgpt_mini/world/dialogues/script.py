@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 from typing import Literal
 
-import numpy as np
-
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.render import render
-from nextgpt_mini.world.scene import Scene, caption
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_mini.world.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -43,28 +37,3 @@ class Script:
     def scenes(self) -> tuple[Scene, ...]:
         """Every scene, in order."""
         return tuple(scene for line in self.lines for scene in line.scenes)
-
-
-def perform(script: Script, library: Library, rng: Random) -> tuple[Turn, ...]:
-    """The script as turns with rendered media; media of an answer carry their caption.
-
-    A scene that occurs twice is one medium: it is rendered once.
-    """
-    numbers = np.random.default_rng(rng.getrandbits(64))
-    media = {scene: render(scene, library, numbers) for scene in dict.fromkeys(script.scenes)}
-    return tuple(
-        Turn(
-            line.role,
-            tuple(
-                part
-                if isinstance(part, str)
-                else MediaPart(
-                    part.modality,
-                    media[part],
-                    caption(part) if line.role == "assistant" else "",
-                )
-                for part in line.parts
-            ),
-        )
-        for line in script.lines
-    )

@@ -8,13 +8,15 @@ a sound is asked for, and in mixed and longer scripts, at least one scene is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Literal
 
 from nextgpt_mini.world.dialogues.cast import Cast
 from nextgpt_mini.world.dialogues.exchange import DIRECTIONS, Exchange, propose, say
-from nextgpt_mini.world.dialogues.mixed import MIXED, turns
+from nextgpt_mini.world.dialogues.mixed import MIXED
 from nextgpt_mini.world.dialogues.script import Script
+from nextgpt_mini.world.dialogues.turns import turns
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.split import Split, is_held_out
 
@@ -43,7 +45,7 @@ def write(
     Raises:
         ValueError: nothing of that kind is on that side of the split, or the direction is unknown.
     """
-    cast = cast or Cast.everyone()
+    cast = replace(cast or Cast.everyone(), split="train" if split == "train" else None)
     direction = direction or _pick(stage, rng)
     if direction not in (*DIRECTIONS, *LONGER):
         raise ValueError(f"no direction {direction!r}; there are {', '.join(DIRECTIONS)}")

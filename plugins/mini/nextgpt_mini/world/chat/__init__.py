@@ -1,0 +1,6 @@
+"""Plain chat without media: the prompts, and what the language model itself answers to them."""
+
+from nextgpt_mini.world.chat.pairs import pairs
+from nextgpt_mini.world.chat.prompts import prompts
+
+__all__ = ["pairs", "prompts"]

@@ -1,0 +1,52 @@
+"""Everyday prompts whose answer is text alone, made from `topics.json`. Answers nothing.
+
+Many of them speak of things, colours, pictures and sounds: such words alone ask for no medium.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from random import Random
+
+from nextgpt_mini.world.scene import Sound, noun
+from nextgpt_mini.world.vocabulary import vocabulary
+
+_PER_THING = 4
+_SUMS = 60
+
+
+def prompts() -> tuple[str, ...]:
+    """All of them, in a fixed order, none twice."""
+    text = files("nextgpt_mini.world.chat").joinpath("topics.json").read_text(encoding="utf-8")
+    return tuple(dict.fromkeys(_made(json.loads(text), Random("chat"))))
+
+
+def _made(topics: dict[str, list[str]], rng: Random) -> Iterator[str]:
+    words = vocabulary()
+    for thing in words.objects:
+        for template in rng.sample(topics["asked of every thing"], _PER_THING):
+            yield template.format(one=_one(thing), many=words.plurals[thing])
+    for template in topics["asked of every colour"]:
+        yield from (template.format(colour=colour) for colour in words.colours)
+    for group, asked in (("animals", "animal"), ("instruments", "instrument")):
+        for thing in topics[group]:
+            for template in rng.sample(topics[f"asked of every {asked}"], 2):
+                yield template.format(one=_one(thing))
+    for group, asked in (
+        ("capitals", "capital"),
+        ("notions", "notion"),
+        ("polite", "rude sentence"),
+    ):
+        for topic in topics[group]:
+            for template in rng.sample(topics[f"asked of every {asked}"], 2):
+                yield template.format(one=topic)
+    for _ in range(_SUMS):
+        total = rng.choice(topics["sums"]).format(a=rng.randint(2, 30), b=rng.randint(2, 12))
+        yield rng.choice(topics["asked of every sum"]).format(one=total)
+    yield from topics["single"]
+
+
+def _one(thing: str) -> str:
+    return noun(Sound(thing))
