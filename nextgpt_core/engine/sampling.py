@@ -20,9 +20,10 @@ class Sampler:
             return int(logits_V.argmax())
         # In float32 on the CPU: the same draw on every device and in every dtype.
         scaled_V = logits_V.float().cpu() / self._temperature
-        p_V, order_V = torch.softmax(scaled_V, dim=-1).sort(descending=True, stable=True)
-        if self._top_p < 1:
-            # A token stays if the likelier ones do not yet fill the nucleus: never none stays.
-            p_V = p_V.masked_fill(p_V.cumsum(-1) - p_V >= self._top_p, 0.0)
-        drawn = torch.multinomial(p_V, 1, generator=self._generator)
-        return int(order_V[drawn])
+        p_V = torch.softmax(scaled_V, dim=-1)
+        if self._top_p == 1:
+            return int(torch.multinomial(p_V, 1, generator=self._generator))
+        p_V, order_V = p_V.sort(descending=True, stable=True)
+        # A token stays if the likelier ones do not yet fill the nucleus: never none stays.
+        p_V = p_V.masked_fill(p_V.cumsum(-1) - p_V >= self._top_p, 0.0)
+        return int(order_V[torch.multinomial(p_V, 1, generator=self._generator)])

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from nextgpt_core.components import Item
 from nextgpt_core.engine.executor import Executor, as_decode_error
 from nextgpt_core.engine.request import Cancel
-from nextgpt_registry.errors import Cancelled, NextGPTError
+from nextgpt_registry.errors import Cancelled, DecodeError, NextGPTError
 from nextgpt_registry.media import Media
 
 _log = logging.getLogger(__name__)
@@ -55,13 +55,15 @@ class DecoderWorker:
         """Queue a job; returns at once.
 
         Raises:
-            NextGPTError: the decoder cannot say what may share a call.
+            NextGPTError: the decoder cannot say what may share a call, or was closed.
         """
         try:
             key = (self.executor.batch_key(job.options), job.item.caption is None)
         except Exception as error:
             raise as_decode_error(self.executor.recipe, error) from error
         with self._changed:
+            if self._closed:
+                raise self._gone()
             self._jobs.append((key, job))
             if self._thread is None:
                 name = f"decoder {self.executor.recipe.blame}"
@@ -70,11 +72,19 @@ class DecoderWorker:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Take no more jobs; what runs may finish unheard."""
+        """Take no more jobs; those queued or under way fail."""
         with self._changed:
             self._closed = True
+            queued = [job for _, job in self._jobs]
+            self._jobs.clear()
             self._changed.notify_all()
+        for job in queued:
+            job.on_failed(self._gone())
         self.executor.close()
+
+    def _gone(self) -> DecodeError:
+        who = str(self.executor.recipe.blame)
+        return DecodeError(who, "was stopped before it was done", "ask again, before closing")
 
     def _work(self) -> None:
         while (jobs := self._take()) is not None:
@@ -86,7 +96,7 @@ class DecoderWorker:
         with self._changed:
             while not self._jobs and not self._closed:
                 self._changed.wait()
-            if self._closed:
+            if not self._jobs:
                 return None
             key, first = self._jobs[0]
             deadline = time.monotonic() + self._linger_s
@@ -95,7 +105,7 @@ class DecoderWorker:
                 if left <= 0 or self._closed:
                     break
                 self._changed.wait(left)
-            return self._pick(key, first)
+            return self._pick(key, first)  # nothing, if it was closed meanwhile
 
     def _waiting(self, key: Hashable) -> int:
         return sum(1 for other, job in self._jobs if other == key and not job.alone)
@@ -128,7 +138,9 @@ class DecoderWorker:
                 [job.item for job in jobs], jobs[0].options, on_step=on_step, check=check
             )
         except Cancelled:
-            return
+            for job in jobs:
+                if not job.cancel.is_set:
+                    job.on_failed(self._gone())
         except BaseException as error:  # even SystemExit: the thread and the requests live on
             self._failed(jobs, as_decode_error(self.executor.recipe, error))
         else:
@@ -136,8 +148,9 @@ class DecoderWorker:
                 job.on_made(media)
 
     def _failed(self, jobs: Sequence[Job], error: NextGPTError) -> None:
-        if len(jobs) == 1:
-            jobs[0].on_failed(error)
+        if len(jobs) == 1 or self._closed:
+            for job in jobs:
+                job.on_failed(error)
             return
         _log.warning("%d items of one call failed, trying each alone: %s", len(jobs), error)
         for job in jobs:

@@ -206,6 +206,19 @@ def test_cancelling_all_jobs_stops_the_call(worker: DecoderWorker) -> None:
     assert len(outcomes[0].steps) < 900
 
 
+def test_closing_fails_what_is_queued_under_way_and_yet_to_come(worker: DecoderWorker) -> None:
+    running = submit(worker, 1, options=PainterOptions(steps=1000, step_s=0.01))
+    while not running[0].steps:
+        time.sleep(0.01)
+    queued = submit(worker, 2)
+    worker.close()
+    wait(running + queued)
+
+    assert all("was stopped" in str(outcome.error) for outcome in running + queued)
+    with pytest.raises(DecodeError, match="was stopped"):
+        submit(worker, 1)
+
+
 @pytest.fixture(scope="module")
 def process() -> Iterator[ProcessExecutor]:
     executor = ProcessExecutor(recipe(), grace_s=0.3)
