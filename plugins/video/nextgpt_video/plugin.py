@@ -8,6 +8,7 @@ from typing import Any
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.specs import Manifest
+from nextgpt_video.decoders import DECODERS
 from nextgpt_video.encoders import ENCODERS
 from nextgpt_video.modality import VIDEO
 
@@ -22,6 +23,7 @@ def nextgpt_manifest() -> Manifest:
         license="Apache-2.0",
         modalities=(VIDEO,),
         encoders=ENCODERS,
+        decoders=DECODERS,
     )
 
 

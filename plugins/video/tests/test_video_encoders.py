@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from transformers.models.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
+from transformers.models.videomae import modeling_videomae as modeling
 from transformers.models.videomae.image_processing_pil_videomae import VideoMAEImageProcessorPil
 
 from nextgpt_registry.errors import SourceError
@@ -24,6 +27,15 @@ SHORT = from_array(RNG.integers(0, 255, (5, 20, 30, 3), np.uint8), 8)
 LONG = from_array(RNG.integers(0, 255, (40, 33, 21, 3), np.uint8), 8)
 
 each = pytest.mark.parametrize("spec", ENCODERS, ids=lambda spec: spec.name)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _each_table_of_positions_is_computed_once() -> Iterator[None]:
+    """They take seconds, in plain Python."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = cache(modeling.get_sinusoid_encoding_table)
+        patch.setattr(modeling, "get_sinusoid_encoding_table", once)
+        yield
 
 
 def build(spec: Encoder, **options: Any) -> Any:

@@ -1,0 +1,42 @@
+"""CLIP's tokenizer from the files that models publish, or a tiny one. Knows no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers.models.clip.tokenization_clip import CLIPTokenizer
+
+from nextgpt_registry.errors import SourceError
+
+LENGTH = 77
+_START, _END = "<|startoftext|>", "<|endoftext|>"
+
+
+def published(paths: Mapping[str, Path], *, pad: str, who: str) -> Any:
+    """The tokenizer of the files `vocab` (JSON) and `merges` (text).
+
+    Raises:
+        SourceError: they are something else.
+    """
+    try:
+        vocab = json.loads(paths["vocab"].read_text("utf-8"))
+        lines = paths["merges"].read_text("utf-8").splitlines()
+        merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
+        return CLIPTokenizer(vocab=vocab, merges=merges, pad_token=pad, model_max_length=LENGTH)
+    except Exception as error:  # the tokenizers library raises plain exceptions
+        raise SourceError(
+            f"{who}: {paths['vocab'].name}, {paths['merges'].name}",
+            f"make no tokenizer: {error}",
+            "name the model's vocab.json and merges.txt",
+        ) from error
+
+
+def tiny(*, pad: str) -> Any:
+    """Letters and digits, for twins."""
+    signs = "abcdefghijklmnopqrstuvwxyz0123456789!"
+    names = [_START, _END, *signs, *(f"{sign}</w>" for sign in signs)]
+    vocab = {name: number for number, name in enumerate(names)}
+    return CLIPTokenizer(vocab=vocab, merges=[], pad_token=pad, model_max_length=LENGTH)
