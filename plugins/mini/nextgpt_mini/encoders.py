@@ -136,7 +136,7 @@ class SoundEncoder(nn.Module):
 
 
 def _published(path: Path) -> dict[str, Tensor]:
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    state = load_compact(convert_pickle(path, sha256_of(path)))
     if "_conv_stem.weight" not in state:
         raise SourceError(str(path), "not an EfficientNet-Lite0 checkpoint", "check `weights`")
     return {name: value for name, value in state.items() if not name.startswith("_fc.")}

@@ -28,8 +28,10 @@ class DecoderOptions(_Options):
     text_layers: int = Field(default=3, gt=0)
 
 
-TWIN = {"hidden": 32, "layers": 1, "text_layers": 1, "steps": 2}
+class SoundOptions(DecoderOptions):
+    """A spectrogram needs fewer layers than a picture."""
 
-PICTURE = DecoderOptions()
-CLIP = DecoderOptions()
-SOUND = DecoderOptions(layers=4)
+    layers: int = Field(default=4, gt=0)
+
+
+TWIN = {"hidden": 32, "layers": 1, "text_layers": 1, "steps": 2}

@@ -16,7 +16,7 @@ from torch.nn.functional import mse_loss
 
 from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
 from nextgpt_mini.flow import FlowDecoder
-from nextgpt_mini.options import CLIP, PICTURE, SOUND
+from nextgpt_mini.options import DecoderOptions, SoundOptions
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
@@ -36,7 +36,7 @@ _DECODERS: dict[str, tuple[type[FlowDecoder], Kind]] = {
     "clip": (ClipDecoder, "video"),
     "sound": (SoundDecoder, "audio"),
 }
-_OPTIONS = {"picture": PICTURE, "clip": CLIP, "sound": SOUND}
+_OPTIONS = {"picture": DecoderOptions(), "clip": DecoderOptions(), "sound": SoundOptions()}
 _LATENTS = {"picture": "picture", "clip": "picture", "sound": "sound"}
 _BATCH = {"picture": 64, "clip": 16, "sound": 32}
 _BANK = {"picture": 40_000, "clip": 8_000, "sound": 12_000}
