@@ -168,6 +168,12 @@ class Composer:
         ends = next((token for token in ids if token in special), next(iter(ids), None))
         return self._known_ends | ({ends} if ends is not None else set())
 
+    @cached_property
+    def never_ids(self) -> frozenset[int]:
+        """Base ids no answer may hold: control tokens that end nothing, and rows of no token."""
+        rows = range(len(self.tokenizer), self.vocabulary.base)
+        return (frozenset(self.tokenizer.all_special_ids) | set(rows)) - self.end_ids
+
     def _end_length(self, ids: Sequence[int]) -> int:
         """How many ids after an answer belong to it: up to the first that ends a turn."""
         return next((n for n, token in enumerate(ids, 1) if token in self.end_ids), 0)

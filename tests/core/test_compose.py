@@ -175,6 +175,12 @@ def test_media_no_channel_carries_are_named(composer) -> None:
         composer.compose([user(MediaPart("photo"))], feature_tokens=TOKENS)
 
 
+def test_answers_hold_no_control_token_and_no_row_without_a_token(composer) -> None:
+    size = len(composer.tokenizer)
+
+    assert composer.never_ids == {0, 1, *range(size, size + 5)}
+
+
 # --- other templates ---
 
 STRICT = (
