@@ -23,12 +23,13 @@ def load_part(
     who: str,
     prefixes: Sequence[str] = (),
     spellings: Mapping[str, str] | None = None,
+    constants: tuple[str, ...] = (),
 ) -> None:
     """Fill `module` from the safetensors file at `path`, in which it may be one part of several.
 
     Its tensors are looked for by their own names and under each of `prefixes`; `spellings` maps
-    endings of names to older ones. Only the tensors needed are read; they are cast to the
-    module's precision.
+    endings of names to older ones; `constants` are endings of those that the module fills itself
+    and a file may lack. Only the tensors needed are read; they are cast to the module's precision.
 
     Raises:
         SourceError: a tensor is missing or has another shape, or the file is no safetensors.
@@ -40,7 +41,8 @@ def load_part(
         with safe_open(path, framework="pt") as file:
             held = set(file.keys())
             names = _names(own, held, prefixes, spellings or {})
-            lacking = [f"lacks {key}" for key in own if key not in names]
+            absent = [key for key in own if key not in names]
+            lacking = [f"lacks {key}" for key in absent if not key.endswith(constants)]
             shapes = {key: tuple(file.get_slice(name).get_shape()) for key, name in names.items()}
             lacking += [
                 f"{names[key]} is {shape}, wanted {tuple(own[key].shape)}"
@@ -55,7 +57,8 @@ def load_part(
                     f"{'; '.join(lacking[:3])}{more}",
                     "name the safetensors file of the model that is declared",
                 )
-            module.load_state_dict({key: file.get_tensor(name) for key, name in names.items()})
+            read = {key: file.get_tensor(name) for key, name in names.items()}
+            module.load_state_dict({**{key: own[key] for key in absent}, **read})
     except (SafetensorError, OSError) as error:
         raise SourceError(
             f"{who}: {path.name}", f"cannot be read as safetensors: {error}", "fetch it again"

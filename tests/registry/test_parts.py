@@ -46,6 +46,16 @@ def test_older_spellings_are_understood(tmp_path: Path) -> None:
     assert (module.bias == 2).all()
 
 
+def test_constants_may_be_missing(tmp_path: Path) -> None:
+    module = part()
+    before = module.bias.clone()
+
+    load_part(module, save(tmp_path / "a", "", bias="b"), who="a", constants=("bias",))
+
+    assert torch.equal(module.bias, before)
+    assert (module.weight == 1).all()
+
+
 def test_what_does_not_fit_is_named_and_nothing_is_filled(tmp_path: Path) -> None:
     module = part()
     before = module.weight.clone()

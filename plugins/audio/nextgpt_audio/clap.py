@@ -24,6 +24,7 @@ from nextgpt_registry.parts import load_part
 RATE = 48_000
 SECONDS = 10
 _STAGES = 4  # each halves the grid and doubles the width
+_CONSTANTS = ("relative_position_index", "num_batches_tracked")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,13 @@ class ClapEncoder(torch.nn.Module):
     def load(self, paths: Mapping[str, Path]) -> None:
         """Load `model`: the safetensors of a CLAP, whole or its audio tower."""
         if "model" in paths:
-            load_part(self.model, paths["model"], who="clap", prefixes=("audio_model.",))
+            load_part(
+                self.model,
+                paths["model"],
+                who="clap",
+                prefixes=("audio_model.",),
+                constants=_CONSTANTS,
+            )
 
     def preprocess(self, media: Sequence[Media]) -> Tensor:
         """B sounds -> log mel spectra (B, 1, F, M)."""

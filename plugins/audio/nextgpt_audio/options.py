@@ -15,3 +15,15 @@ class EncoderOptions(_Options):
     narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)
     """The twin: the same classes two layers deep and this wide, without weights, its features
     repeated up to the declared width."""
+
+
+class DecoderOptions(_Options):
+    """Of the decoder."""
+
+    steps: int = Field(default=50, ge=1, le=200)
+    guidance: float = Field(default=2.5, ge=0, le=30)
+    seconds: float = Field(default=5.0, ge=0.64, le=20)
+    negative: str = Field(default="", max_length=1000)
+    """What guidance leads away from, in words."""
+    narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)
+    """The twin: the same classes this wide, without weights."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nextgpt_audio.decoders import DECODERS
 from nextgpt_audio.encoders import ENCODERS
 from nextgpt_audio.modality import AUDIO
 from nextgpt_registry.hookspecs import hookimpl
@@ -20,6 +21,7 @@ def nextgpt_manifest() -> Manifest:
         license="Apache-2.0",
         modalities=(AUDIO,),
         encoders=ENCODERS,
+        decoders=DECODERS,
     )
 
 
