@@ -5,7 +5,6 @@ A config names them as `nextgpt_mini.world.data:Dialogues` with options such as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +36,7 @@ RENDERINGS = {"image": 1, "video": 2, "audio": 30}
 
 @dataclass(frozen=True)
 class Dialogues:
-    """`dialogues[n]` is always the same conversation; iterating gives the first `count`.
+    """`dialogues[n]` is always the same conversation; they never end.
 
     Media that the user shows are one of a scene's `RENDERINGS`, in `style` (both styles, if
     None). Media of an answer are rendered, in the decoders' style, only if `answer_media` is set.
@@ -51,14 +50,7 @@ class Dialogues:
     answer_media: bool = False
     chat: float | None = None
     direction: str | None = None
-    count: int = 20_000
     library: str = ""
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[tuple[Turn, ...]]:
-        return (self[n] for n in range(self.count))
 
     def __getitem__(self, number: int) -> tuple[Turn, ...]:
         """The `number`th conversation, of any number that is not negative.
@@ -66,8 +58,11 @@ class Dialogues:
         Raises:
             SourceError: there is no prepared library.
         """
-        script = self.script(number)
-        return tuple(self._turn(line, f"{number} {n}") for n, line in enumerate(script.lines))
+        return self.perform(self.script(number), str(number))
+
+    def perform(self, script: Script, seed: str) -> tuple[Turn, ...]:
+        """A conversation with its media."""
+        return tuple(self._turn(line, f"{seed} {n}") for n, line in enumerate(script.lines))
 
     def script(self, number: int) -> Script:
         """The conversation before it is rendered."""
@@ -82,7 +77,7 @@ class Dialogues:
             rng,
             split=self.split,
             wording=self.wording,
-            cast=self._cast,
+            cast=self.cast,
             direction=self.direction,
         )
         if script.direction == "turns" and rng.random() < 0.4 and share:
@@ -99,7 +94,8 @@ class Dialogues:
         return Library.load(Path(self.library) if self.library else library_path())
 
     @cached_property
-    def _cast(self) -> Cast:
+    def cast(self) -> Cast:
+        """Who may take part: the whole vocabulary, or what a library given can render."""
         return Cast.of(self._library) if self.library else Cast.everyone()
 
     def _turn(self, line: Line, seed: str) -> Turn:
