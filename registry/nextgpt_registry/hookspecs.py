@@ -44,6 +44,15 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookspec(firstresult=True)
+def nextgpt_check_media(media: Media) -> Media | None:
+    """*First.* Hold a medium that a caller made from an array against its modality's layout.
+
+    Return it as a reader would have made it (the rate a float, the array a copy of its own);
+    raise `MediaError` for another dtype, shape, range or rate, or one over a declared limit.
+    """
+
+
+@hookspec(firstresult=True)
 def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
     """*First.* Write `media` to `stem` plus its suffix, aside then renamed; return the path."""
 

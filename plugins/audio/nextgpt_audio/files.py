@@ -44,7 +44,7 @@ def read(blob: Blob) -> Media | None:
     return Media(AUDIO.name, data, float(rate), source=blob.name)
 
 
-def from_array(array: Any, rate: float, *, source: str = "") -> Media:
+def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     """A sound from float32 (N,) within [-1, 1] at `rate` hertz.
 
     Raises:
@@ -59,6 +59,8 @@ def from_array(array: Any, rate: float, *, source: str = "") -> Media:
         raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
     if data.ndim != 1 or not data.size:
         raise MediaError(who, f"is an array of shape {data.shape}, wanted (samples,)", fix)
+    if rate is None:
+        raise MediaError(who, "is an array without a sample rate", "pass (array, rate)")
     _check_rate(rate, who)
     if rate != round(rate):
         raise MediaError(who, f"has a rate of {rate} Hz", "round it to a whole number")

@@ -36,6 +36,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_check_media(media: Media) -> Media | None:
+    """Take what `from_array` takes."""
+    if media.modality != AUDIO.name:
+        return None
+    from nextgpt_audio.files import from_array
+
+    return from_array(media.data, media.rate, source=media.source)
+
+
+@hookimpl
 def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
     """Write a WAV of 16 bits."""
     if media.modality != AUDIO.name:

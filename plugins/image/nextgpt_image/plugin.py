@@ -38,6 +38,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_check_media(media: Media) -> Media | None:
+    """Take what `from_array` takes."""
+    if media.modality != IMAGE.name:
+        return None
+    from nextgpt_image.files import from_array
+
+    return from_array(media.data, source=media.source)
+
+
+@hookimpl
 def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
     """Write a PNG."""
     if media.modality != IMAGE.name:

@@ -255,9 +255,16 @@ def test_logged_pictures_reach_tensorboard(hook: Any) -> None:
     assert writer.got[0][2] == 3
 
 
+def test_a_medium_made_from_an_array_is_held_to_the_layout(hook: Any) -> None:
+    assert hook.nextgpt_check_media(media=Media("image", PIXELS)) == from_array(PIXELS)
+    with pytest.raises(MediaError, match="wanted uint8"):
+        hook.nextgpt_check_media(media=Media("image", PIXELS / 255))
+
+
 def test_media_of_others_are_left_to_others(hook: Any, tmp_path: Path) -> None:
     other = Media("sonar", np.zeros(3, np.uint8))
 
+    assert hook.nextgpt_check_media(media=other) is None
     assert hook.nextgpt_write_media(media=other, stem=tmp_path / "a") is None
     assert hook.nextgpt_show_media(media=other) is None
     assert hook.nextgpt_log_media(writer=None, tag="a", media=other, step=0) is None

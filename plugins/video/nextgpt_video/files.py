@@ -55,7 +55,7 @@ def read(blob: Blob) -> Media | None:
     return Media(VIDEO.name, *film, source=blob.name)
 
 
-def from_array(array: Any, rate: float, *, source: str = "") -> Media:
+def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     """A film from uint8 (F, H, W, 3), RGB, at `rate` frames a second.
 
     Raises:
@@ -72,6 +72,8 @@ def from_array(array: Any, rate: float, *, source: str = "") -> Media:
         raise MediaError(
             who, f"is an array of shape {data.shape}, wanted (frames, height, width, 3)", fix
         )
+    if rate is None:
+        raise MediaError(who, "is an array without a rate", "pass (array, frames a second)")
     if not math.isfinite(rate) or not 0 < rate <= HIGHEST_RATE:
         raise MediaError(
             who, f"has a rate of {rate} frames a second", f"give one of at most {HIGHEST_RATE}"

@@ -287,9 +287,21 @@ def test_logged_films_reach_tensorboard_as_a_strip(
     assert writer.got == ((24, 6 * 32, 3), 3, "HWC")
 
 
+def test_a_medium_made_from_an_array_is_held_to_the_layout(hook: Any) -> None:
+    good = hook.nextgpt_check_media(media=Media("video", FRAMES, rate=8))
+
+    assert good == from_array(FRAMES, 8)
+    assert isinstance(good.rate, float)
+    with pytest.raises(MediaError, match="wanted"):
+        hook.nextgpt_check_media(media=Media("video", FRAMES.astype(np.float64), rate=8))
+    with pytest.raises(MediaError, match="without a rate"):
+        hook.nextgpt_check_media(media=Media("video", FRAMES))
+
+
 def test_media_of_others_are_left_to_others(hook: Any, tmp_path: Path) -> None:
     other = Media("sonar", np.zeros(3, np.uint8))
 
+    assert hook.nextgpt_check_media(media=other) is None
     assert hook.nextgpt_write_media(media=other, stem=tmp_path / "a") is None
     assert hook.nextgpt_show_media(media=other) is None
     assert hook.nextgpt_log_media(writer=None, tag="a", media=other, step=0) is None
