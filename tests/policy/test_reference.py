@@ -11,6 +11,7 @@ import typer
 from typer.main import get_command
 
 import nextgpt_core
+from nextgpt_core.train.settings import RunSettings
 from nextgpt_registry import config, errors
 from nextgpt_registry.cli.commands import commands, load
 from nextgpt_registry.entrypoints import Installed
@@ -20,7 +21,7 @@ MODELS = [
     model
     for _, model in inspect.getmembers(config, inspect.isclass)
     if issubclass(model, config.Settings) and model.model_fields
-]
+] + [RunSettings]
 
 
 def named_in(page: str) -> set[str]:
