@@ -25,9 +25,10 @@ MODELS = [
 
 
 def named_in(page: str) -> set[str]:
-    """The first words of what stands in backquotes, and the last of a dotted one."""
+    """The names that stand in backquotes: the last part of a dotted one, without what follows."""
     text = (REFERENCE / page).read_text(encoding="utf-8")
-    return {name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)[^`\n]*`", text)}
+    starts = [re.match(r"[\w.]*", span) for span in re.findall(r"`([^`\n]+)`", text)]
+    return {start[0].rpartition(".")[2] for start in starts if start}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
