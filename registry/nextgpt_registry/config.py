@@ -129,7 +129,15 @@ class Generation(Settings):
 
 
 class TrainingData(Settings):
-    """Where the dialogues of a stage come from: a target returning an iterable of dialogues."""
+    """A stage: a target returning numbered dialogues, and the hyperparameters of its run."""
+
+    target: Target
+    options: dict[str, Any] = Field(default_factory=dict)
+    run: dict[str, Any] = Field(default_factory=dict)  # what `nextgpt train` lets one say
+
+
+class SuiteSettings(Settings):
+    """An evaluation suite: a target returning a `nextgpt_registry.suites.Suite`."""
 
     target: Target
     options: dict[str, Any] = Field(default_factory=dict)
@@ -147,6 +155,7 @@ class Config(Settings):
     system_prompt: str | None = None
     generation: Generation = Generation()
     training: dict[Name, TrainingData] = Field(default_factory=dict)  # by stage
-    suites: dict[Name, TrainingData] = Field(default_factory=dict)  # evaluation, by name
+    suites: dict[Name, SuiteSettings] = Field(default_factory=dict)  # evaluation, by name
+    demo: str | None = None  # path of a scripted conversation, beside the config
     feature_cache_mb: int = Field(default=256, ge=0)
     accept_licences: tuple[str, ...] = ()

@@ -1,0 +1,54 @@
+"""`nextgpt train`: one stage of training, from its start or from where it was killed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Hyperparameters, and changes to the config."),
+    ] = None,
+    stage: Annotated[str, typer.Option(help="encode, decode, instruct, or the config's own.")] = "",
+    steps: Annotated[int | None, typer.Option(help="How long; the same as steps=N.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="A run's folder whose parts this one starts from.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder; default: in the cache, by system, stage.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Also write the trained parts here, for `weights`.")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Export floats instead of int8.")] = False,
+) -> None:
+    """Train one stage of a system, or go on with it."""
+    from nextgpt_core.train.settings import split_overrides, stage_of
+    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.plan import resolve
+
+    given = [*(overrides or []), *([] if steps is None else [f"steps={steps}"])]
+    loaded = load_config(system, split_overrides(stage, given))
+    stage_of(loaded.config, stage)
+    catalog = Catalog.discover(loaded.config.plugins)
+    resolve(loaded, catalog)  # all that is wrong is told before torch is imported
+
+    from transformers.utils import logging  # lazy: torch
+
+    from nextgpt_core.train.export import export_parts
+    from nextgpt_core.train.start import train
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    trained = train(loaded, catalog, stage, out=out, start=start)
+    told = "  ".join(f"{name} {value:.4f}" for name, value in trained.values.items())
+    sys.stdout.write(f"{stage}: {trained.steps} steps  {told}\nrun: {trained.folder}\n")
+    if export is not None:
+        sys.stdout.write(export_parts(trained.parts, export, exact=exact))

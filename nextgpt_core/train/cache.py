@@ -1,0 +1,108 @@
+"""Tensors kept by key, in memory and on disk, each within a bound. Knows not what they mean.
+
+What is put is what is got back, bit for bit, so that a run which finds a tensor here goes on
+exactly as one that had to make it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from nextgpt_core.engine.features import FeatureCache
+
+_TENSOR = "x"
+
+
+class TensorCache:
+    """Least recently used first out, in memory as on disk; safe to share between processes."""
+
+    def __init__(self, folder: Path | None, *, memory_bytes: int, disk_bytes: int) -> None:
+        self._folder = folder if disk_bytes else None
+        self._memory = FeatureCache(memory_bytes)
+        self._limit = disk_bytes
+        self._lock = threading.Lock()
+        self._files = _oldest_first(folder) if self._folder and folder else OrderedDict()
+        self._size = sum(self._files.values())
+        self.made = 0  # how many had to be made
+
+    def get_or_make(
+        self,
+        owner: str,
+        names: Sequence[str],
+        make: Callable[[str], Tensor],
+    ) -> list[Tensor]:
+        """The tensors of `owner` by these names; those not held are made, one at a time."""
+        found = []
+        for name in names:
+            key = hashlib.sha256(f"{owner}|{name}".encode()).hexdigest()
+            tensor = self._get(key)
+            if tensor is None:
+                tensor = make(name)
+                self.made += 1
+                self._put(key, tensor)
+            found.append(tensor)
+        return found
+
+    def _get(self, key: str) -> Tensor | None:
+        tensor = self._memory.get((key, "", True))
+        if tensor is None:
+            tensor = self._read(key)
+            if tensor is not None:
+                self._memory.put((key, "", True), tensor)
+        return tensor
+
+    def _put(self, key: str, tensor: Tensor) -> None:
+        self._memory.put((key, "", True), tensor)
+        if self._folder is None:
+            return
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+        save_file({_TENSOR: tensor.contiguous()}, aside)
+        size = aside.stat().st_size
+        aside.replace(path)
+        with self._lock:
+            self._size += size - self._files.pop(key, 0)
+            self._files[key] = size
+            while self._size > self._limit and len(self._files) > 1:
+                oldest, freed = self._files.popitem(last=False)
+                self._size -= freed
+                self._path(oldest).unlink(missing_ok=True)
+
+    def _read(self, key: str) -> Tensor | None:
+        if self._folder is None:
+            return None
+        path = self._path(key)
+        try:
+            tensor = load_file(path)[_TENSOR]
+            os.utime(path)  # its age is when it was last used
+        except (OSError, SafetensorError, KeyError):  # absent, torn or evicted just now
+            return None
+        with self._lock:
+            if key in self._files:
+                self._files.move_to_end(key)
+        return tensor
+
+    def _path(self, key: str) -> Path:
+        assert self._folder is not None
+        return self._folder / key[:2] / f"{key}.safetensors"
+
+
+def _oldest_first(folder: Path) -> OrderedDict[str, int]:
+    found = []
+    for path in folder.glob("*/*.safetensors"):
+        try:
+            status = path.stat()
+        except OSError:  # another process has just evicted it
+            continue
+        found.append((status.st_mtime_ns, path.stem, status.st_size))
+    return OrderedDict((key, size) for _, key, size in sorted(found))

@@ -1,0 +1,151 @@
+"""Numbered dialogues as batches. Everything follows from the step's number: there is no state.
+
+A source is asked for `source[n]` and answers the same dialogue for the same number, so a run that
+was killed needs no more than its step to go on with the same batches. Dialogues of several passes
+are sorted by length together, so that little is computed on padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from nextgpt_core.compose import Prompt
+from nextgpt_core.train.settings import RunSettings
+from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.messages import Dialogue, Turn
+
+_UNSEEN = 1 << 40  # where numbers kept from training start in a source without an end
+_SHUFFLED = 1 << 21  # the most dialogues whose order is drawn anew in each pass
+
+
+class Dialogues:
+    """The dialogues of a stage: `training(n)` for any n, and `kept` few that are not trained on.
+
+    A source with a length is gone through again and again, each time in another order; one
+    without is asked for ever higher numbers. What is only iterable is listed first.
+    """
+
+    def __init__(self, source: Any, *, keep: int, seed: int) -> None:
+        if not hasattr(source, "__getitem__"):
+            if not isinstance(source, Iterable):
+                raise TrainingError(
+                    "training data",
+                    f"the target returned a {type(source).__name__}",
+                    "return a list of dialogues, or an object with [number]",
+                )
+            source = list(source)
+        self._source = source
+        self._seed = seed
+        self._length: int | None = len(source) if hasattr(source, "__len__") else None
+        if self._length == 0:
+            raise TrainingError("training data", "there is not one dialogue", "look at its options")
+        # Of few dialogues none is spared; then validation is on what was trained on.
+        spared = keep if self._length is None else min(keep, self._length // 10)
+        self._trained = None if self._length is None else self._length - spared
+        self._spared = spared
+        self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    def training(self, number: int) -> Dialogue:
+        """The dialogue that is trained on under this number."""
+        if self._trained is None:
+            return self._get(number)
+        turn, place = divmod(number, self._trained)
+        return self._get(self._order(turn)[place])
+
+    def kept(self, count: int) -> list[Dialogue]:
+        """The first `count` dialogues that are not trained on."""
+        if self._trained is None:
+            return [self._get(_UNSEEN + n) for n in range(count)]
+        if not self._spared:
+            return [self._get(n % self._trained) for n in range(min(count, self._trained))]
+        return [self._get(self._trained + n) for n in range(min(count, self._spared))]
+
+    def _get(self, number: int) -> Dialogue:
+        dialogue = self._source[number]
+        turns = tuple(dialogue) if isinstance(dialogue, Sequence) else ()
+        if not turns or not all(isinstance(turn, Turn) for turn in turns):
+            raise TrainingError(
+                f"dialogue {number}",
+                f"is {type(dialogue).__name__}, no sequence of turns",
+                "make it of nextgpt_registry.Turn",
+            )
+        return turns
+
+    def _shuffled(self, turn: int) -> Sequence[int]:
+        assert self._trained is not None
+        order = range(self._trained)
+        if self._trained > _SHUFFLED:
+            return order
+        drawn = list(order)
+        Random(f"{self._seed}/{turn}").shuffle(drawn)
+        return drawn
+
+
+@dataclass(frozen=True)
+class Example:
+    """A dialogue, ready for the language model."""
+
+    turns: Dialogue
+    prompt: Prompt
+
+
+Compose = Callable[[Dialogue], Prompt]
+
+
+class Batches:
+    """The passes of a run by number, made in a thread ahead of their use."""
+
+    def __init__(self, dialogues: Dialogues, compose: Compose, settings: RunSettings) -> None:
+        self._dialogues = dialogues
+        self._compose = compose
+        self._settings = settings
+        self._pool = ThreadPoolExecutor(max(settings.workers, 1), "nextgpt-data")
+        self._windows: dict[int, Future[list[list[Example]]]] = {}
+        self.left_out = 0  # dialogues that were too long
+
+    def step(self, step: int) -> list[list[Example]]:
+        """The passes of one step."""
+        count = self._settings.accumulation
+        return [self._pass(step * count + n) for n in range(count)]
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _pass(self, number: int) -> list[Example]:
+        window, place = divmod(number, self._settings.window)
+        for done in [w for w in self._windows if w < window]:
+            del self._windows[done]
+        for wanted in range(window, window + 1 + self._settings.workers):
+            if wanted not in self._windows:
+                self._windows[wanted] = self._pool.submit(self._window, wanted)
+        return self._windows[window].result()[place]
+
+    def _window(self, window: int) -> list[list[Example]]:
+        """The passes of one window: sorted by length, then put in a random order."""
+        settings = self._settings
+        size = settings.window * settings.batch
+        examples = []
+        for number in range(window * size, (window + 1) * size):
+            turns = self._dialogues.training(number)
+            prompt = self._compose(turns)
+            if len(prompt) <= settings.max_tokens:
+                examples.append(Example(turns, prompt))
+        self.left_out += size - len(examples)
+        if len(examples) < settings.window:
+            raise TrainingError(
+                "training data",
+                f"of {size} dialogues {len(examples)} have at most {settings.max_tokens} tokens",
+                "raise max_tokens",
+            )
+        examples.sort(key=lambda example: len(example.prompt))  # stable: ties stay by number
+        passes = settings.window
+        cuts = [len(examples) * n // passes for n in range(passes + 1)]
+        batches = [examples[cuts[n] : cuts[n + 1]] for n in range(passes)]
+        Random(f"{settings.seed}/window/{window}").shuffle(batches)
+        return batches

@@ -1,0 +1,92 @@
+"""A labelled batch through the language model, its common beginning computed once.
+
+All prompts of a chat begin alike (the system prompt, the user's header): those positions run once
+for the batch, with their gradient, and their keys and values serve every row. The result is that
+of `NextGPT.forward_train`. Legend: B batch, T positions after the beginning, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import DynamicCache
+
+from nextgpt_core.compose import UNLABELLED, FeatureKey, Prompt
+from nextgpt_core.llm.cache import can_cut
+from nextgpt_core.model import GroupStates, NextGPT, TrainOutput
+
+_WORTH = 8  # a shorter beginning is not worth a pass of its own
+
+
+def forward(
+    model: NextGPT, prompts: Sequence[Prompt], features: Mapping[FeatureKey, Tensor]
+) -> TrainOutput:
+    """A batch of labelled prompts -> their loss and the states of their signal groups."""
+    start = common_start(prompts)
+    if start < _WORTH or len(prompts) < 2 or not can_cut(model.backbone.new_cache()):
+        return model.forward_train(prompts, features)
+    device = model.backbone.device
+    rows = [model.embed(prompt, features)[0] for prompt in prompts]
+    cache = _spread(model, rows[0][None, :start], len(prompts))
+    rows = [row_TD[start:] for row_TD in rows]
+    lengths = [len(row_TD) for row_TD in rows]
+    longest = max(lengths)
+    x_BTD = torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
+    mask_BT = None
+    if min(lengths) < longest:
+        ends_B = torch.tensor(lengths, device=device) + start
+        mask_BT = (torch.arange(start + longest, device=device) < ends_B[:, None]).long()
+    run = model.backbone.run(x_BTD, mask_BT=mask_BT, cache=cache)
+    labels_BT = torch.tensor(
+        [
+            [*prompt.labels[start:], *[UNLABELLED] * (longest - length)]
+            for prompt, length in zip(prompts, lengths, strict=True)
+        ],
+        device=device,
+    )
+    next_BT = labels_BT[:, 1:]
+    wanted_BT = next_BT != UNLABELLED
+    logits_NV = model.logits(run.final_BTD[:, :-1][wanted_BT])
+    total = F.cross_entropy(logits_NV.float(), next_BT[wanted_BT], reduction="sum")
+    groups = tuple(
+        GroupStates(
+            index,
+            slot,
+            run.hidden_BTD[index, slot.start - start : slot.start - start + slot.count],
+            torch.tensor(prompt.ids[slot.start : slot.start + slot.count], device=device),
+        )
+        for index, prompt in enumerate(prompts)
+        for slot in prompt.groups
+    )
+    return TrainOutput(total / max(len(logits_NV), 1), len(logits_NV), groups)
+
+
+def common_start(prompts: Sequence[Prompt]) -> int:
+    """How many positions all prompts have in common before anything is learned or made."""
+    first = prompts[0].keys
+    start = min(_quiet(prompt) for prompt in prompts)
+    for prompt in prompts[1:]:
+        alike = (n for n, (a, b) in enumerate(zip(first, prompt.keys, strict=False)) if a != b)
+        start = min(start, next(alike, start))
+    return start
+
+
+def _quiet(prompt: Prompt) -> int:
+    """Positions before the one that predicts the first label, and before any signal group."""
+    labelled = (n for n, label in enumerate(prompt.labels) if label != UNLABELLED)
+    grouped = (slot.start for slot in prompt.groups)
+    return max(0, min(next(labelled, len(prompt)), *grouped, len(prompt)) - 1)
+
+
+def _spread(model: NextGPT, x_1TD: Tensor, batch: int) -> DynamicCache:
+    """The keys and values of a beginning (1, T, D), for a batch."""
+    one = DynamicCache()
+    model.backbone.run(x_1TD, cache=one)
+    spread = DynamicCache()
+    for index, layer in enumerate(one.layers):
+        size = (batch, -1, -1, -1)
+        spread.update(layer.keys.expand(size), layer.values.expand(size), index)
+    return spread

@@ -1,0 +1,231 @@
+"""One training run, from its folder to its last step. Knows neither files nor metrics by heart.
+
+What a step does depends on its number and on what the parts and the optimizer hold, and on
+nothing else; so a run that was killed and gone on with gives the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from nextgpt_core.engine.request import item_seed
+from nextgpt_core.system import System
+from nextgpt_core.train.cache import TensorCache
+from nextgpt_core.train.data import Batches, Dialogues, Example
+from nextgpt_core.train.folder import RunFolder
+from nextgpt_core.train.losses import Objective
+from nextgpt_core.train.media import Composing
+from nextgpt_core.train.optimizer import Optimizer
+from nextgpt_core.train.progress import Progress
+from nextgpt_core.train.samples import Samples
+from nextgpt_core.train.settings import RunSettings
+from nextgpt_registry.errors import TrainingError
+
+Values = dict[str, float]
+
+
+@dataclass
+class Meter:
+    """Means of what was logged since the last line."""
+
+    sums: Values = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
+    dialogues: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """One step's values."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def take(self) -> tuple[Values, Values]:
+        """The means, and the speeds; starts anew."""
+        seconds = max(time.monotonic() - self.since, 1e-9)
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        speeds = {
+            "speed.tokens_per_s": round(self.tokens / seconds, 1),
+            "speed.dialogues_per_s": round(self.dialogues / seconds, 2),
+        }
+        self.__init__()  # type: ignore[misc]
+        return means, speeds
+
+
+class Trainer:
+    """Trains some parts of a system on the dialogues of a stage."""
+
+    def __init__(
+        self,
+        system: System,
+        source: Any,
+        settings: RunSettings,
+        run: RunFolder,
+        *,
+        cache: TensorCache,
+        title: str = "training",
+    ) -> None:
+        self.system = system
+        self.settings = settings
+        self.step = 0
+        self._run = run
+        self._title = title
+        self._cache = cache
+        _check_parts(system, settings)
+        # Of the model's parts, frozen ones too: a frozen part must not draw noise or drop out.
+        self._parts = system.model.trainable(settings.parts)
+        self._optimizer = Optimizer(self._parts, settings)
+        self._dialogues = Dialogues(source, keep=settings.validate_on, seed=settings.seed)
+        self._composing = Composing(system, cache)
+        self._batches = Batches(self._dialogues, self._composing, settings)
+        self._objective = Objective(system, cache, settings)
+
+    def train(self) -> Values:
+        """Run to the last step, from the last checkpoint if there is one; the last values."""
+        state = self._run.load()
+        if state is not None:
+            self._resume(state)
+        settings, meter, values = self.settings, Meter(), Values()
+        saved = sampled = time.monotonic()
+        with Progress(self._title, total=settings.steps, done=self.step) as progress:
+            while self.step < settings.steps:
+                values = self._one(meter)
+                self.step += 1
+                progress.tell(self.step, values)
+                last = self.step == settings.steps
+                if self.step % settings.log_every == 0 or last:
+                    means, speeds = meter.take()
+                    self._run.log(self.step, means | speeds)
+                if last or time.monotonic() - saved >= settings.save_s:
+                    self.save()
+                    saved = time.monotonic()
+                if last or time.monotonic() - sampled >= settings.sample_s:
+                    progress.note("sampling")
+                    self.sample()
+                    sampled = time.monotonic()
+                    meter.since = sampled
+        self._batches.close()
+        return values
+
+    def save(self) -> None:
+        """A checkpoint: everything that a step depends on, and the parts for others."""
+        parts = self.system.model.state_by_part()
+        self._run.save({"step": self.step, "parts": parts, "optimizer": self._optimizer.state()})
+        self._run.save_parts(parts)
+
+    def sample(self) -> None:
+        """Validate, and answer the fixed prompts."""
+        kept = self._dialogues.kept(max(self.settings.validate_on, self.settings.samples))
+        self.system.model.eval()
+        with torch.no_grad(), self._noise("validation"):
+            if values := self._validate(kept[: self.settings.validate_on]):
+                self._run.log(self.step, values)
+            shown = Samples.of(kept[: self.settings.samples], tokens=self.settings.sample_tokens)
+            shown.show(self.system, self._run, self.step)
+
+    def _one(self, meter: Meter) -> Values:
+        passes = self._batches.step(self.step)
+        shares = self._objective.shares(passes)
+        values: Values = {}
+        self._training_mode()
+        for number, examples in enumerate(passes):
+            with self._noise("step", self.step, number), self._precision():
+                seed = item_seed(self.settings.seed, "step", self.step, number)
+                losses = self._objective(examples, shares, seed=seed)
+            if not torch.isfinite(losses.total):
+                raise TrainingError(
+                    f"step {self.step}",
+                    f"the loss is {losses.total.item()}",
+                    "lower lr or clip; the last checkpoint is whole",
+                )
+            if losses.total.requires_grad:
+                losses.total.backward()
+            for name, value in losses.parts.items():
+                values[name] = values.get(name, 0.0) + value
+            meter.tokens += sum(len(example.prompt) for example in examples)
+            meter.dialogues += len(examples)
+        values |= self._optimizer.step(self.step)
+        meter.add(values)
+        return values
+
+    def _validate(self, dialogues: list[Any]) -> Values:
+        prompts = [self._composing(dialogue) for dialogue in dialogues]
+        examples = [
+            Example(dialogue, prompt)
+            for dialogue, prompt in zip(dialogues, prompts, strict=True)
+            if len(prompt) <= self.settings.max_tokens
+        ]
+        size = self.settings.batch
+        passes = [examples[at : at + size] for at in range(0, len(examples), size)]
+        shares = self._objective.shares(passes)
+        values: Values = {}
+        for number, part in enumerate(passes):
+            with self._precision():
+                seed = item_seed(self.settings.seed, "validation", number)
+                losses = self._objective(part, shares, seed=seed)
+            for name, value in losses.parts.items():
+                values[f"validation.{name}"] = values.get(f"validation.{name}", 0.0) + value
+        return values
+
+    def _resume(self, state: Mapping[str, Any]) -> None:
+        self.step = int(state["step"])
+        self.system.model.load_by_part(state["parts"])
+        self._optimizer.load(state["optimizer"])
+
+    def _training_mode(self) -> None:
+        """Dropout and noise in what is trained, nowhere else."""
+        model = self.system.model
+        model.eval()
+        for part, modules in (("input", model.inputs), ("output", model.outputs)):
+            for module in modules.values():
+                module.train(part in self.settings.parts)
+        model.backbone.train("lora" in self.settings.parts)
+
+    @contextmanager
+    def _noise(self, *path: int | str) -> Iterator[None]:
+        """torch draws from a seed of this place's own; outside nothing has changed."""
+        device = self.system.model.backbone.device
+        devices = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(item_seed(self.settings.seed, *path))
+            yield
+
+    def _precision(self) -> torch.autocast:
+        device = self.system.model.backbone.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bf16")
+
+
+def _check_parts(system: System, settings: RunSettings) -> None:
+    """Hold on the way in that what is to be trained is there, and can be.
+
+    Raises:
+        TrainingError: it is not.
+    """
+    model = system.model
+    have = {
+        "input": bool(model.inputs),
+        "output": bool(model.outputs),
+        "signals": bool(model.vocabulary.size),
+        "lora": "lora" in model.state_by_part(),
+    }
+    lacking = [part for part in settings.parts if not have[part]]
+    if lacking:
+        raise TrainingError(
+            ", ".join(lacking),
+            "is to be trained, and the system has none",
+            "add it to the config (llm.lora, encoders, decoders), or set run.parts",
+        )
+    if "output" in settings.parts and (settings.alignment or settings.denoising):
+        mute = [name for name, d in system.decoders.items() if not d.spec.captions]
+        if mute:
+            raise TrainingError(
+                ", ".join(mute),
+                "its decoder has neither caption targets nor a denoising loss to learn from",
+                "leave the channel's decoder out, or choose another",
+            )

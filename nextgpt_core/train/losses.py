@@ -1,0 +1,154 @@
+"""What a batch is trained to do. Knows the decoders' protocol, and no optimizer.
+
+Three losses, as in the paper: cross-entropy on the answers, the caption alignment (squared: the
+released code took the root), and the decoders' own denoising loss. Legend: N groups of a channel,
+S signals of a group, T tokens and W width of a condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nextgpt_core.compose import UNLABELLED, GroupSlot
+from nextgpt_core.engine.request import item_seed
+from nextgpt_core.model import GroupStates, TrainOutput
+from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.train.cache import TensorCache
+from nextgpt_core.train.data import Example
+from nextgpt_core.train.forward import forward
+from nextgpt_core.train.media import caption_targets, project_features
+from nextgpt_core.train.settings import RunSettings
+
+Shares = Mapping[str, int]
+"""By loss: over how many tokens, or groups, it is averaged in a step."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The weighted sum to be minimised, and each loss by name, all averaged over a whole step."""
+
+    total: Tensor
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a pass. Passes of one step add up to what a single large one would give."""
+
+    system: System
+    cache: TensorCache
+    settings: RunSettings
+
+    def shares(self, passes: Sequence[Sequence[Example]]) -> Shares:
+        """What the losses of a step are averaged over."""
+        prompts = [example.prompt for examples in passes for example in examples]
+        slots = [slot for prompt in prompts for slot in prompt.groups]
+        aligned = [slot.channel for slot in slots if self._aligned(slot)]
+        by_channel = {f"alignment.{name}": aligned.count(name) for name in sorted(set(aligned))}
+        return {
+            "text": sum(label != UNLABELLED for prompt in prompts for label in prompt.labels),
+            "alignment": len(aligned),
+            "denoising": sum(map(self._denoised, slots)),
+            **by_channel,
+        }
+
+    def __call__(self, examples: Sequence[Example], shares: Shares, *, seed: int) -> Losses:
+        """The losses of one pass; noise is drawn from `seed`."""
+        prompts = [example.prompt for example in examples]
+        slots = [slot for prompt in prompts for slot in prompt.features]
+        features = project_features(self.system, self.cache, slots)
+        output = forward(self.system.model, prompts, features)
+        text = output.ce * (output.tokens / max(shares["text"], 1))
+        total = self.settings.text * text
+        parts = {"text": text.item()}
+        for channel, groups in _by_channel(output).items():
+            found = self._of_channel(channel, groups, shares, seed)
+            for name, (weight, loss) in found.items():
+                total = total + weight * loss
+                parts[name] = parts.get(name, 0.0) + loss.item()
+                if name == "alignment":
+                    own = loss.item() * shares["alignment"] / shares[f"alignment.{channel}"]
+                    parts[f"alignment.{channel}"] = own
+        return Losses(total, parts | {"loss": total.item()})
+
+    def _aligned(self, slot: GroupSlot) -> bool:
+        told = slot.part is not None and bool(slot.part.caption)
+        return told and self.settings.alignment > 0 and self._can_align(slot.channel)
+
+    def _denoised(self, slot: GroupSlot) -> bool:
+        shown = slot.part is not None and slot.part.media is not None
+        return shown and self.settings.denoising > 0 and self._can_align(slot.channel)
+
+    def _can_align(self, channel: str) -> bool:
+        return self.system.decoders[channel].spec.captions
+
+    def _of_channel(
+        self, channel: str, groups: Sequence[GroupStates], shares: Shares, seed: int
+    ) -> dict[str, tuple[float, Tensor]]:
+        """{name: (weight, loss)} of the groups of one channel."""
+        model, decoder = self.system.model, self.system.decoders[channel]
+        aligned = [n for n, group in enumerate(groups) if self._aligned(group.slot)]
+        denoised = [n for n, group in enumerate(groups) if self._denoised(group.slot)]
+        if not (aligned or denoised):
+            return {}
+        conditions = model.project_out(
+            channel,
+            torch.stack([group.hidden_SD for group in groups]),
+            torch.stack([group.ids_S for group in groups]),
+        )
+        found = {}
+        if aligned:
+            captions = [_caption(groups[n]) for n in aligned]
+            device = model.backbone.device
+            targets = caption_targets(decoder, self.cache, captions, device)
+            chosen = {name: value[aligned] for name, value in conditions.items()}
+            loss_N = alignment(chosen, targets)
+            found["alignment"] = (self.settings.alignment, loss_N.sum() / shares["alignment"])
+        if denoised:
+            chosen = {name: value[denoised] for name, value in conditions.items()}
+            loss_N = _denoising(decoder, [groups[n] for n in denoised], chosen, seed)
+            found["denoising"] = (self.settings.denoising, loss_N.sum() / shares["denoising"])
+        return found
+
+
+def alignment(conditions: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+    """{name: (N, T, W)} twice -> (N,): the mean squared error, each condition counting alike."""
+    errors = [
+        (conditions[name].float() - target.float()).square().mean(dim=(1, 2))
+        for name, target in targets.items()
+    ]
+    return torch.stack(errors).mean(dim=0)
+
+
+def _denoising(
+    decoder: LiveDecoder,
+    groups: Sequence[GroupStates],
+    conditions: Mapping[str, Tensor],
+    seed: int,
+) -> Tensor:
+    recipe = decoder.recipe
+    dtype = getattr(torch, recipe.dtype)
+    placed = {name: value.to(recipe.device, dtype) for name, value in conditions.items()}
+    seeds = [item_seed(seed, "denoising", g.prompt, g.slot.start) for g in groups]
+    loss_N: Tensor = decoder.component.denoising_loss(
+        [g.slot.part.media for g in groups if g.slot.part],
+        placed,
+        [torch.Generator("cpu").manual_seed(one) for one in seeds],
+    )
+    return loss_N.to(next(iter(conditions.values())).device)
+
+
+def _by_channel(output: TrainOutput) -> dict[str, list[GroupStates]]:
+    found: dict[str, list[GroupStates]] = {}
+    for group in output.groups:
+        found.setdefault(group.slot.channel, []).append(group)
+    return found
+
+
+def _caption(group: GroupStates) -> str:
+    assert group.slot.part is not None
+    return group.slot.part.caption

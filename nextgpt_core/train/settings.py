@@ -1,0 +1,123 @@
+"""What can be said about a training run, and what each stage trains. Imports no torch.
+
+Every field of `RunSettings` is a `KEY=VALUE` of `nextgpt train` and a key of `training.STAGE.run`
+in a config. The defaults suit a language model of 135M parameters on two cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.config import Config, Settings, TrainingData
+from nextgpt_registry.errors import TrainingError
+
+Part = Literal["input", "output", "signals", "lora"]
+
+STAGES: Mapping[str, tuple[Part, ...]] = {
+    "encode": ("input",),
+    "decode": ("output", "signals"),
+    "instruct": ("input", "output", "signals", "lora"),
+}
+"""What each stage of the paper trains; a stage of another name says `parts`."""
+
+
+class RunSettings(Settings):
+    """The hyperparameters of one run."""
+
+    parts: tuple[Part, ...] = ()  # what is trained; empty: as the stage's name says
+    steps: int = Field(default=2000, gt=0)
+    batch: int = Field(default=16, gt=0)  # dialogues in one pass
+    accumulation: int = Field(default=1, gt=0)  # passes in one step
+    lr: float = Field(default=5e-4, gt=0)
+    rates: dict[Part, float] = Field(default_factory=dict)  # multiplies `lr`, by part
+    warmup: float = Field(default=0.03, ge=0, le=1)  # share of the steps
+    decay: Literal["linear", "cosine", "none"] = "linear"
+    weight_decay: float = Field(default=0.001, ge=0)
+    clip: float = Field(default=1.0, gt=0)  # the most the gradient's norm may be
+    text: float = Field(default=1.0, ge=0)  # weight of the cross-entropy on answers
+    alignment: float = Field(default=1.0, ge=0)  # weight of the squared caption alignment
+    denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
+    precision: Literal["bf16", "fp32"] = "bf16"
+    max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out
+    window: int = Field(default=8, gt=0)  # passes whose dialogues are sorted by length together
+    workers: int = Field(default=1, ge=0)  # windows rendered ahead, each in its own thread
+    seed: int = 0
+    log_every: int = Field(default=10, gt=0)  # steps
+    save_s: float = Field(default=120, ge=0)  # seconds between checkpoints
+    sample_s: float = Field(default=900, ge=0)  # seconds between samples and validation
+    samples: int = Field(default=4, ge=0)  # answers shown
+    sample_tokens: int = Field(default=48, gt=0)  # the most that one of them is long
+    validate_on: int = Field(default=32, ge=0)  # dialogues kept from training
+    cache_gb: float = Field(default=4, ge=0)  # of features and caption targets on disk
+
+
+FREE_TO_CHANGE = frozenset(
+    {"steps", "workers", "log_every", "save_s", "sample_s", "samples", "sample_tokens", "cache_gb"}
+)
+"""What may differ when a run is gone on with."""
+
+
+def split_overrides(stage: str, given: Sequence[str]) -> list[str]:
+    """`lr=1e-4` as the config's own `training.STAGE.run.lr=1e-4`; the rest as it is.
+
+    Raises:
+        TrainingError: a key is neither of a config nor of a run.
+    """
+    found = []
+    for one in given:
+        first = one.partition("=")[0].partition(".")[0]
+        if first in RunSettings.model_fields:
+            found.append(f"training.{stage}.run.{one}")
+        elif first in (*Config.model_fields, "define"):
+            found.append(one)
+        else:
+            known = sorted({*RunSettings.model_fields, *Config.model_fields})
+            raise TrainingError(
+                one, "is no setting of a run or a config", did_you_mean(first, known)
+            )
+    return found
+
+
+def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
+    """The data of a stage and its settings, `parts` filled in.
+
+    Raises:
+        TrainingError: the config has no such stage, or its settings are wrong.
+    """
+    data = config.training.get(stage)
+    if data is None:
+        have = ", ".join(config.training) or "none"
+        raise TrainingError(
+            f"stage {stage!r}",
+            f"{config.name} has no data for it (its stages: {have})",
+            f"add training.{stage} with a target to the config",
+        )
+    settings = run_settings(data.run, who=f"training.{stage}.run")
+    if settings.parts:
+        return data, settings
+    if stage not in STAGES:
+        raise TrainingError(
+            f"stage {stage!r}",
+            f"is none of {', '.join(STAGES)}, and does not say what it trains",
+            f"set training.{stage}.run.parts, for instance [output, signals]",
+        )
+    return data, settings.model_copy(update={"parts": STAGES[stage]})
+
+
+def run_settings(given: Mapping[str, Any], *, who: str) -> RunSettings:
+    """The settings that are given and the defaults of the others.
+
+    Raises:
+        TrainingError: a key is unknown, or a value out of range.
+    """
+    try:
+        return RunSettings.model_validate(dict(given))
+    except ValidationError as error:
+        told = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
+        )
+        raise TrainingError(who, told, f"known: {', '.join(RunSettings.model_fields)}") from error

@@ -1,0 +1,161 @@
+"""From a config and a stage to a run: the system that is trained, its folder, its export.
+
+Where training differs from use: adapters are not merged, decoders run in this process, and the
+language model's weights are not kept in float16. With `precision=bf16` products are computed in
+bfloat16 from whatever the config keeps them in; on a CPU that is as fast as bfloat16 weights and
+leaves the residual stream in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nextgpt_core.assemble import assemble, place
+from nextgpt_core.checkpoint import anchored, tokenizer_hash
+from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.system import System
+from nextgpt_core.train.cache import TensorCache
+from nextgpt_core.train.folder import RunFolder, read_parts
+from nextgpt_core.train.loop import Trainer, Values
+from nextgpt_core.train.settings import FREE_TO_CHANGE, RunSettings, stage_of
+from nextgpt_registry.cache import cache_dir, sha256_of
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Config
+from nextgpt_registry.configfile import Loaded, dump_config
+from nextgpt_registry.lock import LOCK_FILE, write_lock
+from nextgpt_registry.plan import Plan, resolve
+from nextgpt_registry.sources import OnProgress
+from nextgpt_registry.targets import blamed
+from nextgpt_registry.targets import resolve as resolve_target
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run came to."""
+
+    folder: Path
+    steps: int
+    values: Values  # of the last step
+    parts: Mapping[str, Mapping[str, Tensor]]
+
+
+def run_folder(config: Config, stage: str) -> Path:
+    """Where the runs of a stage are, unless another place is said."""
+    return cache_dir() / "runs" / f"{config.name}-{stage}"
+
+
+def train(
+    loaded: Loaded,
+    catalog: Catalog,
+    stage: str,
+    *,
+    out: Path | None = None,
+    start: Path | None = None,
+    backbone: Backbone | None = None,
+    progress: OnProgress | None = None,
+) -> Trained:
+    """Train a stage, or go on with it where a run in the same folder was killed.
+
+    It starts from the system's own trained parts, with those of the run `start` in their place.
+
+    Raises:
+        TrainingError: the run cannot start, or its loss is no longer a number.
+    """
+    data, settings = stage_of(loaded.config, stage)
+    config = for_training(loaded.config, settings)
+    plan = resolve(replace(loaded, config=config), catalog)
+    with blamed(data.target):
+        source = resolve_target(data.target)(**data.options)
+    with RunFolder(out or run_folder(config, stage)) as run:
+        told = {
+            "stage": stage,
+            "settings": settings.model_dump(mode="json"),
+            "config": anchored(config, loaded.base).model_dump(mode="json", exclude={"training"}),
+            "data": data.model_dump(mode="json", include={"target", "options"}),
+            "start": _digests(start),
+        }
+        run.agree(told, free=FREE_TO_CHANGE)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)  # fresh adapters are drawn: the same for every run
+            system = assemble(plan, catalog, backbone=backbone, progress=progress)
+        if start is not None:
+            system.model.load_by_part(_fitting(system, read_parts(start)))
+        _describe(run, plan, system, loaded)
+        trainer = Trainer(
+            system,
+            source,
+            settings,
+            run,
+            cache=tensor_cache(config, settings),
+            title=f"{config.name} {stage}",
+        )
+        values = trainer.train()
+    return Trained(run.path, trainer.step, values, system.model.state_by_part())
+
+
+def for_training(config: Config, settings: RunSettings) -> Config:
+    """The config as it is trained."""
+    llm: dict[str, Any] = {}
+    if config.llm.dtype == "float16" or settings.precision == "fp32":
+        llm["dtype"] = "float32"
+    if config.llm.attention is None and place(config.llm.device) == "cpu":
+        llm["attention"] = "eager"  # torch's fused one is slow backwards on a CPU
+    channels = {
+        name: channel.model_copy(
+            update={"decoder": channel.decoder.model_copy(update={"executor": "inline"})}
+        )
+        if channel.decoder
+        else channel
+        for name, channel in config.modalities.items()
+    }
+    return config.model_copy(
+        update={"llm": config.llm.model_copy(update=llm), "modalities": channels}
+    )
+
+
+def tensor_cache(config: Config, settings: RunSettings) -> TensorCache:
+    """Features and caption targets, shared by all stages and runs."""
+    return TensorCache(
+        cache_dir() / "features",
+        memory_bytes=config.feature_cache_mb << 20,
+        disk_bytes=int(settings.cache_gb * 2**30),
+    )
+
+
+def _describe(run: RunFolder, plan: Plan, system: System, loaded: Loaded) -> None:
+    run.write("config.yaml", dump_config(anchored(loaded.config, loaded.base)))
+    lock = plan.to_lock(tokenizer=tokenizer_hash(system.model.backbone.tokenizer))
+    write_lock(lock, run.path / LOCK_FILE)
+
+
+def _digests(start: Path | None) -> dict[str, str]:
+    """What the parts of an earlier run hash to: another start is another run."""
+    if start is None:
+        return {}
+    read_parts(start)
+    files = sorted((start.expanduser() / "parts").glob("*.safetensors"))
+    return {path.stem: sha256_of(path) for path in files}
+
+
+def _fitting(
+    system: System, parts: Mapping[str, Mapping[str, Tensor]]
+) -> dict[str, Mapping[str, torch.Tensor]]:
+    """The parts without those of channels, or sides of channels, that this system leaves out."""
+    own = system.model.state_by_part()
+    found: dict[str, Mapping[str, Tensor]] = {}
+    for part, tensors in parts.items():
+        if not part.startswith("project."):
+            if part in own:
+                found[part] = tensors
+            continue
+        sides = {name.partition(".")[0] for name in own.get(part, {})}
+        kept = {n: t for n, t in tensors.items() if n.partition(".")[0] in sides}
+        if kept:
+            found[part] = kept
+    return found

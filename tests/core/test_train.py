@@ -1,0 +1,225 @@
+"""Training: which parts move, that a killed run goes on bit for bit, and what a folder holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nextgpt_core.components import LiveEncoder
+from nextgpt_core.testing import SystemKit, glyph
+from nextgpt_core.train import STAGES, Trained, read_parts, train
+from nextgpt_registry import MediaPart, TrainingError, Turn
+from nextgpt_registry.configfile import load_config
+
+WORDS = ("cat", "drum", "blue", "a bell", "two dogs")
+
+
+class Glyphs:
+    """Dialogues without an end, both ways between words and glyphs."""
+
+    def __init__(self, show: bool = True) -> None:
+        self.show = show
+
+    def __getitem__(self, number: int) -> Sequence[Turn]:
+        rng = Random(number)
+        word, picture = rng.choice(WORDS), glyph(rng.randrange(4))
+        if number % 2:
+            return (
+                Turn("user", (MediaPart("glyph", picture), "What is it?")),
+                Turn("assistant", (f"It is {word}.",)),
+            )
+        made = MediaPart("glyph", picture if self.show else None, caption=word)
+        return (
+            Turn("user", (f"Draw {word}.",)),
+            Turn("assistant", ("Here you are: ", made)),
+        )
+
+
+def few(count: int = 5) -> list[Sequence[Turn]]:
+    source = Glyphs()
+    return [source[n] for n in range(count)]
+
+
+RUN = {"steps": 6, "batch": 4, "window": 2, "lr": 0.01, "log_every": 1, "samples": 0, "save_s": 0}
+Train = Callable[..., Trained]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Trains a stage of the kit's system, with the settings of `RUN` and those given."""
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
+
+    def run(stage: str = "encode", out: str = "run", **given: Any) -> Trained:
+        target = given.pop("target", f"{__name__}:Glyphs")
+        start = given.pop("start", None)
+        kit = SystemKit(tmp_path)
+        data = {"target": target, "run": {**RUN, "validate_on": 4, **given}}
+        lora = {"r": 2, "targets": ["q_proj", "v_proj"]}
+        builder = kit.builder.llm(kit.llm, lora=lora).set(training={stage: data})
+        loaded = load_config(builder.config())
+        return train(loaded, builder.catalog, stage, out=tmp_path / out, start=start)
+
+    return run
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """Which kinds of part differ in at least one bit."""
+    found = set()
+    for part, tensors in after.items():
+        for name, tensor in tensors.items():
+            if not torch.equal(tensor, before[part][name]):
+                found.add(name.partition(".")[0] if part.startswith("project.") else part)
+    return found
+
+
+def losses(folder: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [
+        {k: v for k, v in line.items() if not k.startswith("speed")}
+        for line in lines
+        if "loss" in line
+    ]
+
+
+def test_a_run_learns_what_it_is_shown(run: Train) -> None:
+    trained = run("instruct", steps=40, lr=0.02)
+
+    for name, share in (("text", 0.7), ("alignment", 0.9)):
+        first, *_, last = [line[name] for line in losses(trained.folder) if name in line]
+        assert last < share * first
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_exactly_the_parts_of_a_stage_change(run: Train, stage: str) -> None:
+    still = run(stage, out="still", lr=1e-30, weight_decay=0.0).parts
+
+    moved = run(stage, out="moved").parts
+
+    assert changed(still, moved) == set(STAGES[stage])
+
+
+def test_a_stage_of_another_name_says_what_it_trains(run: Train) -> None:
+    still = run("polish", out="still", parts=["lora"], lr=1e-30, weight_decay=0.0).parts
+
+    moved = run("polish", out="moved", parts=["lora"]).parts
+
+    assert changed(still, moved) == {"lora"}
+
+
+class Mortal(Glyphs):
+    """Ends the run when a dialogue of this number is asked for."""
+
+    dies_at = 1 << 60
+
+    def __getitem__(self, number: int) -> Sequence[Turn]:
+        if self.dies_at <= number < 1 << 40:
+            raise RuntimeError("killed")
+        return super().__getitem__(number)
+
+
+@pytest.mark.parametrize("settings", [{}, {"accumulation": 2, "denoising": 0.5}])
+def test_a_killed_run_goes_on_bit_for_bit(
+    run: Train, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    settings = {"target": f"{__name__}:Mortal", "steps": 8, "workers": 0, **settings}
+    whole = run("instruct", out="whole", **settings)
+    monkeypatch.setattr(Mortal, "dies_at", 16)
+    with pytest.raises(RuntimeError, match="killed"):
+        run("instruct", out="killed", **settings)
+    killed = losses(whole.folder.with_name("killed"))
+    monkeypatch.undo()
+
+    resumed = run("instruct", out="killed", **settings)
+
+    assert 0 < len(killed) < 8
+    assert losses(resumed.folder) == losses(whole.folder)
+    assert changed(whole.parts, resumed.parts) == set()
+
+
+def test_accumulated_passes_give_the_gradient_of_a_large_one(run: Train) -> None:
+    plain = {"steps": 1, "window": 1, "precision": "fp32"}
+
+    large = run("instruct", out="large", batch=8, **plain)
+    small = run("instruct", out="small", batch=4, accumulation=2, **plain)
+
+    one, two = losses(large.folder)[0], losses(small.folder)[0]
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_a_stage_starts_from_the_parts_of_another(run: Train) -> None:
+    first = run("encode", out="first")
+
+    second = run("decode", out="second", start=first.folder)
+
+    before = read_parts(first.folder)
+    assert changed(before, {k: dict(v) for k, v in second.parts.items()}) == {"output", "signals"}
+
+
+def test_other_settings_in_the_same_folder_are_refused(run: Train) -> None:
+    run("encode")
+
+    with pytest.raises(TrainingError, match=r"settings\.lr: 0\.01, now 0\.02"):
+        run("encode", lr=0.02)
+
+
+def test_a_finished_run_can_be_made_longer(run: Train) -> None:
+    run("encode", steps=2)
+
+    longer = run("encode", steps=4)
+
+    assert longer.steps == 4
+    assert [line["step"] for line in losses(longer.folder)] == [1, 2, 3, 4]
+
+
+def test_each_medium_is_encoded_once_for_all_stages(
+    run: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    encode = LiveEncoder.encode
+
+    def counted(self: LiveEncoder, media: Sequence[Any], **options: Any) -> list[Tensor]:
+        calls.append(len(media))
+        return encode(self, media, **options)
+
+    monkeypatch.setattr(LiveEncoder, "encode", counted)
+    first = run("encode", out="first", steps=10)
+    run("instruct", out="second", steps=10, start=first.folder)
+
+    assert sum(calls) == 4  # the glyphs there are
+
+
+def test_a_plain_list_is_gone_through_in_ever_new_orders(run: Train) -> None:
+    trained = run("encode", target=f"{__name__}:few", steps=4)
+
+    assert trained.steps == 4
+
+
+def test_samples_are_shown_as_a_page_with_media(run: Train) -> None:
+    trained = run("encode", samples=2)
+
+    page = (trained.folder / "samples" / "step-000006.html").read_text()
+    assert "What is it?" in page
+    assert (trained.folder / "config.yaml").is_file()
+    assert (trained.folder / "nextgpt.lock.json").is_file()
+    assert list((trained.folder / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"stage": "polish"}, "does not say what it trains"),
+        ({"lr": -1}, "training.encode.run: lr"),
+        ({"max_tokens": 3}, "of 8 dialogues 0 have at most 3"),
+        ({"target": f"{__name__}:few", "window": 2, "batch": 1, "bacth": 2}, "bacth"),
+    ],
+)
+def test_what_is_wrong_is_told(run: Train, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(TrainingError, match=told):
+        run(given.pop("stage", "encode"), **given)
