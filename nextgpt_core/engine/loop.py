@@ -63,6 +63,7 @@ class Engine:
         grammar = Grammar(
             model.vocabulary,
             eos=model.composer.end_ids,
+            never=model.composer.never_ids,
             channels=tuple(decoders),
             required=request.required,
             max_media=request.generation.max_media,

@@ -5,6 +5,9 @@ Legend: B batch, c latent channels, f frames, h w latent height and width, T D c
 A latent is always (B, c, f, h, w); a picture and a spectrogram have one frame. The network is
 diffusers' Wan transformer, the noise schedule its flow-matching Euler scheduler
 (Lipman et al., 2023; Esser et al., 2024: time drawn from a logit-normal).
+
+The transformer's rotary positions are relative, and a flat ground gives no hint of where its
+edges are: without `_where`, channels that say so, things land anywhere and wrap around.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class FlowDecoder(nn.Module):
     """Text encoder, latents and flow transformer; subclasses know what a medium is."""
 
     shape: Shape
+    where: Tensor
 
     def __init__(self, options: DecoderOptions) -> None:
         """Build on the current device with random weights."""
@@ -49,12 +53,13 @@ class FlowDecoder(nn.Module):
         self.options = options
         self.text = CaptionEncoder(options.text_layers)
         self.latents = Latents(self.shape.channels, self.shape.kept)
+        self.register_buffer("where", _where(self.shape), persistent=False)
         head = 64 if options.hidden % 64 == 0 else 16
         self.denoiser = WanTransformer3DModel(
             patch_size=self.shape.patch,
             num_attention_heads=options.hidden // head,
             attention_head_dim=head,
-            in_channels=self.shape.kept,
+            in_channels=self.shape.kept + len(self.where),
             out_channels=self.shape.kept,
             text_dim=CONDITION_WIDTH,
             freq_dim=128,
@@ -116,7 +121,7 @@ class FlowDecoder(nn.Module):
         noise = self._noise(generators, x_Bcfhw.shape[1:]).to(device)
         sigma = sigma_B.to(device)[:, None, None, None, None]
         noisy = (1 - sigma) * x_Bcfhw + sigma * noise
-        velocity = self.denoiser(noisy, sigma_B.to(device) * 1000, text_BTD, return_dict=False)[0]
+        velocity = self._velocity(noisy, sigma_B.to(device) * 1000, text_BTD)
         return (velocity.float() - (noise - x_Bcfhw)).square().mean((1, 2, 3, 4))
 
     @torch.no_grad()
@@ -143,13 +148,19 @@ class FlowDecoder(nn.Module):
         for done, time in enumerate(scheduler.timesteps):
             on_step(done, options.steps)
             given = torch.cat([x, x]) if guided else x
-            velocity = self.denoiser(given, time.expand(len(given)), text_BTD, return_dict=False)[0]
+            velocity = self._velocity(given, time.expand(len(given)), text_BTD)
             if guided:
                 with_text, without = velocity.chunk(2)
                 velocity = without + options.guidance * (with_text - without)
             x = scheduler.step(velocity, time, x, return_dict=False)[0]
         on_step(options.steps, options.steps)
         return self.to_media(self.latents.decode(self.unpack(x)).float())
+
+    def _velocity(self, x_Bcfhw: Tensor, time_B: Tensor, text_BTD: Tensor) -> Tensor:
+        where = self.where.to(x_Bcfhw.dtype).expand(len(x_Bcfhw), -1, -1, -1, -1)
+        placed = torch.cat([x_Bcfhw, where], 1)
+        velocity: Tensor = self.denoiser(placed, time_B, text_BTD, return_dict=False)[0]
+        return velocity
 
     # latents of frames <-> latents of media
 
@@ -167,3 +178,13 @@ class FlowDecoder(nn.Module):
     @staticmethod
     def _noise(generators: Sequence[Generator], size: Any) -> Tensor:
         return torch.stack([torch.randn(tuple(size), generator=g) for g in generators])
+
+
+def _where(shape: Shape) -> Tensor:
+    """(15, f, h, w): for each axis its coordinate in [-1, 1] and two octaves of waves."""
+    axes = [torch.linspace(-1, 1, n) for n in (shape.frames, shape.height, shape.width)]
+    channels = []
+    for place in torch.meshgrid(*axes, indexing="ij"):
+        channels.append(place)
+        channels += [f(torch.pi * k * place) for k in (1, 2) for f in (torch.sin, torch.cos)]
+    return torch.stack(channels)

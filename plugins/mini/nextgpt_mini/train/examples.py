@@ -21,13 +21,15 @@ class Examples:
     kind: Kind
     library: Library
     style: str | None = STYLES[0]
+    grid: int = 1
     seed: str = "train"
 
     def __getitem__(self, number: int) -> tuple[Media, str]:
         """The `number`th example; one caption in eight says less than the scene shows."""
         rng = Random(f"{self.seed} {self.kind} {number}")
         scene = check_trainable(sample_scene(self.kind, rng))
-        medium = render(scene, self.library, np.random.default_rng(rng.getrandbits(63)), self.style)
+        noise = np.random.default_rng(rng.getrandbits(63))
+        medium = render(scene, self.library, noise, self.style, grid=self.grid)
         if rng.random() > 0.125 or (isinstance(scene, Picture) and scene.place):
             return medium, caption(scene)
         return medium, brief(scene)

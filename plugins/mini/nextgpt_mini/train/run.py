@@ -121,7 +121,7 @@ def train(
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
         average.values = state["average"]
-    began, total = time.monotonic(), 0.0
+    began, total, counted = time.monotonic(), 0.0, 0
     for step in run.loop(title):
         rate = lr * min(1.0, (step + 1) / warmup, (run.steps - step) / max(1, tail * run.steps))
         for group in optimizer.param_groups:
@@ -133,11 +133,12 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         average.update(module, step)
         total += value.item()
+        counted += 1
         run.step += 1
         if run.step % 20 == 0:
-            seconds = (time.monotonic() - began) / 20
-            run.log(loss=total / 20, rate=rate, seconds_per_step=seconds)
-            began, total = time.monotonic(), 0.0
+            seconds = (time.monotonic() - began) / counted
+            run.log(loss=total / counted, rate=rate, seconds_per_step=seconds)
+            began, total, counted = time.monotonic(), 0.0, 0
         if run.due:
             run.save(
                 {

@@ -24,49 +24,63 @@ _CENTRES = {"centre": (0.5, 0.5), "left": (0.24, 0.5), "right": (0.76, 0.5)} | {
     "bottom": (0.5, 0.76),
 }
 _GRIDS = {
-    "two": ((0.25, 0.5), (0.75, 0.5)),
-    "three": ((0.25, 0.27), (0.75, 0.27), (0.5, 0.75)),
-    "four": ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)),
+    "two": ((0.2, 0.5), (0.8, 0.5)),
+    "three": ((0.2, 0.22), (0.8, 0.22), (0.5, 0.78)),
+    "four": ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8)),
 }
 
 
 def render(
-    scene: Scene, library: Library, rng: np.random.Generator, style: str | None = None
+    scene: Scene,
+    library: Library,
+    rng: np.random.Generator,
+    style: str | None = None,
+    *,
+    grid: int = 1,
 ) -> Media:
-    """The scene as a medium of its modality."""
+    """The scene as a medium of its modality; things stand on a grid of so many pixels."""
     if isinstance(scene, Sound):
         return Media("audio", render_sound(scene, library, rng), float(RATE))
     if isinstance(scene, Clip):
-        return Media("video", render_clip(scene, library, rng, style), FRAME_RATE)
-    return Media("image", render_picture(scene, library, rng, style))
+        return Media("video", render_clip(scene, library, rng, style, grid=grid), FRAME_RATE)
+    return Media("image", render_picture(scene, library, rng, style, grid=grid))
 
 
 def render_picture(
-    scene: Picture, library: Library, rng: np.random.Generator, style: str | None = None
+    scene: Picture,
+    library: Library,
+    rng: np.random.Generator,
+    style: str | None = None,
+    *,
+    grid: int = 1,
 ) -> Pixels:
     """(64, 64, 3) uint8."""
     ground = _ground(scene.colour, rng)
     style = _style(library, scene.concept, style, rng)
     if scene.count == "one":
-        low, high = _SIZES[scene.size]
-        size = int(rng.integers(low, high + 1))
+        size = _size(_SIZES[scene.size], rng, grid)
         x, y = _CENTRES[scene.place] if scene.place else rng.uniform(0.35, 0.65, 2)
         sprite = library.sized(scene.concept, style, size)
-        _paste(ground, sprite, x, y, rng.integers(-1, 2, 2))
+        _paste(ground, sprite, x, y, rng.integers(-1, 2, 2), grid)
     else:
-        sprite = library.sized(scene.concept, style, int(rng.integers(24, 28)))
+        sprite = library.sized(scene.concept, style, _size((24, 27), rng, grid))
         for x, y in _GRIDS[scene.count]:
-            _paste(ground, sprite, x, y, rng.integers(-1, 2, 2))
+            _paste(ground, sprite, x, y, rng.integers(-1, 2, 2), grid)
     return ground.round().astype(np.uint8)
 
 
 def render_clip(
-    scene: Clip, library: Library, rng: np.random.Generator, style: str | None = None
+    scene: Clip,
+    library: Library,
+    rng: np.random.Generator,
+    style: str | None = None,
+    *,
+    grid: int = 1,
 ) -> Pixels:
     """(8, 64, 64, 3) uint8."""
     ground = _ground(scene.colour, rng)
     style = _style(library, scene.concept, style, rng)
-    size = int(rng.integers(27, 33))
+    size = _size((27, 32), rng, grid)
     height = rng.uniform(0.42, 0.58)
     frames = np.repeat(ground[None], FRAMES, 0)
     for n, frame in enumerate(frames):
@@ -81,7 +95,7 @@ def render_clip(
         else:
             angle = 45 * n
         sprite = library.sized(scene.concept, style, size, angle)
-        _paste(frame, sprite, x, y, np.zeros(2, int))
+        _paste(frame, sprite, x, y, np.zeros(2, int), grid)
     return frames.round().astype(np.uint8)
 
 
@@ -113,9 +127,18 @@ def _style(library: Library, name: str, style: str | None, rng: np.random.Genera
     return style if (name, style) in library.sprites else STYLES[0]
 
 
-def _paste(ground: Pixels, sprite: Pixels, x: float, y: float, jitter: Pixels) -> None:
+def _snap(at: float, grid: int) -> int:
+    return round(at / grid) * grid
+
+
+def _size(bounds: tuple[int, int], rng: np.random.Generator, grid: int) -> int:
+    size = int(rng.integers(bounds[0], bounds[1] + 1))
+    return size if grid == 1 else round(bounds[1] / grid) * grid
+
+
+def _paste(ground: Pixels, sprite: Pixels, x: float, y: float, jitter: Pixels, grid: int) -> None:
     left, top = (
-        int(np.clip(round(at * SIDE - len(sprite) / 2) + by, 0, SIDE - len(sprite)))
+        int(np.clip(_snap(at * SIDE - len(sprite) / 2 + by, grid), 0, SIDE - len(sprite)))
         for at, by in zip((x, y), jitter, strict=True)
     )
     window = ground[top : top + len(sprite), left : left + len(sprite)]
