@@ -33,7 +33,7 @@ $(STAMP): $(PROJECTS) constraints.txt
 	@touch $@
 
 demo: $(STAMP) ## a conversation in text, pictures, sound and film; one HTML page in out/demo
-	$(PY) -m nextgpt_mini.demo --out $(OUT)
+	$(VENV)/bin/nextgpt demo mini --out $(OUT)
 
 test: $(STAMP) ## all tests (those marked gpu need a GPU, network a package registry)
 	$(PY) -m pytest
