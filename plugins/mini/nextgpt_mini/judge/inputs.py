@@ -1,0 +1,43 @@
+"""Media of any size as what the judges' networks take. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from nextgpt_mini import spectrogram
+from nextgpt_mini.decoders import FRAMES, SIDE, resample
+from nextgpt_mini.world.split import Kind
+from nextgpt_registry.media import Media
+
+
+def to_input(kind: Kind, media: Sequence[Media]) -> Tensor:
+    """B media -> (B, 3, 64, 64), clips (B, 8, 3, 64, 64), sounds (B, 1, 80, 128), in [-1, 1]."""
+    if kind == "audio":
+        return spectrogram.to_mel(torch.stack([_sound(m) for m in media]))[:, None]
+    if kind == "image":
+        return torch.cat([_pixels(np.asarray(m.data)[None]) for m in media])
+    return torch.stack([_pixels(_frames(np.asarray(m.data))) for m in media])
+
+
+def _pixels(frames_FHWC: np.ndarray) -> Tensor:
+    x = torch.from_numpy(np.ascontiguousarray(frames_FHWC[..., :3])).permute(0, 3, 1, 2).float()
+    if x.shape[-2:] != (SIDE, SIDE):
+        x = interpolate(x, (SIDE, SIDE), mode="bilinear", antialias=True)
+    return x / 127.5 - 1
+
+
+def _frames(clip_FHWC: np.ndarray) -> np.ndarray:
+    taken: np.ndarray = clip_FHWC[np.linspace(0, len(clip_FHWC) - 1, FRAMES).round().astype(int)]
+    return taken
+
+
+def _sound(media: Media) -> Tensor:
+    samples = np.asarray(media.data, np.float32)
+    mono = samples if samples.ndim == 1 else samples.mean(-1)
+    sound = resample(torch.from_numpy(np.ascontiguousarray(mono)), media.rate)
+    return pad(sound[: spectrogram.SAMPLES], (0, max(0, spectrogram.SAMPLES - len(sound))))

@@ -1,0 +1,112 @@
+"""Train and measure the judges: `train_judge("image")`. Knows nothing about the system judged."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Generator, Tensor
+from torch.nn.functional import cross_entropy
+
+from nextgpt_mini.judge.blemishes import blemish_pictures, blemish_sounds
+from nextgpt_mini.judge.inputs import to_input
+from nextgpt_mini.judge.media import WEIGHTS, MediaJudge
+from nextgpt_mini.judge.network import Network
+from nextgpt_mini.judge.questions import UNSAID, answers, labels
+from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.world.library import Library
+from nextgpt_mini.world.render import render
+from nextgpt_mini.world.scene import Scene, facts
+from nextgpt_mini.world.split import Kind, sample_scene
+from nextgpt_registry.cache import cache_dir
+from nextgpt_registry.media import Media
+from nextgpt_registry.tensors import save_compact
+
+STEPS: dict[Kind, int] = {"image": 900, "video": 500, "audio": 450}
+_BATCH: dict[Kind, int] = {"image": 96, "video": 24, "audio": 64}
+_BANK: dict[Kind, int] = {"image": 12_000, "video": 3_000, "audio": 5_000}
+_CHECKED = 2_000
+_CONSOLE = Console(stderr=True)
+
+
+def train_judge(
+    kind: Kind, library: Library, *, steps: int | None = None, folder: Path = WEIGHTS
+) -> dict[str, float]:
+    """Train a judge, or go on where a killed run stopped, and write it; returns its ceiling."""
+    run = Run(cache_dir() / "runs" / "mini" / f"judge-{kind}", steps or STEPS[kind])
+    torch.manual_seed(0)
+    network = Network(kind)
+    bank = _bank(kind, library)
+    clips = kind == "video"
+
+    def loss(step: int) -> Tensor:
+        generator = Generator().manual_seed(step)
+        torch.manual_seed(step)  # dropout
+        chosen = torch.randint(len(bank[0]), (_BATCH[kind],), generator=generator)
+        x, wanted = bank[0][chosen], bank[1][chosen]
+        if kind == "audio":
+            x = blemish_sounds(x.float(), generator)
+        else:
+            x = x.float() / 127.5 - 1
+            frames = x.flatten(1, 2) if clips else x
+            x = blemish_pictures(frames, generator).view_as(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = network(x if clips else x.contiguous(memory_format=torch.channels_last))
+        return torch.stack(
+            [
+                cross_entropy(s.float(), wanted[:, n], ignore_index=UNSAID, label_smoothing=0.02)
+                for n, s in enumerate(scores)
+            ]
+        ).sum()
+
+    network.train()
+    train(run, f"{kind} judge", network, loss, lr=3e-3, decay=0.98)
+    save_compact(network.state_dict(), folder / f"{kind}.safetensors")
+    ceiling = measure(kind, library, folder=folder)
+    _note(kind, ceiling, folder / "ceilings.json")
+    run.log(**ceiling)
+    return ceiling
+
+
+def measure(kind: Kind, library: Library, *, folder: Path = WEIGHTS) -> dict[str, float]:
+    """By fact: the share that the written judge gets right on fresh renderings of all scenes."""
+    media, scenes = [], []
+    for n in range(_CHECKED):
+        scene, medium = _example(kind, library, f"judge check {n}")
+        media.append(medium)
+        scenes.append(scene)
+    right: dict[str, list[bool]] = {fact: [] for fact in answers(kind)}
+    for found, scene in zip(MediaJudge(kind, folder).facts(media), scenes, strict=True):
+        for fact, value in facts(scene).items():
+            right[fact].append(found.get(fact) == value)
+    return {fact: round(float(np.mean(hits)), 4) for fact, hits in right.items()}
+
+
+def _example(kind: Kind, library: Library, seed: str) -> tuple[Scene, Media]:
+    rng = Random(f"{kind} {seed}")
+    scene = sample_scene(kind, rng, split=None)
+    return scene, render(scene, library, np.random.default_rng(rng.getrandbits(63)))
+
+
+def _bank(kind: Kind, library: Library) -> tuple[Tensor, Tensor]:
+    """Rendered examples of both styles and both sides of the split: inputs and labels."""
+    inputs, wanted = [], []
+    for n in track(range(_BANK[kind]), f"examples for the {kind} judge", console=_CONSOLE):
+        scene, medium = _example(kind, library, f"judge train {n}")
+        x = to_input(kind, [medium])
+        inputs.append(x.half() if kind == "audio" else ((x + 1) * 127.5).round().to(torch.uint8))
+        wanted.append(labels(scene))
+    return torch.cat(inputs), torch.tensor(wanted)
+
+
+def _note(kind: Kind, ceiling: dict[str, float], path: Path) -> None:
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    aside.write_text(json.dumps({**known, kind: ceiling}, indent=1, sort_keys=True) + "\n")
+    os.replace(aside, path)
