@@ -1,0 +1,165 @@
+"""`nextgpt demo`: plays a scripted conversation and writes it to one HTML page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nextgpt_registry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nextgpt_core.play import Exchange, Played
+    from nextgpt_core.script import Line, Talk
+    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.configfile import Loaded
+    from nextgpt_registry.plan import Plan
+
+PAGE = "index.html"
+
+
+def command(
+    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option(help="A script of your own; default: the system's.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page's folder.")] = Path("out"),
+    seed: Annotated[
+        int | None, typer.Option(help="Of the first turn; later ones count up.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Play a scripted conversation, and write it to one HTML page."""
+    from nextgpt_core.reading import Reader
+    from nextgpt_core.script import read_script, talks
+    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.plan import resolve
+
+    loaded = load_config(system, overrides or [])
+    path = _script(loaded, script)
+    told = read_script(path)
+    catalog = Catalog.discover(loaded.config.plugins)
+    plan = resolve(loaded, catalog)
+    made = [name for name, channel in plan.channels.items() if channel.decoder]
+    acts = talks(told, path.parent, Reader.of_plan(plan, catalog), made, who=str(path))
+
+    with contextlib.redirect_stdout(sys.stderr):
+        load_s, exchanges = _play(plan, catalog, acts, seed)
+
+    from nextgpt_core.page import page
+    from nextgpt_core.play import Played
+    from nextgpt_registry.content import replace_file
+
+    played = Played(
+        plan.system,
+        told.title,
+        told.notes,
+        tuple(act.title for act in acts),
+        exchanges,
+        load_s,
+        _facts(plan),
+    )
+    written = out.expanduser().absolute() / PAGE
+    replace_file(written, page(played, catalog).encode())
+    (_print_json if as_json else _print)(played, written)
+
+
+def _script(loaded: Loaded, script: Path | None) -> Path:
+    if script is not None:
+        return script.expanduser()
+    if loaded.config.demo is None:
+        raise ConfigError(loaded.origin, "has no demo", "name a script with --script FILE")
+    return loaded.base / loaded.config.demo
+
+
+def _play(
+    plan: Plan, catalog: Catalog, talks: Sequence[Talk], seed: int | None
+) -> tuple[float, tuple[Exchange, ...]]:
+    """How long loading took, and every exchange."""
+    from nextgpt_core.cli.bar import StepBar
+
+    def starting(line: Line) -> None:
+        bar.begin(line.direction)
+
+    start = time.monotonic()
+    with StepBar(sum(len(talk.lines) for talk in talks)) as bar:
+        bar.say(f"loading {plan.system}")
+
+        from nextgpt_core.cli.live import live  # lazy: torch
+        from nextgpt_core.play import play
+
+        with live(plan, catalog) as pipeline:
+            load_s = time.monotonic() - start
+            return load_s, tuple(play(pipeline, talks, seed=seed, starting=starting))
+
+
+def _facts(plan: Plan) -> dict[str, str]:
+    """What the page's footer says of the run."""
+    import torch
+    import transformers
+
+    device = "cuda" if torch.cuda.is_available() else f"cpu ({torch.get_num_threads()} threads)"
+    return {
+        "nextgpt-core": version("nextgpt-core"),
+        "nextgpt-registry": version("nextgpt-registry"),
+        **plan.plugins,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "Python": platform.python_version(),
+        "on": device,
+        "made on": date.today().isoformat(),
+    }
+
+
+def _print(played: Played, path: Path) -> None:
+    from nextgpt_core.page import counted
+    from nextgpt_registry.cli.tables import print_lines, print_table
+
+    rows = [
+        (
+            str(exchange.number),
+            exchange.line.direction,
+            counted(exchange.line.want),
+            counted(exchange.got),
+            f"missing: {counted(exchange.missing)}" if exchange.missing else "",
+            f"{exchange.answer.timings.total_s:.1f}",
+        )
+        for exchange in played.exchanges
+    ]
+    columns = ("turn", "direction", "asked", "got", "", "seconds")
+    print_table("", columns, rows, right=("turn", "seconds"))
+    whole, missed = len(played.exchanges), len(played.missed)
+    print_lines(
+        "",
+        f"{whole - missed} of {whole} answers hold what was asked for"
+        + (f"; {missed} do not, and the page says which" if missed else ""),
+        f"answered in {played.answering_s:.1f} s, after {played.load_s:.1f} s of loading",
+        f"page: {path}",
+    )
+
+
+def _print_json(played: Played, path: Path) -> None:
+    from nextgpt_core.play import exchange_json
+
+    told: dict[str, Any] = {
+        "system": played.system,
+        "page": str(path),
+        "turns": [exchange_json(exchange) for exchange in played.exchanges],
+        "missed": [exchange.number for exchange in played.missed],
+        "timings": {"load_s": played.load_s, "answering_s": played.answering_s},
+        "facts": dict(played.facts),
+    }
+    sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
