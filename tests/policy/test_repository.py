@@ -40,6 +40,16 @@ def test_every_plugin_stands_in_the_import_contracts(project: dict[str, object])
     assert plugins <= set(independent)
 
 
+def test_every_package_says_that_it_is_typed() -> None:
+    packages = [
+        ROOT / "nextgpt_core",
+        *ROOT.glob("registry/nextgpt_*"),
+        *ROOT.glob("plugins/*/nextgpt_*"),
+    ]
+
+    assert not [path.name for path in packages if not (path / "py.typed").is_file()]
+
+
 def test_no_tracked_file_is_over_15_megabytes(tracked: list[Path]) -> None:
     large = {str(path): path.stat().st_size for path in tracked}
 
