@@ -28,6 +28,9 @@ from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.tensors import load_compact
 
+SHIFT = 3.0
+"""How far times are moved towards noise: what stands where is decided at the very noisiest."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -68,7 +71,7 @@ class FlowDecoder(nn.Module):
             cross_attn_norm=True,
             rope_max_seq_len=32,
         )
-        self.scheduler = FlowMatchEulerDiscreteScheduler()
+        self.scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
         self.eval()
 
     def load(self, paths: Mapping[str, Path]) -> None:
@@ -118,6 +121,7 @@ class FlowDecoder(nn.Module):
         """(B, c, f, h, w), (B, T, D) -> (B,): the flow-matching loss at a random time each."""
         device = x_Bcfhw.device
         sigma_B = torch.stack([torch.randn((), generator=g) for g in generators]).sigmoid()
+        sigma_B = SHIFT * sigma_B / (1 + (SHIFT - 1) * sigma_B)
         noise = self._noise(generators, x_Bcfhw.shape[1:]).to(device)
         sigma = sigma_B.to(device)[:, None, None, None, None]
         noisy = (1 - sigma) * x_Bcfhw + sigma * noise

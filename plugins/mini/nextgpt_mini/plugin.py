@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nextgpt_mini.options import CONDITION_TOKENS, CONDITION_WIDTH, TWIN
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.specs import Condition, Decoder, Encoder, Manifest, System
 
 _TEXT = (Condition(name="text", tokens=CONDITION_TOKENS, width=CONDITION_WIDTH),)
-_DECODER = {
+_DECODER: dict[str, Any] = {
     "signals": 4,
     "conditions": _TEXT,
     "twin": TWIN,
@@ -16,7 +18,7 @@ _DECODER = {
     "licence": "Apache-2.0",
     "captions": True,
 }
-_ENCODER = {"options": "nextgpt_mini.options:EncoderOptions", "weights": ("model",)}
+_ENCODER: dict[str, Any] = {"options": "nextgpt_mini.options:EncoderOptions", "weights": ("model",)}
 
 
 @hookimpl
@@ -69,7 +71,7 @@ def nextgpt_manifest() -> Manifest:
                 summary="Flow matching, 64 x 64",
                 target="nextgpt_mini.decoders:PictureDecoder",
                 options="nextgpt_mini.options:DecoderOptions",
-                parameters=8_639_416,
+                parameters=8_654_776,
                 **_DECODER,
             ),
             Decoder(
@@ -78,7 +80,7 @@ def nextgpt_manifest() -> Manifest:
                 summary="Flow matching, 8 frames of 64 x 64",
                 target="nextgpt_mini.decoders:ClipDecoder",
                 options="nextgpt_mini.options:DecoderOptions",
-                parameters=8_668_144,
+                parameters=8_698_864,
                 **_DECODER,
             ),
             Decoder(
@@ -87,7 +89,7 @@ def nextgpt_manifest() -> Manifest:
                 summary="Flow matching, 2 s at 16 kHz",
                 target="nextgpt_mini.decoders:SoundDecoder",
                 options="nextgpt_mini.options:SoundOptions",
-                parameters=6_517_152,
+                parameters=6_532_512,
                 **_DECODER,
             ),
         ),

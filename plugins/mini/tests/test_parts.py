@@ -57,7 +57,7 @@ def test_encoder_gives_the_features_it_declares(encoder):
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("spec", (*MANIFEST.encoders, *MANIFEST.decoders), ids=lambda s: s.name)
+@pytest.mark.parametrize("spec", [*MANIFEST.encoders, *MANIFEST.decoders], ids=lambda s: s.name)
 def test_declared_parameters_are_those_of_the_full_size(spec):
     live = resolve(spec.target)(resolve(spec.options)())
 

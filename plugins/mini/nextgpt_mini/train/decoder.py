@@ -30,7 +30,9 @@ def build_bank(
     """Encode `count` examples once: latents in fp16, and which caption each one has."""
     if path.exists():
         return
-    latents, captions, index = [], {}, []
+    latents: list[Tensor] = []
+    captions: dict[str, int] = {}
+    index: list[int] = []
     for start in range(0, count, chunk):
         examples = [draw(n) for n in range(start, min(start + chunk, count))]
         with torch.autocast("cpu", torch.bfloat16):
