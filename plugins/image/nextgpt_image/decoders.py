@@ -53,7 +53,7 @@ DECODERS = (
         "Stable Diffusion 2 (v-prediction), 768 x 768, by 77 text states of OpenCLIP H/14",
         conditions=(Condition(name="text", tokens=77, width=1024),),
         parameters=1_289_952_427,
-        licence="CreativeML-OpenRAIL-M++",
+        licence="CreativeML-OpenRAIL++-M",
     ),
     _decoder(
         "sdxl-turbo",

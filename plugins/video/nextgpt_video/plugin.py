@@ -89,8 +89,6 @@ def nextgpt_log_media(writer: Any, tag: str, media: Media, step: int) -> bool | 
 
         writer.add_image(tag, strip(media), step, dataformats="HWC")
         return True
-    import torch
-
-    film_BTCHW = torch.from_numpy(media.data).permute(0, 3, 1, 2)[None]
+    film_BTCHW = media.data.transpose(0, 3, 1, 2)[None]
     writer.add_video(tag, film_BTCHW, step, fps=media.rate)
     return True

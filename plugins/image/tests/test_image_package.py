@@ -1,0 +1,47 @@
+"""The image plugin costs little to declare, and exports what it says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nextgpt_image
+from nextgpt_image import plugin
+
+_HEAVY = ("torch", "numpy", "PIL", "av", "soundfile", "transformers", "diffusers")
+
+
+def test_a_declaration_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from nextgpt_image import plugin; plugin.nextgpt_manifest(); "
+        f"print([name for name in {_HEAVY!r} if name in sys.modules])"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert said.strip() == "[]"
+
+
+def test_public_names_are_sorted_and_there() -> None:
+    assert nextgpt_image.__all__ == ["IMAGE", "from_array", "read"]
+    assert all(getattr(nextgpt_image, name) for name in nextgpt_image.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        nextgpt_image.nothing  # noqa: B018
+
+
+def test_the_readme_names_every_component_with_its_sizes() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    manifest = plugin.nextgpt_manifest()
+
+    for encoder in manifest.encoders:
+        most = "at most " if encoder.varying else ""
+        assert f"| `{encoder.name}` | {most}{encoder.tokens} x {encoder.width} |" in readme
+    for decoder in manifest.decoders:
+        assert f"| `{decoder.name}` | {decoder.signals} |" in readme
+    for component in (*manifest.encoders, *manifest.decoders):
+        assert f"| {component.parameters:,} | {component.licence} |" in readme
