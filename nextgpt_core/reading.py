@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
@@ -134,20 +135,27 @@ class Reader:
             case bytes() | bytearray() | memoryview():
                 return self.blob(Blob(bytes(content)), name)
             case (array, int() | float() as rate) if hasattr(array, "tobytes"):
-                return MediaPart(channel, Media(self._channels[channel], array, rate=rate))
+                return self._checked(channel, array, rate)
             case array if hasattr(array, "tobytes") and hasattr(array, "dtype"):
-                return MediaPart(channel, Media(self._channels[channel], array))
+                return self._checked(channel, array, None)
         raise RequestError(
             f"{name} part",
             f"its content is a {type(content).__name__}",
             "give a path, bytes, a data URL, an array or (array, rate)",
         )
 
+    def _checked(self, channel: str, array: Any, rate: float | None) -> MediaPart:
+        """The medium of an array, held to the layout that its modality's plugin documents."""
+        made = Media(self._channels[channel], array, rate=rate)
+        return MediaPart(channel, self._catalog.hook.nextgpt_check_media(media=made) or made)
+
     def _decode(self, blob: Blob, channels: Sequence[str], who: str) -> MediaPart:
         """Ask the reader of each candidate modality; one must take it."""
+        modalities = list(dict.fromkeys(self._channels[channel] for channel in channels))
+        blob = replace(blob, guess=len(modalities) > 1)
         found: dict[str, Media] = {}
         refused: list[MediaError] = []
-        for modality in dict.fromkeys(self._channels[channel] for channel in channels):
+        for modality in modalities:
             try:
                 media = self._catalog.hook.nextgpt_read_media(modality=modality, blob=blob)
             except MediaError as error:
