@@ -157,7 +157,14 @@ def _hits(source: str) -> Iterator[Array]:
 
 
 def _played(kind: str, number: int) -> Iterator[Array]:
-    import tinysoundfont  # only this one step plays notes
+    try:
+        import tinysoundfont  # only this one step plays notes
+    except ImportError as error:
+        raise SourceError(
+            "mini prepare",
+            "tinysoundfont is not installed",
+            "pip install --no-deps tinysoundfont==0.3.7 (what it needs to play aloud is not needed)",
+        ) from error
 
     synth = tinysoundfont.Synth(samplerate=RATE)
     font = synth.sfload(str(fetch(FLUID[0], sha256=FLUID[1]) / "FluidR3_GM.sf2"))
