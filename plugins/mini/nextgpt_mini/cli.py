@@ -1,12 +1,15 @@
-"""`nextgpt mini …`: prepare the data and train the parts that mini ships."""
+"""`nextgpt mini …`: prepare the data and train the parts and judges that mini ships."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Prepare the data of the embedded default and train its own parts.")
+from nextgpt_mini.world.split import Kind
+
+app = typer.Typer(help="Prepare the data of the embedded default; train its own parts and judges.")
 
 
 @app.command()
@@ -19,7 +22,9 @@ def prepare() -> None:
 
 @app.command()
 def train(
-    part: Annotated[str, typer.Argument(help="text, picture-autoencoder, picture, clip, …")],
+    part: Annotated[
+        str, typer.Argument(help="text, picture-latents, sound-latents, picture, clip or sound.")
+    ],
     steps: Annotated[int | None, typer.Option(help="Instead of the part's own number.")] = None,
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
@@ -28,3 +33,23 @@ def train(
     from nextgpt_mini.world.prepare import library_path
 
     typer.echo(train_part(part, Library.load(library_path()), steps=steps))
+
+
+@app.command()
+def judge(kind: Annotated[Kind, typer.Argument(help="What it judges.")]) -> None:
+    """Train one judge, or go on where a killed run stopped; prints its ceiling."""
+    from nextgpt_mini.judge.train import train_judge  # torch: only when run
+    from nextgpt_mini.world.library import Library
+    from nextgpt_mini.world.prepare import library_path
+
+    typer.echo(train_judge(kind, Library.load(library_path())))
+
+
+@app.command()
+def distil(
+    model: Annotated[Path, typer.Argument(help="The folder of the language model.")],
+) -> None:
+    """Write the plain chat that training keeps: the model's own answers to everyday prompts."""
+    from nextgpt_mini.train.distil import distil as write  # torch: only when run
+
+    typer.echo(write(model))

@@ -163,7 +163,7 @@ def _played(kind: str, number: int) -> Iterator[Array]:
         raise SourceError(
             "mini prepare",
             "tinysoundfont is not installed",
-            "pip install --no-deps tinysoundfont==0.3.7 (what it needs to play aloud is not needed)",
+            "pip install --no-deps tinysoundfont==0.3.7 (its playback library is not needed)",
         ) from error
 
     synth = tinysoundfont.Synth(samplerate=RATE)
