@@ -199,10 +199,12 @@ def test_decoder_works_while_the_model_writes_on(pipeline: Pipeline) -> None:
 
 
 def test_groups_of_one_answer_share_a_call(pipeline: Pipeline) -> None:
-    pipeline.chat("hello", require={"glyph": 3}, max_tokens=1)
+    slowly = {"glyph": {"step_s": 0.1}}
 
-    assert sum(painter(pipeline).batches) == 3
-    assert len(painter(pipeline).batches) < 3
+    pipeline.chat("hello", require={"glyph": 4}, max_tokens=1, decoder_options=slowly)
+
+    assert sum(painter(pipeline).batches) == 4
+    assert len(painter(pipeline).batches) < 4
 
 
 def test_concurrent_requests_share_calls(pipeline: Pipeline) -> None:
