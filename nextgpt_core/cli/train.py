@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,10 @@ def command(
     catalog = Catalog.discover(loaded.config.plugins)
     resolve(loaded, catalog)  # all that is wrong is told before torch is imported
 
-    from transformers.utils import logging  # lazy: torch
+    # Read when torch is imported. A thread that waits for work by spinning takes the core from one
+    # that has some, where anything else is running: several times slower on two cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from transformers.utils import logging
 
     from nextgpt_core.train.export import export_parts
     from nextgpt_core.train.start import train

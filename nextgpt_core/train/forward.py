@@ -1,8 +1,9 @@
 """A labelled batch through the language model, its common beginning computed once.
 
 All prompts of a chat begin alike (the system prompt, the user's header): those positions run once
-for the batch, with their gradient, and their keys and values serve every row. The result is that
-of `NextGPT.forward_train`. Legend: B batch, T positions after the beginning, D width.
+for the batch, with their gradient, and their keys and values serve every row; where the language
+model is frozen they serve every batch. The result is that of `NextGPT.forward_train`.
+Legend: B batch, T positions after the beginning, D width, H heads.
 """
 
 from __future__ import annotations
@@ -14,23 +15,36 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import DynamicCache
 
-from nextgpt_core.compose import UNLABELLED, FeatureKey, Prompt
+from nextgpt_core.compose import FEATURE, UNLABELLED, FeatureKey, Prompt
 from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.model import GroupStates, NextGPT, TrainOutput
 
 _WORTH = 8  # a shorter beginning is not worth a pass of its own
 
+Starts = dict[tuple[int, ...], list[tuple[Tensor, Tensor]]]
+"""Keys and values (1, H, T, D) of each layer, by the ids of a beginning."""
+
 
 def forward(
-    model: NextGPT, prompts: Sequence[Prompt], features: Mapping[FeatureKey, Tensor]
+    model: NextGPT,
+    prompts: Sequence[Prompt],
+    features: Mapping[FeatureKey, Tensor],
+    *,
+    starts: Starts | None = None,
 ) -> TrainOutput:
-    """A batch of labelled prompts -> their loss and the states of their signal groups."""
+    """A batch of labelled prompts -> their loss and the states of their signal groups.
+
+    Beginnings are kept in `starts`, if it is given: they must not change while it is in use.
+    """
     start = common_start(prompts)
     if start < _WORTH or len(prompts) < 2 or not can_cut(model.backbone.new_cache()):
         return model.forward_train(prompts, features)
     device = model.backbone.device
     rows = [model.embed(prompt, features)[0] for prompt in prompts]
-    cache = _spread(model, rows[0][None, :start], len(prompts))
+    cache = DynamicCache()
+    for index, kept in enumerate(_start(model, prompts[0], rows[0][None, :start], starts)):
+        # (1, H, T, D) each -> (B, H, T, D)
+        cache.update(*(one.expand(len(prompts), -1, -1, -1) for one in kept), index)
     rows = [row_TD[start:] for row_TD in rows]
     lengths = [len(row_TD) for row_TD in rows]
     longest = max(lengths)
@@ -81,12 +95,18 @@ def _quiet(prompt: Prompt) -> int:
     return max(0, min(next(labelled, len(prompt)), *grouped, len(prompt)) - 1)
 
 
-def _spread(model: NextGPT, x_1TD: Tensor, batch: int) -> DynamicCache:
-    """The keys and values of a beginning (1, T, D), for a batch."""
-    one = DynamicCache()
-    model.backbone.run(x_1TD, cache=one)
-    spread = DynamicCache()
-    for index, layer in enumerate(one.layers):
-        size = (batch, -1, -1, -1)
-        spread.update(layer.keys.expand(size), layer.values.expand(size), index)
-    return spread
+def _start(
+    model: NextGPT, prompt: Prompt, x_1TD: Tensor, starts: Starts | None
+) -> list[tuple[Tensor, Tensor]]:
+    """The keys and values of a prompt's beginning (1, T, D), from `starts` if they are there."""
+    ids = prompt.ids[: x_1TD.shape[1]]
+    keep = starts is not None and FEATURE not in ids
+    if starts is not None and ids in starts:
+        return starts[ids]
+    cache = DynamicCache()
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not keep):
+        model.backbone.run(x_1TD, cache=cache)
+    found = [(layer.keys, layer.values) for layer in cache.layers]
+    if starts is not None and keep:
+        starts[ids] = found
+    return found

@@ -19,6 +19,7 @@ from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.data import Batches, Dialogues, Example
 from nextgpt_core.train.folder import RunFolder
+from nextgpt_core.train.forward import Starts
 from nextgpt_core.train.losses import Objective
 from nextgpt_core.train.media import Composing
 from nextgpt_core.train.optimizer import Optimizer
@@ -84,7 +85,8 @@ class Trainer:
         self._dialogues = Dialogues(source, keep=settings.validate_on, seed=settings.seed)
         self._composing = Composing(system, cache)
         self._batches = Batches(self._dialogues, self._composing, settings)
-        self._objective = Objective(system, cache, settings)
+        starts: Starts | None = None if "lora" in settings.parts else {}
+        self._objective = Objective(system, cache, settings, starts)
 
     def train(self) -> Values:
         """Run to the last step, from the last checkpoint if there is one; the last values."""
@@ -127,7 +129,8 @@ class Trainer:
             if values := self._validate(kept[: self.settings.validate_on]):
                 self._run.log(self.step, values)
             shown = Samples.of(kept[: self.settings.samples], tokens=self.settings.sample_tokens)
-            shown.show(self.system, self._run, self.step)
+            with self._precision():
+                shown.show(self.system, self._run, self.step)
 
     def _one(self, meter: Meter) -> Values:
         passes = self._batches.step(self.step)

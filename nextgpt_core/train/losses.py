@@ -19,7 +19,7 @@ from nextgpt_core.model import GroupStates, TrainOutput
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.data import Example
-from nextgpt_core.train.forward import forward
+from nextgpt_core.train.forward import Starts, forward
 from nextgpt_core.train.media import caption_targets, project_features
 from nextgpt_core.train.settings import RunSettings
 
@@ -42,6 +42,7 @@ class Objective:
     system: System
     cache: TensorCache
     settings: RunSettings
+    starts: Starts | None = None  # only where the language model does not change
 
     def shares(self, passes: Sequence[Sequence[Example]]) -> Shares:
         """What the losses of a step are averaged over."""
@@ -61,7 +62,7 @@ class Objective:
         prompts = [example.prompt for example in examples]
         slots = [slot for prompt in prompts for slot in prompt.features]
         features = project_features(self.system, self.cache, slots)
-        output = forward(self.system.model, prompts, features)
+        output = forward(self.system.model, prompts, features, starts=self.starts)
         text = output.ce * (output.tokens / max(shares["text"], 1))
         total = self.settings.text * text
         parts = {"text": text.item()}

@@ -1,9 +1,8 @@
 """From a config and a stage to a run: the system that is trained, its folder, its export.
 
 Where training differs from use: adapters are not merged, decoders run in this process, and the
-language model's weights are not kept in float16. With `precision=bf16` products are computed in
-bfloat16 from whatever the config keeps them in; on a CPU that is as fast as bfloat16 weights and
-leaves the residual stream in float32.
+language model's weights are not kept in float16. With `precision=bf16` its matrices are kept in
+bfloat16, as autocast would round them for every product, and the residual stream stays float32.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from torch import Tensor
 
 from nextgpt_core.assemble import assemble, place
 from nextgpt_core.checkpoint import anchored, tokenizer_hash
-from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.backbone import Backbone, decoder_layers
+from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.folder import RunFolder, read_parts
@@ -84,6 +84,8 @@ def train(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # fresh adapters are drawn: the same for every run
             system = assemble(plan, catalog, backbone=backbone, progress=progress)
+        if settings.precision == "bf16":
+            shorten(system.model.backbone)
         if start is not None:
             system.model.load_by_part(_fitting(system, read_parts(start)))
         _describe(run, plan, system, loaded)
@@ -117,6 +119,14 @@ def for_training(config: Config, settings: RunSettings) -> Config:
     return config.model_copy(
         update={"llm": config.llm.model_copy(update=llm), "modalities": channels}
     )
+
+
+def shorten(backbone: Backbone) -> None:
+    """Round the frozen matrices of the layers to bfloat16, once instead of in every pass."""
+    adapters = {id(matrix) for matrix in lora_parameters(backbone)}
+    for layer in decoder_layers(backbone.inner).modules():
+        if type(layer) is torch.nn.Linear and id(layer.weight) not in adapters:
+            layer.weight.data = layer.weight.data.bfloat16()
 
 
 def tensor_cache(config: Config, settings: RunSettings) -> TensorCache:

@@ -103,6 +103,7 @@ def test_exactly_the_parts_of_a_stage_change(run: Train, stage: str) -> None:
     moved = run(stage, out="moved").parts
 
     assert changed(still, moved) == set(STAGES[stage])
+    assert {t.dtype for tensors in moved.values() for t in tensors.values()} == {torch.float32}
 
 
 def test_a_stage_of_another_name_says_what_it_trains(run: Train) -> None:
