@@ -29,7 +29,8 @@ class HalfLinear(nn.Linear):
         if x.numel() != self.in_features:
             return F.linear(x, self.weight.float(), self.bias)
         out = F.linear(x.half(), self.weight).float()
-        return out if self.bias is None else out + self.bias
+        bias: Tensor | None = self.bias
+        return out if bias is None else out + bias
 
 
 def halve(model: PreTrainedModel) -> PreTrainedModel:
