@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
-from nextgpt_core.answer import Answer, AnswerPart, Failed, Made, Text
+from nextgpt_core.answer import Answer, AnswerPart, Text
 from nextgpt_core.engine.events import Finished
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Request
+from nextgpt_core.evaluate.show import show_parts, show_turn
 from nextgpt_core.system import System
 from nextgpt_core.train.folder import RunFolder
 from nextgpt_registry.config import Generation
 from nextgpt_registry.content import replace_file
-from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.messages import Dialogue, Part, Turn
 
 _STYLE = "body{font:15px system-ui;margin:2em}td{vertical-align:top;padding:.6em;max-width:40em}"
@@ -55,8 +54,9 @@ class Samples:
                 system.catalog.hook.nextgpt_log_media(
                     writer=run.writer, tag=tag, media=made.media, step=step
                 )
-            asked = "<br>".join(_turn(system, turn) for turn in question)
-            cells = (asked, _parts(system, wanted.parts), _parts(system, answer.parts))
+            catalog = system.catalog
+            asked = "<br>".join(show_turn(catalog, turn) for turn in question)
+            cells = (asked, show_parts(catalog, wanted.parts), show_parts(catalog, answer.parts))
             rows.append("<tr>" + "".join(f"<td>{cell}" for cell in cells))
         page = _page(step, rows)
         replace_file(run.path / "samples" / f"step-{step:06d}.html", page.encode())
@@ -82,31 +82,6 @@ def last_answer(dialogue: Dialogue) -> int:
     """The index of the last assistant turn; 0 if there is none to be asked for."""
     places = [at for at, turn in enumerate(dialogue) if turn.role == "assistant"]
     return places[-1] if places else 0
-
-
-def show_part(system: System, part: Part | AnswerPart) -> str:
-    """One part of a turn or an answer as an HTML fragment."""
-    if isinstance(part, str | Text):
-        text = part if isinstance(part, str) else part.text
-        return f"<span>{escape(text)}</span>"
-    if isinstance(part, Failed):
-        return f"<b>{escape(part.channel)} failed: {escape(str(part.error))}</b>"
-    caption = "" if isinstance(part, Made) else part.caption
-    if part.media is None:
-        return f"<i>[{escape(part.channel)}: {escape(caption)}]</i>"
-    try:
-        shown = system.catalog.hook.nextgpt_show_media(media=part.media)
-    except NextGPTError as error:
-        return f"<b>{escape(str(error))}</b>"
-    return f"{shown}" if shown else f"<i>[{escape(part.channel)}]</i>"
-
-
-def _parts(system: System, parts: Sequence[Part | AnswerPart]) -> str:
-    return " ".join(show_part(system, part) for part in parts)
-
-
-def _turn(system: System, turn: Turn) -> str:
-    return f"<small>{escape(turn.role)}</small> {_parts(system, turn.parts)}"
 
 
 def _page(step: int, rows: Sequence[str]) -> str:

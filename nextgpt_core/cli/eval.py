@@ -1,0 +1,73 @@
+"""`nextgpt eval`: how well a system answers, by a suite. Figures on stdout, the rest on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def command(
+    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
+    ] = None,
+    suite: Annotated[str, typer.Option(help="One of those that the config names.")] = "any2any",
+    limit: Annotated[
+        int | None, typer.Option(help="How many prompts in all, over directions and concepts.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Results and contact sheet; default: in the cache.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Prompts asked at once.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Measure how well a system answers, or go on with it."""
+    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.errors import RequestError
+    from nextgpt_registry.plan import resolve
+
+    if (limit is not None and limit < 1) or jobs < 1:
+        raise RequestError("eval", "--limit and --jobs count from 1", "give a number above 0")
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        loaded = load_config(system, overrides or [])
+        catalog = Catalog.discover(loaded.config.plugins)
+        plan = resolve(loaded, catalog)
+
+        from nextgpt_core.cli.live import live  # lazy: torch
+        from nextgpt_core.evaluate.run import evaluate, load_suite
+
+        chosen = load_suite(loaded.config, suite)
+        with live(plan, catalog) as pipeline:
+            found = evaluate(pipeline, chosen, limit=limit, out=out, jobs=jobs)
+    if as_json:
+        sys.stdout.write(json.dumps(found.report, ensure_ascii=False, indent=1) + "\n")
+        return
+    _print(found.report)
+    sys.stdout.write(f"contact sheet: {found.folder / 'index.html'}\n")
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from nextgpt_core.evaluate.scores import METRICS
+    from nextgpt_core.evaluate.sheet import percent
+
+    table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
+    for column in ("direction", "n", *METRICS):
+        table.add_column(column)
+    for name, figures in report["directions"].items():
+        table.add_row(name, str(figures["n"]), *(percent(figures[metric]) for metric in METRICS))
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    for name, why in report["skipped"].items():
+        console.print(f"not asked: {name} ({why})")
+    missed = report["goals_missed"]
+    console.print(f"goals missed: {', '.join(missed) or 'none'}, of {len(report['goals'])}")

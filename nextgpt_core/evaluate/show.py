@@ -1,0 +1,37 @@
+"""Turns and answers as HTML fragments. What media look like comes from the plugins' hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from nextgpt_core.answer import AnswerPart, Failed, Made, Text
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.messages import Part, Turn
+
+
+def show_turn(catalog: Catalog, turn: Turn) -> str:
+    """Who speaks, and what."""
+    return f"<small>{escape(turn.role)}</small> {show_parts(catalog, turn.parts)}"
+
+
+def show_parts(catalog: Catalog, parts: Sequence[Part | AnswerPart]) -> str:
+    """The parts of a turn or an answer, in order."""
+    return " ".join(_part(catalog, part) for part in parts)
+
+
+def _part(catalog: Catalog, part: Part | AnswerPart) -> str:
+    if isinstance(part, str | Text):
+        return f"<span>{escape(part if isinstance(part, str) else part.text)}</span>"
+    if isinstance(part, Failed):
+        return f'<span class="bad">{escape(part.channel)}: {escape(str(part.error))}</span>'
+    caption = "" if isinstance(part, Made) else part.caption
+    named = f"<i>[{escape(' '.join((part.channel, caption)).strip())}]</i>"
+    if part.media is None:
+        return named
+    try:
+        shown = catalog.hook.nextgpt_show_media(media=part.media)
+    except NextGPTError as error:
+        return f'<span class="bad">{escape(str(error))}</span>'
+    return f"{shown}" if shown else named
