@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -18,6 +19,7 @@ from nextgpt_registry.errors import Cancelled, DecodeError, NextGPTError
 from nextgpt_registry.media import Media
 
 _log = logging.getLogger(__name__)
+_PATIENCE_S = 5.0  # what a step may take after its worker was closed
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +71,15 @@ class DecoderWorker:
                 name = f"decoder {self.executor.recipe.blame}"
                 self._thread = threading.Thread(target=self._work, name=name, daemon=True)
                 self._thread.start()
+                atexit.register(self.close)  # for systems that nobody closes
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Take no more jobs; those queued or under way fail."""
+        """Take no more jobs; those queued or under way fail. Waits for the step under way.
+
+        A thread left running while the interpreter ends may abort the process; one that hangs is
+        left all the same.
+        """
         with self._changed:
             self._closed = True
             queued = [job for _, job in self._jobs]
@@ -81,6 +88,9 @@ class DecoderWorker:
         for job in queued:
             job.on_failed(self._gone())
         self.executor.close()
+        atexit.unregister(self.close)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_PATIENCE_S)
 
     def _gone(self) -> DecodeError:
         who = str(self.executor.recipe.blame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -217,6 +217,23 @@ def test_closing_fails_what_is_queued_under_way_and_yet_to_come(worker: DecoderW
     assert all("was stopped" in str(outcome.error) for outcome in running + queued)
     with pytest.raises(DecodeError, match="was stopped"):
         submit(worker, 1)
+
+
+def test_closing_waits_for_the_thread(worker: DecoderWorker) -> None:
+    """A thread that frees tensors while the interpreter ends aborts the process."""
+    outcome, ended = Outcome(), threading.Event()
+
+    def on_made(media: Media) -> None:
+        outcome.done.set()
+        time.sleep(0.3)
+        ended.set()
+
+    worker.submit(replace(outcome.job(), on_made=on_made))
+    wait([outcome])
+    worker.close()
+
+    assert ended.is_set()
+    assert not [t for t in threading.enumerate() if t.name == "decoder toy/painter"]
 
 
 @pytest.fixture(scope="module")
