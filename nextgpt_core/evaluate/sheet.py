@@ -21,8 +21,7 @@ table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .7rem;text-ali
 tr+tr{border-top:1px solid #ddd}.bad{color:#b00}.good{color:#070}small{color:#777}
 .items{display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:1rem}
 .item{border:1px solid #ddd;border-radius:.5rem;padding:.6rem}.item.wrong{border-color:#d88}
-.item img,.item video{max-width:100%;image-rendering:pixelated;min-width:96px}
-.item audio{width:100%}
+.item *{max-width:100%}
 .answer{margin-top:.5rem;padding-top:.5rem;border-top:1px dashed #ccc}
 """
 
