@@ -33,7 +33,9 @@ def test_a_shipped_system_plans(name: str) -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_shipped_system_says_what_there_is_to_fetch(name: str) -> None:
-    unknown = [p.name for p in make_plan(name).parts if p.state == "fetch" and p.fetch_bytes is None]
+    unknown = [
+        p.name for p in make_plan(name).parts if p.state == "fetch" and p.fetch_bytes is None
+    ]
 
     assert not unknown
 
