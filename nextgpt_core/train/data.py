@@ -98,7 +98,7 @@ Compose = Callable[[Dialogue], Prompt]
 
 
 class Batches:
-    """The passes of a run by number, made in a thread ahead of their use."""
+    """The batches of a run by number, made in a thread ahead of their use."""
 
     def __init__(self, dialogues: Dialogues, compose: Compose, settings: RunSettings) -> None:
         self._dialogues = dialogues
@@ -109,15 +109,16 @@ class Batches:
         self.left_out = 0  # dialogues that were too long
 
     def step(self, step: int) -> list[list[Example]]:
-        """The passes of one step."""
+        """The passes of one step: its batches, cut where they are too large for one pass."""
         count = self._settings.accumulation
-        return [self._pass(step * count + n) for n in range(count)]
+        batches = [self._batch(step * count + n) for n in range(count)]
+        return [part for batch in batches for part in cut(batch, self._settings.pass_tokens)]
 
     def close(self) -> None:
         """Stop the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _pass(self, number: int) -> list[Example]:
+    def _batch(self, number: int) -> list[Example]:
         window, place = divmod(number, self._settings.window)
         for done in [w for w in self._windows if w < window]:
             del self._windows[done]
@@ -127,7 +128,7 @@ class Batches:
         return self._windows[window].result()[place]
 
     def _window(self, window: int) -> list[list[Example]]:
-        """The passes of one window: sorted by length, then put in a random order."""
+        """The batches of one window: sorted by length, then put in a random order."""
         settings = self._settings
         size = settings.window * settings.batch
         examples = []
@@ -144,8 +145,17 @@ class Batches:
                 "raise max_tokens",
             )
         examples.sort(key=lambda example: len(example.prompt))  # stable: ties stay by number
-        passes = settings.window
-        cuts = [len(examples) * n // passes for n in range(passes + 1)]
-        batches = [examples[cuts[n] : cuts[n + 1]] for n in range(passes)]
+        count = settings.window
+        cuts = [len(examples) * n // count for n in range(count + 1)]
+        batches = [examples[cuts[n] : cuts[n + 1]] for n in range(count)]
         Random(f"{settings.seed}/window/{window}").shuffle(batches)
         return batches
+
+
+def cut(examples: Sequence[Example], tokens: int) -> list[list[Example]]:
+    """Examples in passes of about equal size, each padded to at most so many tokens."""
+    longest = max(len(example.prompt) for example in examples)
+    passes = -(-len(examples) * longest // tokens)
+    count = min(max(passes, 1), len(examples))
+    ends = [len(examples) * n // count for n in range(count + 1)]
+    return [list(examples[ends[n] : ends[n + 1]]) for n in range(count)]

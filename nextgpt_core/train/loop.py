@@ -17,7 +17,7 @@ import torch
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
-from nextgpt_core.train.data import Batches, Dialogues, Example
+from nextgpt_core.train.data import Batches, Dialogues, Example, cut
 from nextgpt_core.train.folder import RunFolder
 from nextgpt_core.train.forward import Starts
 from nextgpt_core.train.losses import Objective
@@ -164,8 +164,8 @@ class Trainer:
             for dialogue, prompt in zip(dialogues, prompts, strict=True)
             if len(prompt) <= self.settings.max_tokens
         ]
-        size = self.settings.batch
-        passes = [examples[at : at + size] for at in range(0, len(examples), size)]
+        examples.sort(key=lambda example: len(example.prompt))
+        passes = cut(examples, self.settings.pass_tokens) if examples else []
         shares = self._objective.shares(passes)
         values: Values = {}
         for number, part in enumerate(passes):

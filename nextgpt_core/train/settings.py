@@ -30,8 +30,9 @@ class RunSettings(Settings):
 
     parts: tuple[Part, ...] = ()  # what is trained; empty: as the stage's name says
     steps: int = Field(default=2000, gt=0)
-    batch: int = Field(default=16, gt=0)  # dialogues in one pass
-    accumulation: int = Field(default=1, gt=0)  # passes in one step
+    batch: int = Field(default=16, gt=0)  # dialogues together, alike in length
+    accumulation: int = Field(default=1, gt=0)  # batches in one step
+    pass_tokens: int = Field(default=2048, gt=0)  # larger batches go through in parts: memory
     lr: float = Field(default=5e-4, gt=0)
     rates: dict[Part, float] = Field(default_factory=dict)  # multiplies `lr`, by part
     warmup: float = Field(default=0.03, ge=0, le=1)  # share of the steps
@@ -43,7 +44,7 @@ class RunSettings(Settings):
     denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
     precision: Literal["bf16", "fp32"] = "bf16"
     max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out
-    window: int = Field(default=8, gt=0)  # passes whose dialogues are sorted by length together
+    window: int = Field(default=8, gt=0)  # batches whose dialogues are sorted by length together
     workers: int = Field(default=1, ge=0)  # windows rendered ahead, each in its own thread
     seed: int = 0
     log_every: int = Field(default=10, gt=0)  # steps

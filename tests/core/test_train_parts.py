@@ -139,6 +139,18 @@ def test_batches_are_alike_in_length_and_follow_from_their_number() -> None:
     assert max(spread) <= 3
 
 
+def test_a_large_batch_goes_through_in_parts() -> None:
+    settings = RunSettings(batch=8, window=1, pass_tokens=20, workers=0)
+    batches = Batches(Dialogues(Numbered(), keep=0, seed=0), length, settings)
+
+    passes = batches.step(0)
+    batches.close()
+
+    assert sorted(numbers(passes)) == list(range(8))
+    assert len(passes) == 3
+    assert all(len(part) * max(map(span, part)) <= 21 for part in passes)
+
+
 def span(example: Any) -> int:
     return len(example.prompt)
 
