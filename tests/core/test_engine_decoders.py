@@ -222,8 +222,10 @@ def test_closing_fails_what_is_queued_under_way_and_yet_to_come(worker: DecoderW
 def test_closing_waits_for_the_thread(worker: DecoderWorker) -> None:
     """A thread that frees tensors while the interpreter ends aborts the process."""
     outcome, ended = Outcome(), threading.Event()
+    makers: list[threading.Thread] = []
 
     def on_made(media: Media) -> None:
+        makers.append(threading.current_thread())
         outcome.done.set()
         time.sleep(0.3)
         ended.set()
@@ -233,7 +235,7 @@ def test_closing_waits_for_the_thread(worker: DecoderWorker) -> None:
     worker.close()
 
     assert ended.is_set()
-    assert not [t for t in threading.enumerate() if t.name == "decoder toy/painter"]
+    assert [maker.is_alive() for maker in makers] == [False]
 
 
 @pytest.fixture(scope="module")

@@ -214,7 +214,10 @@ def test_exit_codes(
 
 def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
     command("nap", "import time\ndef run():\n    print('now', flush=True)\n    time.sleep(60)\n")
-    start = "from nextgpt_registry.cli import main; main(['nap'])"
+    start = (  # a shell's background job has Ctrl-C ignored, and its children inherit that
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from nextgpt_registry.cli import main; main(['nap'])"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", start],
         env={**os.environ, "PYTHONPATH": str(site)},
