@@ -34,6 +34,10 @@ class MediaJudge:
         found: dict[str, dict[str, float]] = json.loads(
             self._file("ceilings.json").read_text(encoding="utf-8")
         )
+        if self.kind not in found:
+            raise SourceError(
+                f"judge of {self.kind}", "was never measured", f"`nextgpt mini judge {self.kind}`"
+            )
         return found[self.kind]
 
     @cached_property

@@ -28,9 +28,9 @@ from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import save_compact
 
-STEPS: dict[Kind, int] = {"image": 900, "video": 500, "audio": 450}
-_BATCH: dict[Kind, int] = {"image": 96, "video": 24, "audio": 64}
-_BANK: dict[Kind, int] = {"image": 12_000, "video": 3_000, "audio": 5_000}
+STEPS: dict[Kind, int] = {"image": 900, "video": 900, "audio": 450}
+_BATCH: dict[Kind, int] = {"image": 96, "video": 16, "audio": 64}
+_BANK: dict[Kind, int] = {"image": 12_000, "video": 5_000, "audio": 5_000}
 _CHECKED = 2_000
 _CONSOLE = Console(stderr=True)
 
@@ -38,12 +38,18 @@ _CONSOLE = Console(stderr=True)
 def train_judge(
     kind: Kind, library: Library, *, steps: int | None = None, folder: Path = WEIGHTS
 ) -> dict[str, float]:
-    """Train a judge, or go on where a killed run stopped, and write it; returns its ceiling."""
+    """Train a judge, or go on where a killed run stopped, and write it; returns its ceiling.
+
+    Raises:
+        SourceError: clips are to be judged and there is no judge of pictures to start from.
+    """
     run = Run(cache_dir() / "runs" / "mini" / f"judge-{kind}", steps or STEPS[kind])
     torch.manual_seed(0)
     network = Network(kind)
-    bank = _bank(kind, library)
     clips = kind == "video"
+    if clips:  # a clip's frames are pictures; the run's own checkpoint, if any, comes on top
+        network.eye.load_state_dict(MediaJudge("image", folder).network.eye.state_dict())
+    bank = _bank(kind, library)
 
     def loss(step: int) -> Tensor:
         generator = Generator().manual_seed(step)
@@ -66,7 +72,7 @@ def train_judge(
         ).sum()
 
     network.train()
-    train(run, f"{kind} judge", network, loss, lr=3e-3, decay=0.98)
+    train(run, f"{kind} judge", network, loss, lr=3e-3, decay=0.98, warmup=50)
     save_compact(network.state_dict(), folder / f"{kind}.safetensors")
     ceiling = measure(kind, library, folder=folder)
     _note(kind, ceiling, folder / "ceilings.json")
