@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,41 +21,12 @@ from nextgpt_core.train.folder import RunFolder
 from nextgpt_core.train.forward import Starts
 from nextgpt_core.train.losses import Objective
 from nextgpt_core.train.media import Composing
+from nextgpt_core.train.meter import Meter, Values
 from nextgpt_core.train.optimizer import Optimizer
 from nextgpt_core.train.progress import Progress
 from nextgpt_core.train.samples import Samples
 from nextgpt_core.train.settings import RunSettings
 from nextgpt_registry.errors import TrainingError
-
-Values = dict[str, float]
-
-
-@dataclass
-class Meter:
-    """Means of what was logged since the last line."""
-
-    sums: Values = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    tokens: int = 0
-    dialogues: int = 0
-    since: float = field(default_factory=time.monotonic)
-
-    def add(self, values: Mapping[str, float]) -> None:
-        """One step's values."""
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def take(self) -> tuple[Values, Values]:
-        """The means, and the speeds; starts anew."""
-        seconds = max(time.monotonic() - self.since, 1e-9)
-        means = {name: total / self.counts[name] for name, total in self.sums.items()}
-        speeds = {
-            "speed.tokens_per_s": round(self.tokens / seconds, 1),
-            "speed.dialogues_per_s": round(self.dialogues / seconds, 2),
-        }
-        self.__init__()  # type: ignore[misc]
-        return means, speeds
 
 
 class Trainer:
@@ -77,7 +47,7 @@ class Trainer:
         self.step = 0
         self._run = run
         self._title = title
-        self._cache = cache
+        self._meter = Meter()
         _check_parts(system, settings)
         # Of the model's parts, frozen ones too: a frozen part must not draw noise or drop out.
         self._parts = system.model.trainable(settings.parts)
@@ -93,17 +63,18 @@ class Trainer:
         state = self._run.load()
         if state is not None:
             self._resume(state)
-        settings, meter, values = self.settings, Meter(), Values()
+        settings, values = self.settings, Values()
+        self._meter.since = time.monotonic()
         saved = sampled = time.monotonic()
         with Progress(self._title, total=settings.steps, done=self.step) as progress:
             while self.step < settings.steps:
-                values = self._one(meter)
+                values = self._one()
                 self.step += 1
                 progress.tell(self.step, values)
                 last = self.step == settings.steps
                 if self.step % settings.log_every == 0 or last:
-                    means, speeds = meter.take()
-                    self._run.log(self.step, means | speeds)
+                    self._run.log(self.step, self._meter.line())
+                    self._meter = Meter()
                 if last or time.monotonic() - saved >= settings.save_s:
                     self.save()
                     saved = time.monotonic()
@@ -111,14 +82,21 @@ class Trainer:
                     progress.note("sampling")
                     self.sample()
                     sampled = time.monotonic()
-                    meter.since = sampled
+                    self._meter.since = sampled
         self._batches.close()
         return values
 
     def save(self) -> None:
         """A checkpoint: everything that a step depends on, and the parts for others."""
         parts = self.system.model.state_by_part()
-        self._run.save({"step": self.step, "parts": parts, "optimizer": self._optimizer.state()})
+        self._run.save(
+            {
+                "step": self.step,
+                "parts": parts,
+                "optimizer": self._optimizer.state(),
+                "meter": self._meter.state(),
+            }
+        )
         self._run.save_parts(parts)
 
     def sample(self) -> None:
@@ -132,7 +110,8 @@ class Trainer:
             with self._precision():
                 shown.show(self.system, self._run, self.step)
 
-    def _one(self, meter: Meter) -> Values:
+    def _one(self) -> Values:
+        """One step; what it was worth."""
         passes = self._batches.step(self.step)
         shares = self._objective.shares(passes)
         values: Values = {}
@@ -151,10 +130,9 @@ class Trainer:
                 losses.total.backward()
             for name, value in losses.parts.items():
                 values[name] = values.get(name, 0.0) + value
-            meter.tokens += sum(len(example.prompt) for example in examples)
-            meter.dialogues += len(examples)
         values |= self._optimizer.step(self.step)
-        meter.add(values)
+        prompts = [example.prompt for examples in passes for example in examples]
+        self._meter.add(values, tokens=sum(map(len, prompts)), dialogues=len(prompts))
         return values
 
     def _validate(self, dialogues: list[Any]) -> Values:
@@ -180,6 +158,7 @@ class Trainer:
         self.step = int(state["step"])
         self.system.model.load_by_part(state["parts"])
         self._optimizer.load(state["optimizer"])
+        self._meter = Meter(**state["meter"])
 
     def _training_mode(self) -> None:
         """Dropout and noise in what is trained, nowhere else."""

@@ -22,7 +22,8 @@ from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.folder import RunFolder, read_parts
-from nextgpt_core.train.loop import Trainer, Values
+from nextgpt_core.train.loop import Trainer
+from nextgpt_core.train.meter import Values
 from nextgpt_core.train.settings import FREE_TO_CHANGE, RunSettings, stage_of
 from nextgpt_registry.cache import cache_dir, sha256_of
 from nextgpt_registry.catalog import Catalog

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from nextgpt_core.evaluate import Evaluated, choose, evaluate, load_suite
+from nextgpt_core.evaluate.choose import choose
+from nextgpt_core.evaluate.run import evaluate, load_suite
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry import ConfigError, Media, MediaPart, Turn
-from nextgpt_registry.suites import Expected, Prompt, Suite
+from nextgpt_registry.suites import Expected, Judge, Prompt, Suite
 
 
 class Words:
@@ -53,11 +55,11 @@ def suite(*, kind: str = "glyph", count: int = 3) -> Suite:
             id=f"tell/{number}",
             direction="glyph->text",
             expected=(Expected("text", {"animal": "cat"}, "animal"),),
-            turns=lambda number=number: asked(number),
+            turns=partial(asked, number),
         )
         for number in range(count)
     ]
-    judges = {"text": Words(), "glyph": Greys()}
+    judges: dict[str, Judge] = {"text": Words(), "glyph": Greys()}
     return Suite("toy", prompts, judges, {"*/structure": 0.9, "text->glyph/concept": 0.0})
 
 
@@ -67,9 +69,6 @@ def pipeline(tmp_path: Path) -> Pipeline:
     target = f"{__name__}:suite"
     builder = kit.builder.set(suites={"toy": {"target": target}})
     return builder.build("generation.max_tokens=6")
-
-
-Run = Callable[..., Evaluated]
 
 
 def test_a_report_has_a_figure_with_its_interval_for_each_direction(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,12 +61,13 @@ def test_a_shared_beginning_changes_no_loss_state_or_gradient(
     pipeline: Pipeline, starts: Starts | None
 ) -> None:
     model = pipeline.system.model
+    runs = (model.forward_train, lambda *given: forward(model, *given, starts=starts))
     found = []
-    for run in (model.forward_train, lambda *given: forward(*given, starts=starts)):
+    for run in runs:
         model.trainable(("input", "signals"))
         model.zero_grad()
         prompts, features = composed(pipeline)
-        out = run(*((model,) if run != model.forward_train else ()), prompts, features)
+        out = run(prompts, features)
         states = torch.cat([group.hidden_SD for group in out.groups])
         (out.ce + states.square().mean()).backward()
         found.append((out.ce, out.tokens, states, gradients(model)))
@@ -251,3 +254,9 @@ def test_exported_parts_are_what_a_config_names(pipeline: Pipeline, tmp_path: Pa
         found = load_compact(tmp_path / "weights" / f"{part}.safetensors")
         for name, tensor in tensors.items():
             torch.testing.assert_close(found[name], tensor, rtol=0.02, atol=0.02)
+
+
+def test_settings_are_read_without_torch() -> None:
+    code = "import nextgpt_core.train.settings, sys; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
