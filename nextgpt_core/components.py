@@ -67,8 +67,9 @@ class Recipe:
 
 @contextmanager
 def on_device(component: Any, recipe: Recipe) -> Iterator[None]:
-    """The component on its device while the block runs, with no gradients recorded."""
-    with torch.no_grad():
+    """The component on its device while the block runs: no gradients, nor a caller's autocast."""
+    kind = torch.device(recipe.device).type
+    with torch.no_grad(), torch.autocast(kind, enabled=False):
         if not recipe.offload:
             yield
             return

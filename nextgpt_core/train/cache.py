@@ -52,6 +52,23 @@ class TensorCache:
             found.append(tensor)
         return found
 
+    def get_or_make_together(
+        self,
+        owner: str,
+        names: Sequence[str],
+        make: Callable[[Sequence[int]], Sequence[Tensor]],
+    ) -> list[Tensor]:
+        """As `get_or_make`; `make` gets the places in `names` of all that are not held, at once."""
+        keys = [hashlib.sha256(f"{owner}|{name}".encode()).hexdigest() for name in names]
+        found = {place: self._get(key) for place, key in enumerate(keys)}
+        missing = [place for place, tensor in found.items() if tensor is None]
+        if missing:
+            for place, tensor in zip(missing, make(missing), strict=True):
+                self.made += 1
+                self._put(keys[place], tensor)
+                found[place] = tensor
+        return [tensor for tensor in found.values() if tensor is not None]
+
     def _get(self, key: str) -> Tensor | None:
         tensor = self._memory.get((key, "", True))
         if tensor is None:

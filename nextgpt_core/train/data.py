@@ -27,10 +27,11 @@ class Dialogues:
     """The dialogues of a stage: `training(n)` for any n, and `kept` few that are not trained on.
 
     A source with a length is gone through again and again, each time in another order; one
-    without is asked for ever higher numbers. What is only iterable is listed first.
+    without is asked for ever higher numbers or, where `of` says how many are enough, gone through
+    like one of that length. What is only iterable is listed first.
     """
 
-    def __init__(self, source: Any, *, keep: int, seed: int) -> None:
+    def __init__(self, source: Any, *, keep: int, seed: int, of: int = 0) -> None:
         if not hasattr(source, "__getitem__"):
             if not isinstance(source, Iterable):
                 raise TrainingError(
@@ -46,7 +47,7 @@ class Dialogues:
             raise TrainingError("training data", "there is not one dialogue", "look at its options")
         # Of few dialogues none is spared; then validation is on what was trained on.
         spared = keep if self._length is None else min(keep, self._length // 10)
-        self._trained = None if self._length is None else self._length - spared
+        self._trained = of or None if self._length is None else self._length - spared
         self._spared = spared
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
@@ -59,7 +60,7 @@ class Dialogues:
 
     def kept(self, count: int) -> list[Dialogue]:
         """The first `count` dialogues that are not trained on."""
-        if self._trained is None:
+        if self._length is None:
             return [self._get(_UNSEEN + n) for n in range(count)]
         if not self._spared:
             return [self._get(n % self._trained) for n in range(min(count, self._trained))]

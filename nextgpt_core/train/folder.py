@@ -6,6 +6,7 @@
     parts/<part>.safetensors         the trained parts at the last checkpoint
     log.jsonl  tensorboard/          a line for every `log_every` steps
     samples/<step>/                  answers to fixed prompts
+    states/                          signal states, where nothing before them is trained
 
 Everything that a later run reads is written aside and renamed; a line that was logged after the
 last checkpoint is dropped when the run goes on from there, because those steps are done again.

@@ -28,6 +28,8 @@ from nextgpt_core.train.samples import Samples
 from nextgpt_core.train.settings import RunSettings
 from nextgpt_registry.errors import TrainingError
 
+_STATES_IN_MEMORY = 512 << 20  # bytes
+
 
 class Trainer:
     """Trains some parts of a system on the dialogues of a stage."""
@@ -52,11 +54,20 @@ class Trainer:
         # Of the model's parts, frozen ones too: a frozen part must not draw noise or drop out.
         self._parts = system.model.trainable(settings.parts)
         self._optimizer = Optimizer(self._parts, settings)
-        self._dialogues = Dialogues(source, keep=settings.validate_on, seed=settings.seed)
+        self._dialogues = Dialogues(
+            source, keep=settings.validate_on, seed=settings.seed, of=settings.dialogues
+        )
         self._composing = Composing(system, cache)
         self._batches = Batches(self._dialogues, self._composing, settings)
         starts: Starts | None = None if "lora" in settings.parts else {}
-        self._objective = Objective(system, cache, settings, starts)
+        states: TensorCache | None = None
+        if set(settings.parts) == {"output"}:
+            states = TensorCache(
+                run.path / "states",  # of this run alone: of no other language model
+                memory_bytes=_STATES_IN_MEMORY,
+                disk_bytes=int(settings.cache_gb * 2**30),
+            )
+        self._objective = Objective(system, cache, settings, starts, states)
 
     def train(self) -> Values:
         """Run to the last step, from the last checkpoint if there is one; the last values."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nextgpt_core.compose import UNLABELLED, GroupSlot
+from nextgpt_core.compose import UNLABELLED, GroupSlot, Prompt
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.model import GroupStates, TrainOutput
 from nextgpt_core.system import LiveDecoder, System
@@ -22,6 +22,7 @@ from nextgpt_core.train.data import Example
 from nextgpt_core.train.forward import Starts, forward
 from nextgpt_core.train.media import caption_targets, project_features
 from nextgpt_core.train.settings import RunSettings
+from nextgpt_core.train.states import kept_groups
 
 Shares = Mapping[str, int]
 """By loss: over how many tokens, or groups, it is averaged in a step."""
@@ -43,6 +44,7 @@ class Objective:
     cache: TensorCache
     settings: RunSettings
     starts: Starts | None = None  # only where the language model does not change
+    states: TensorCache | None = None  # only where nothing before the output projections changes
 
     def shares(self, passes: Sequence[Sequence[Example]]) -> Shares:
         """What the losses of a step are averaged over."""
@@ -60,13 +62,16 @@ class Objective:
     def __call__(self, examples: Sequence[Example], shares: Shares, *, seed: int) -> Losses:
         """The losses of one pass; noise is drawn from `seed`."""
         prompts = [example.prompt for example in examples]
-        slots = [slot for prompt in prompts for slot in prompt.features]
-        features = project_features(self.system, self.cache, slots)
-        output = forward(self.system.model, prompts, features, starts=self.starts)
-        text = output.ce * (output.tokens / max(shares["text"], 1))
-        total = self.settings.text * text
-        parts = {"text": text.item()}
-        for channel, groups in _by_channel(output).items():
+        total, parts = torch.zeros((), device=self.system.model.backbone.device), {}
+        if self.states is None:
+            output = self._forward(prompts)
+            states = output.groups
+            text = output.ce * (output.tokens / max(shares["text"], 1))
+            total = self.settings.text * text
+            parts["text"] = text.item()
+        else:
+            states = kept_groups(prompts, self.states, lambda some: self._forward(some).groups)
+        for channel, groups in _by_channel(states).items():
             found = self._of_channel(channel, groups, shares, seed)
             for name, (weight, loss) in found.items():
                 total = total + weight * loss
@@ -75,6 +80,11 @@ class Objective:
                     own = loss.item() * shares["alignment"] / shares[f"alignment.{channel}"]
                     parts[f"alignment.{channel}"] = own
         return Losses(total, parts | {"loss": total.item()})
+
+    def _forward(self, prompts: Sequence[Prompt]) -> TrainOutput:
+        slots = [slot for prompt in prompts for slot in prompt.features]
+        features = project_features(self.system, self.cache, slots)
+        return forward(self.system.model, prompts, features, starts=self.starts)
 
     def _aligned(self, slot: GroupSlot) -> bool:
         told = slot.part is not None and bool(slot.part.caption)
@@ -143,9 +153,9 @@ def _denoising(
     return loss_N.to(next(iter(conditions.values())).device)
 
 
-def _by_channel(output: TrainOutput) -> dict[str, list[GroupStates]]:
+def _by_channel(groups: Sequence[GroupStates]) -> dict[str, list[GroupStates]]:
     found: dict[str, list[GroupStates]] = {}
-    for group in output.groups:
+    for group in groups:
         found.setdefault(group.slot.channel, []).append(group)
     return found
 

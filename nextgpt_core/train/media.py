@@ -65,8 +65,7 @@ def encoder_features(
     by_name = {medium.sha256: medium for medium in media}
 
     def make(name: str) -> Tensor:
-        with _as_in_use(encoder.recipe.device):
-            [features_TW] = encoder.encode([by_name[name]], alone=True)
+        [features_TW] = encoder.encode([by_name[name]], alone=True)
         return _halved(features_TW.cpu())
 
     return cache.get_or_make(f"features {encoder.fingerprint}", list(by_name), make)
@@ -102,7 +101,7 @@ def caption_targets(
 
     def targets(caption: str) -> dict[str, Tensor]:
         if caption not in made:
-            with on_device(decoder.component, recipe), _as_in_use(recipe.device):
+            with on_device(decoder.component, recipe):
                 told = decoder.component.caption_targets([caption])
                 made[caption] = check_conditions(recipe.blame, decoder.spec, told, batch=1)
         return made[caption]
@@ -115,11 +114,6 @@ def caption_targets(
         )
         found[name] = torch.stack(rows).to(device)
     return found
-
-
-def _as_in_use(device: str) -> torch.autocast:
-    """No autocast in the block: encoders and decoders compute as they do in answers."""
-    return torch.autocast(torch.device(device).type, enabled=False)
 
 
 def _halved(x: Tensor) -> Tensor:

@@ -3,49 +3,80 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
 
 from nextgpt_core.train.settings import RunSettings
+from nextgpt_registry.errors import TrainingError
 
 
 class Optimizer:
-    """AdamW over some parts, each with a rate of its own, on a schedule of the step's number."""
+    """Updates some parts, each with a rate of its own, on a schedule of the step's number.
+
+    With `optimizer: muon`, matrices of projections and adapters follow Muon (Jordan et al.,
+    2024): its updates are as large in every direction, so that directions in which the language
+    model's states vary little are learned too. All else follows AdamW, as the signals do.
+    """
 
     def __init__(self, parts: Mapping[str, Sequence[nn.Parameter]], settings: RunSettings) -> None:
-        rates = {str(part): rate for part, rate in settings.rates.items()}
         self._settings = settings
         self._parameters = [p for parameters in parts.values() for p in parameters]
-        self._adam = AdamW(
-            [
-                {"params": list(parameters), "factor": rates.get(part, 1.0)}
-                for part, parameters in parts.items()
-                if parameters
-            ],
-            lr=settings.lr,
-            betas=(0.9, 0.99),
-            weight_decay=settings.weight_decay,
-        )
+        matrices = {
+            id(p)
+            for part, parameters in parts.items()
+            for p in parameters
+            if settings.optimizer == "muon" and part != "signals" and p.dim() == 2
+        }
+        common = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+        self._each: list[torch.optim.Optimizer] = []
+        if groups := list(self._groups(parts, lambda p: id(p) not in matrices)):
+            self._each.append(torch.optim.AdamW(groups, betas=(0.9, 0.99), **common))
+        if groups := list(self._groups(parts, lambda p: id(p) in matrices)):
+            self._each.append(_muon(groups, **common))
+
+    def _groups(
+        self, parts: Mapping[str, Sequence[nn.Parameter]], wanted: Callable[[nn.Parameter], bool]
+    ) -> Iterator[dict[str, Any]]:
+        rates = {str(part): rate for part, rate in self._settings.rates.items()}
+        for part, parameters in parts.items():
+            if chosen := [p for p in parameters if wanted(p)]:
+                yield {"params": chosen, "factor": rates.get(part, 1.0)}
 
     def step(self, step: int) -> dict[str, float]:
         """Clip, update, clear; returns the rate and the gradient's norm."""
         rate = self._settings.lr * factor(step, self._settings)
-        for group in self._adam.param_groups:
-            group["lr"] = rate * group["factor"]
         norm: Tensor = nn.utils.clip_grad_norm_(self._parameters, self._settings.clip)
-        self._adam.step()
-        self._adam.zero_grad(set_to_none=True)
+        for optimizer in self._each:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         return {"rate": rate, "gradient": norm.item()}
 
     def state(self) -> dict[str, object]:
         """Everything that goes on with it."""
-        return dict(self._adam.state_dict())
+        return {"each": [optimizer.state_dict() for optimizer in self._each]}
 
-    def load(self, state: Mapping[str, object]) -> None:
+    def load(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        self._adam.load_state_dict(dict(state))
+        for optimizer, one in zip(self._each, state["each"], strict=True):
+            optimizer.load_state_dict(one)
+
+
+def _muon(groups: list[dict[str, Any]], *, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Muon, its rate scaled so that an update is as large as one of AdamW."""
+    muon = getattr(torch.optim, "Muon", None)
+    if muon is None:
+        raise TrainingError(
+            "optimizer: muon", f"torch {torch.__version__} has none", "torch>=2.9, or adamw"
+        )
+    made: torch.optim.Optimizer = muon(
+        groups, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return made
 
 
 def factor(step: int, settings: RunSettings) -> float:

@@ -33,6 +33,7 @@ class RunSettings(Settings):
     batch: int = Field(default=16, gt=0)  # dialogues together, alike in length
     accumulation: int = Field(default=1, gt=0)  # batches in one step
     pass_tokens: int = Field(default=2048, gt=0)  # larger batches go through in parts: memory
+    optimizer: Literal["adamw", "muon"] = "adamw"  # muon: for the matrices (torch >= 2.9)
     lr: float = Field(default=5e-4, gt=0)
     rates: dict[Part, float] = Field(default_factory=dict)  # multiplies `lr`, by part
     warmup: float = Field(default=0.03, ge=0, le=1)  # share of the steps
@@ -44,6 +45,7 @@ class RunSettings(Settings):
     denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
     precision: Literal["bf16", "fp32"] = "bf16"
     max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out
+    dialogues: int = Field(default=0, ge=0)  # how many of an endless source; 0: ever new ones
     window: int = Field(default=8, gt=0)  # batches whose dialogues are sorted by length together
     workers: int = Field(default=1, ge=0)  # windows rendered ahead, each in its own thread
     seed: int = 0

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.components import LiveEncoder
+from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.train.folder import read_parts
 from nextgpt_core.train.settings import STAGES
@@ -130,7 +131,13 @@ class Mortal(Glyphs):
         return super().__getitem__(number)
 
 
-@pytest.mark.parametrize("settings", [{}, {"accumulation": 2, "denoising": 0.5, "log_every": 3}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"accumulation": 2, "denoising": 0.5, "log_every": 3, "optimizer": "muon"},
+    ],
+)
 def test_a_killed_run_goes_on_bit_for_bit(
     run: Train, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:
@@ -159,6 +166,28 @@ def test_accumulated_passes_give_the_gradient_of_a_large_one(run: Train) -> None
     [one], [two], [three] = map(losses, (large.folder, small.folder, parts.folder))
     assert two == pytest.approx(one, rel=1e-4)
     assert three == pytest.approx(one, rel=1e-4)
+
+
+def test_muon_moves_every_direction_of_a_matrix_alike(run: Train) -> None:
+    still = run("decode", out="still", lr=1e-30, weight_decay=0.0).parts["project.glyph"]
+    name = "output.fc_out.0.weight"
+
+    spread = {}
+    for optimizer in ("adamw", "muon"):
+        moved = run("decode", out=optimizer, optimizer=optimizer, steps=1, window=1).parts[
+            "project.glyph"
+        ]
+        values = torch.linalg.svdvals(moved[name] - still[name])
+        spread[optimizer] = float(values[0] / values[-1])
+
+    assert spread["muon"] < spread["adamw"] / 3
+
+
+def test_a_torch_without_muon_is_told(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+
+    with pytest.raises(TrainingError, match=r"torch>=2\.9"):
+        run("decode", optimizer="muon")
 
 
 def test_a_stage_starts_from_the_parts_of_another(run: Train) -> None:
@@ -201,6 +230,41 @@ def test_each_medium_is_encoded_once_for_all_stages(
     run("instruct", out="second", steps=10, start=first.folder)
 
     assert sum(calls) == 4  # the glyphs there are
+
+
+def test_where_outputs_alone_are_trained_the_language_model_runs_once_for_a_dialogue(
+    run: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[int] = []
+    run_backbone = Backbone.run
+
+    def counted(self: Backbone, x_BTD: Tensor, **options: Any) -> Any:
+        rows.append(len(x_BTD))
+        return run_backbone(self, x_BTD, **options)
+
+    monkeypatch.setattr(Backbone, "run", counted)
+    settings = {"dialogues": 8, "steps": 12, "validate_on": 0, "precision": "fp32"}
+    alone = run("decode", out="alone", parts=["output"], lr=0.01, clip=1e9, **settings)
+    few = sum(rows)
+    both = run("decode", out="both", lr=0.01, rates={"signals": 1e-30}, clip=1e9, **settings)
+
+    assert few <= 4 + 2  # half of the dialogues have media; two passes may share a beginning
+    assert sum(rows) - few > 3 * few
+    for name in ("output.fc_out.0.weight", "output.fc_out.0.bias"):
+        torch.testing.assert_close(
+            alone.parts["project.glyph"][name], both.parts["project.glyph"][name], atol=1e-4, rtol=0
+        )
+
+
+def test_kept_states_serve_a_run_that_goes_on(run: Train) -> None:
+    settings = {"parts": ["output"], "dialogues": 16, "decay": "none", "warmup": 0}
+    whole = run("decode", out="whole", steps=12, **settings)
+    run("decode", out="cut", steps=7, **settings)
+
+    resumed = run("decode", out="cut", steps=12, **settings)
+
+    assert losses(resumed.folder) == losses(whole.folder)
+    assert changed(whole.parts, resumed.parts) == set()
 
 
 def test_a_plain_list_is_gone_through_in_ever_new_orders(run: Train) -> None:

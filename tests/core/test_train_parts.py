@@ -56,6 +56,16 @@ def gradients(model: NextGPT) -> list[Tensor]:
     return [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
 
+def test_encoders_compute_the_same_bits_under_a_callers_autocast(pipeline: Pipeline) -> None:
+    [encoder] = pipeline.system.encoders.values()
+    [plain] = encoder.encode([glyph(1)])
+
+    with torch.autocast("cpu", torch.bfloat16):
+        [cast] = encoder.encode([glyph(1)])
+
+    assert torch.equal(plain, cast)
+
+
 @pytest.mark.parametrize("starts", [None, {}])
 def test_a_shared_beginning_changes_no_loss_state_or_gradient(
     pipeline: Pipeline, starts: Starts | None
@@ -177,6 +187,16 @@ def test_what_is_kept_from_an_endless_source_is_never_trained_on() -> None:
     kept = [int(turns[1].text) for turns in dialogues.kept(3)]
 
     assert min(kept) > 10**12
+
+
+def test_of_an_endless_source_so_many_may_be_enough() -> None:
+    dialogues = Dialogues(Numbered(), keep=3, seed=0, of=5)
+
+    passes = [[dialogues.training(5 * n + k)[1].text for k in range(5)] for n in range(3)]
+
+    assert [sorted(one) for one in passes] == [["0", "1", "2", "3", "4"]] * 3
+    assert len({tuple(one) for one in passes}) > 1
+    assert min(int(turns[1].text) for turns in dialogues.kept(3)) > 10**12
 
 
 @pytest.mark.parametrize("source", [[], 3, [("no", "turns")]])

@@ -45,8 +45,12 @@ def to_mel(sound_BN: Tensor) -> Tensor:
     return (mel_BMF.clamp_min(FLOOR).log10() + 1) / 3
 
 
-def to_sound(mel_BMF: Tensor, *, rounds: int = 48, momentum: float = 0.99) -> Tensor:
-    """(B, M, F) -> (B, N): the sound whose spectrogram comes nearest, phases started at zero."""
+def to_sound(mel_BMF: Tensor, *, rounds: int = 48, momentum: float = 0.5) -> Tensor:
+    """(B, M, F) -> (B, N): the sound whose spectrogram comes nearest, phases started at zero.
+
+    More momentum gains a little nearness, and lets rounding grow: at 0.99 a sound made in a batch
+    differs by -52 dB from the same one made alone, at 0.5 by -63 dB.
+    """
     mel_BMF = 10 ** (mel_BMF.clamp(-1, 1.2) * 3 - 1) - FLOOR
     target = (_inverse().to(mel_BMF.device).T @ mel_BMF.clamp_min(0)).clamp_min(0)
     target = torch.cat([target, target[..., -1:]], -1)

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import batch_norm, conv2d
 
-from nextgpt_mini import spectrogram
+from nextgpt_mini import efficientnet, spectrogram
 from nextgpt_mini.decoders import resample
 from nextgpt_mini.plugin import nextgpt_manifest
+from nextgpt_mini.train.parts import WEIGHTS
 from nextgpt_registry.errors import Cancelled, SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.specs import Decoder, Encoder
@@ -86,16 +88,25 @@ def test_decoder_repeats_itself_and_leaves_the_global_generator_alone(decoder):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_batching_changes_a_medium_by_rounding_only(decoder):
-    _, live = decoder
-    conditions = live.caption_targets(["a cat", "a dog"])
+@pytest.mark.parametrize("spec", MANIFEST.decoders, ids=lambda spec: spec.name)
+def test_batching_changes_a_medium_by_rounding_only(spec):
+    """With the shipped weights: in noise, which random ones make, rounding grows further."""
+    live = resolve(spec.target)(resolve(spec.options)())
+    name = spec.name.removeprefix("mini-")
+    latents = {"clip": "picture"}.get(name, name)
+    files = {"text": "text", "latents": f"{latents}-latents", "denoiser": name}
+    live.load({part: WEIGHTS / f"{file}.safetensors" for part, file in files.items()})
+    conditions = live.caption_targets(["the sound of a drum", "the sound of a bell twice"])
     one = {"text": conditions["text"][1:]}
 
     together = live.decode(conditions, generators=seeds(1, 2))[1].data.astype(float)
     alone = live.decode(one, generators=seeds(2))[0].data.astype(float)
 
-    scale = 255 if together.ndim > 1 else 1
-    assert np.abs(together - alone).max() / scale <= 2 / 255
+    error = together - alone
+    if spec.modality == "audio":
+        assert 10 * np.log10(np.mean(together**2) / np.mean(error**2)) > 60
+    else:
+        assert np.abs(error).max() <= 2
 
 
 def test_decoder_can_be_cancelled_at_a_step(decoder):
@@ -154,3 +165,24 @@ def test_file_that_is_no_whisper_is_refused(tmp_path):
 
     with pytest.raises(SourceError, match=r"model\.bin"):
         build(spec).load({"model": path})
+
+
+@torch.no_grad()
+def test_normalisations_are_folded_into_the_convolutions_before_them():
+    torch.manual_seed(0)
+    published = {"_conv_stem.weight": torch.randn(32, 3, 3, 3)}
+    told = {"weight": 1.5, "bias": 0.3, "running_mean": 0.7, "running_var": 2.0}
+    published |= {f"_bn0.{name}": torch.rand(32) + value for name, value in told.items()}
+    published |= {"_bn0.num_batches_tracked": torch.tensor(1), "_fc.weight": torch.ones(3, 4)}
+    x = torch.randn(2, 3, 8, 8)
+
+    state = efficientnet.folded(published)
+
+    mean, var, weight, bias = (
+        published[f"_bn0.{name}"] for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    plain = batch_norm(conv2d(x, published["_conv_stem.weight"]), mean, var, weight, bias, eps=1e-3)
+    torch.testing.assert_close(
+        conv2d(x, state["_conv_stem.weight"], state["_conv_stem.bias"]), plain, atol=1e-5, rtol=1e-4
+    )
+    assert set(state) == {"_conv_stem.weight", "_conv_stem.bias"}

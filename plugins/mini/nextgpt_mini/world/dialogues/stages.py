@@ -57,8 +57,8 @@ def write(
 
 
 def _pick(stage: Stage, rng: Random) -> str:
-    if stage == 3 and (chance := rng.random()) < 0.4:
-        return "mixed" if chance < 0.2 else "turns"
+    if stage == 3 and (chance := rng.random()) < 0.24:
+        return "mixed" if chance < 0.12 else "turns"
     return rng.choice(_OF_STAGE[stage])
 
 
