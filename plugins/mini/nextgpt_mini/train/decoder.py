@@ -79,4 +79,6 @@ def train_decoder(
             losses = decoder.latent_loss(latents[rows].float(), text_BTD, [generator] * batch)
         return losses.mean()
 
-    train(run, f"{type(decoder).__name__}", decoder.denoiser, loss, lr=lr, sample=sample)
+    inner = [p for p in decoder.denoiser.blocks.parameters() if p.dim() == 2]
+    title = type(decoder).__name__
+    train(run, title, decoder.denoiser, loss, lr=lr, matrices=inner, sample=sample)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
+
+from nextgpt_registry.errors import TrainingError
 
 
 class Average(nn.Module):
@@ -42,14 +44,16 @@ class Average(nn.Module):
 class Run:
     """A folder that a killed run goes on from: `state.pt`, `log.jsonl`, TensorBoard, samples."""
 
-    def __init__(self, folder: Path, steps: int, *, every: float = 120.0) -> None:
-        """Checkpoint `every` so many seconds."""
-        self.folder, self.steps, self.every = folder, steps, every
+    def __init__(
+        self, folder: Path, steps: int, *, every: float = 120.0, look: float = 900.0
+    ) -> None:
+        """Checkpoint `every` so many seconds, and show samples after so many."""
+        self.folder, self.steps, self.every, self.look = folder, steps, every, look
         folder.mkdir(parents=True, exist_ok=True)
         self.writer = SummaryWriter(str(folder / "tensorboard"))
         self.console = Console(stderr=True)
         self.step = 0
-        self._saved = time.monotonic()
+        self._saved = self._looked = time.monotonic()
 
     def resume(self) -> dict[str, Any] | None:
         """The last checkpoint, if there is one."""
@@ -71,6 +75,13 @@ class Run:
     def due(self) -> bool:
         """Whether it is time for a checkpoint."""
         return time.monotonic() - self._saved > self.every or self.step >= self.steps
+
+    def looks(self) -> bool:
+        """Whether it is time for samples; then it is not for a while."""
+        if time.monotonic() - self._looked <= self.look and self.step < self.steps:
+            return False
+        self._looked = time.monotonic()
+        return True
 
     def log(self, **values: float) -> None:
         """To TensorBoard and `log.jsonl`."""
@@ -108,29 +119,33 @@ def train(
     decay: float = 0.999,
     warmup: int = 100,
     tail: float = 0.3,
+    matrices: Collection[nn.Parameter] = (),
     sample: Callable[[], None] | None = None,
 ) -> Average:
     """Minimise `loss(step)`; the rate warms up, stays, then falls linearly over the last `tail`.
 
-    `loss` must depend on the step number alone, which makes a resumed run go on exactly.
+    `matrices` follow Muon at twice the rate, all else AdamW. `loss` must depend on the step number
+    alone, which makes a resumed run go on exactly.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizers = _optimizers(parameters, matrices)
     average = Average(module, decay)
     if (state := run.resume()) is not None:
         module.load_state_dict(state["module"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, one in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(one)
         average.values = state["average"]
     began, total, counted = time.monotonic(), 0.0, 0
     for step in run.loop(title):
         rate = lr * min(1.0, (step + 1) / warmup, (run.steps - step) / max(1, tail * run.steps))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         value = loss(step)
         value.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         average.update(module, step)
         total += value.item()
         counted += 1
@@ -143,11 +158,11 @@ def train(
             run.save(
                 {
                     "module": module.state_dict(),
-                    "optimizer": optimizer.state_dict(),
+                    "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                     "average": average.values,
                 }
             )
-            if sample is not None:
+            if sample is not None and run.looks():
                 live = {k: v.clone() for k, v in module.state_dict().items()}
                 module.load_state_dict(average.values)
                 sample()
@@ -155,3 +170,19 @@ def train(
         run.step -= 1
     module.load_state_dict(average.values)
     return average
+
+
+def _optimizers(
+    parameters: Sequence[nn.Parameter], matrices: Collection[nn.Parameter]
+) -> list[torch.optim.Optimizer]:
+    marked = {id(p) for p in matrices}
+    rest = [p for p in parameters if id(p) not in marked]
+    made: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW([{"params": rest, "factor": 1.0}], betas=(0.9, 0.99), weight_decay=0.01)
+    ]
+    if marked:
+        if not hasattr(torch.optim, "Muon"):
+            raise TrainingError("mini", f"torch {torch.__version__} has no Muon", "torch>=2.9")
+        groups = [{"params": list(matrices), "factor": 2.0}]
+        made.append(torch.optim.Muon(groups, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"))
+    return made
