@@ -47,7 +47,7 @@ class Dialogues:
             raise TrainingError("training data", "there is not one dialogue", "look at its options")
         # Of few dialogues none is spared; then validation is on what was trained on.
         spared = keep if self._length is None else min(keep, self._length // 10)
-        self._trained = of or None if self._length is None else self._length - spared
+        self._trained = (of or None) if self._length is None else self._length - spared
         self._spared = spared
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
@@ -62,6 +62,7 @@ class Dialogues:
         """The first `count` dialogues that are not trained on."""
         if self._length is None:
             return [self._get(_UNSEEN + n) for n in range(count)]
+        assert self._trained is not None
         if not self._spared:
             return [self._get(n % self._trained) for n in range(min(count, self._trained))]
         return [self._get(self._trained + n) for n in range(min(count, self._spared))]

@@ -62,7 +62,9 @@ class Objective:
     def __call__(self, examples: Sequence[Example], shares: Shares, *, seed: int) -> Losses:
         """The losses of one pass; noise is drawn from `seed`."""
         prompts = [example.prompt for example in examples]
-        total, parts = torch.zeros((), device=self.system.model.backbone.device), {}
+        device = self.system.model.backbone.device
+        total, parts = torch.zeros((), device=device), {}
+        states: Sequence[GroupStates]
         if self.states is None:
             output = self._forward(prompts)
             states = output.groups
@@ -70,7 +72,11 @@ class Objective:
             total = self.settings.text * text
             parts["text"] = text.item()
         else:
-            states = kept_groups(prompts, self.states, lambda some: self._forward(some).groups)
+
+            def compute(some: Sequence[Prompt]) -> Sequence[GroupStates]:
+                return self._forward(some).groups
+
+            states = kept_groups(prompts, self.states, compute, device)
         for channel, groups in _by_channel(states).items():
             found = self._of_channel(channel, groups, shares, seed)
             for name, (weight, loss) in found.items():

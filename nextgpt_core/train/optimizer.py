@@ -30,12 +30,13 @@ class Optimizer:
             for p in parameters
             if settings.optimizer == "muon" and part != "signals" and p.dim() == 2
         }
-        common = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+        lr, shrink = settings.lr, settings.weight_decay
         self._each: list[torch.optim.Optimizer] = []
         if groups := list(self._groups(parts, lambda p: id(p) not in matrices)):
-            self._each.append(torch.optim.AdamW(groups, betas=(0.9, 0.99), **common))
+            adam = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=shrink)
+            self._each.append(adam)
         if groups := list(self._groups(parts, lambda p: id(p) in matrices)):
-            self._each.append(_muon(groups, **common))
+            self._each.append(_muon(groups, lr=lr, weight_decay=shrink))
 
     def _groups(
         self, parts: Mapping[str, Sequence[nn.Parameter]], wanted: Callable[[nn.Parameter], bool]

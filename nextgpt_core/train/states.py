@@ -1,7 +1,7 @@
 """Signal states of a language model that does not change, computed once for each dialogue.
 
 Where output projections alone are trained, all that comes before them is fixed: after a dialogue's
-first turn a step costs no more than the projections themselves. Legend: S signals, D width.
+first pass a step costs no more than the projections themselves. Legend: S signals, D width.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def kept_groups(
     prompts: Sequence[Prompt],
     cache: TensorCache,
     compute: Callable[[Sequence[Prompt]], Sequence[GroupStates]],
+    device: torch.device,
 ) -> list[GroupStates]:
     """The signal groups of a batch, out of `cache` as far as they are there.
 
@@ -41,8 +42,9 @@ def kept_groups(
     for number, states in zip(asked, found, strict=True):
         slots = prompts[number].groups
         for slot, hidden_SD in zip(slots, states.split([s.count for s in slots]), strict=True):
-            ids_S = torch.tensor(prompts[number].ids[slot.start : slot.start + slot.count])
-            groups.append(GroupStates(number, slot, hidden_SD, ids_S))
+            ids = prompts[number].ids[slot.start : slot.start + slot.count]
+            ids_S = torch.tensor(ids, device=device)
+            groups.append(GroupStates(number, slot, hidden_SD.to(device), ids_S))
     return groups
 
 
