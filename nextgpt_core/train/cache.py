@@ -43,7 +43,7 @@ class TensorCache:
         """The tensors of `owner` by these names; those not held are made, one at a time."""
         found = []
         for name in names:
-            key = hashlib.sha256(f"{owner}|{name}".encode()).hexdigest()
+            key = _key(owner, name)
             tensor = self._get(key)
             if tensor is None:
                 tensor = make(name)
@@ -59,7 +59,7 @@ class TensorCache:
         make: Callable[[Sequence[int]], Sequence[Tensor]],
     ) -> list[Tensor]:
         """As `get_or_make`; `make` gets the places in `names` of all that are not held, at once."""
-        keys = [hashlib.sha256(f"{owner}|{name}".encode()).hexdigest() for name in names]
+        keys = [_key(owner, name) for name in names]
         found = {place: self._get(key) for place, key in enumerate(keys)}
         missing = [place for place, tensor in found.items() if tensor is None]
         if missing:
@@ -112,6 +112,10 @@ class TensorCache:
     def _path(self, key: str) -> Path:
         assert self._folder is not None
         return self._folder / key[:2] / f"{key}.safetensors"
+
+
+def _key(owner: str, name: str) -> str:
+    return hashlib.sha256(f"{owner}|{name}".encode()).hexdigest()
 
 
 def _oldest_first(folder: Path) -> OrderedDict[str, int]:

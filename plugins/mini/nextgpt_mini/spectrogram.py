@@ -1,7 +1,8 @@
 """Sound to mel spectrogram and back (Griffin-Lim). Knows nothing about models.
 
 Legend: B batch, N samples at 16 kHz, F frames, M mel bins (80).
-Source of the inversion: Griffin and Lim, 1984; with momentum, Perraudin et al., 2013.
+Source of the inversion: Griffin and Lim, 1984. Momentum (Perraudin et al., 2013) would come a
+twentieth nearer, and lets rounding between a batch and one alone grow three times and more.
 """
 
 from __future__ import annotations
@@ -45,23 +46,16 @@ def to_mel(sound_BN: Tensor) -> Tensor:
     return (mel_BMF.clamp_min(FLOOR).log10() + 1) / 3
 
 
-def to_sound(mel_BMF: Tensor, *, rounds: int = 48, momentum: float = 0.5) -> Tensor:
-    """(B, M, F) -> (B, N): the sound whose spectrogram comes nearest, phases started at zero.
-
-    More momentum gains a little nearness, and lets differences by rounding grow: at 0.99 those
-    between a sound made in a batch and alone are three times what they are at 0.5.
-    """
+def to_sound(mel_BMF: Tensor, *, rounds: int = 48) -> Tensor:
+    """(B, M, F) -> (B, N): the sound whose spectrogram comes nearest, phases started at zero."""
     mel_BMF = 10 ** (mel_BMF.clamp(-1, 1.2) * 3 - 1) - FLOOR
     target = (_inverse().to(mel_BMF.device).T @ mel_BMF.clamp_min(0)).clamp_min(0)
     target = torch.cat([target, target[..., -1:]], -1)
     window = torch.hann_window(FFT, device=mel_BMF.device)
     samples = mel_BMF.shape[-1] * HOP
     phase = torch.ones_like(target, dtype=torch.complex64)
-    before = torch.zeros_like(phase)
     for _ in range(rounds):
         sound_BN = torch.istft(target * phase, FFT, HOP, window=window, length=samples)
         now = torch.stft(sound_BN, FFT, HOP, window=window, return_complex=True)
-        ahead = now + momentum * (now - before)
-        phase = ahead / ahead.abs().clamp_min(1e-8)
-        before = now
+        phase = now / now.abs().clamp_min(1e-8)
     return torch.istft(target * phase, FFT, HOP, window=window, length=samples)

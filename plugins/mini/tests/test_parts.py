@@ -88,19 +88,34 @@ def test_decoder_repeats_itself_and_leaves_the_global_generator_alone(decoder):
     assert torch.equal(before, torch.get_rng_state())
 
 
+def in_company_and_alone(live, captions):
+    """The second of two media, made with the first and without it."""
+    conditions = live.caption_targets(captions)
+    one = {"text": conditions["text"][1:]}
+    together = live.decode(conditions, generators=seeds(1, 2))[1].data.astype(float)
+    return together, live.decode(one, generators=seeds(2))[0].data.astype(float)
+
+
+def test_batching_changes_a_medium_by_rounding_only(decoder):
+    _, live = decoder
+
+    together, alone = in_company_and_alone(live, ["a cat", "a dog"])
+
+    scale = 255 if together.ndim > 1 else 1
+    assert np.abs(together - alone).max() / scale <= 2 / 255
+
+
 @pytest.mark.parametrize("spec", MANIFEST.decoders, ids=lambda spec: spec.name)
-def test_batching_changes_a_medium_by_rounding_only(spec):
-    """With the shipped weights: in noise, which random ones make, rounding grows further."""
+def test_batching_changes_a_trained_medium_by_rounding_only(spec):
     live = resolve(spec.target)(resolve(spec.options)())
     name = spec.name.removeprefix("mini-")
     latents = {"clip": "picture"}.get(name, name)
     files = {"text": "text", "latents": f"{latents}-latents", "denoiser": name}
     live.load({part: WEIGHTS / f"{file}.safetensors" for part, file in files.items()})
-    conditions = live.caption_targets(["the sound of a drum", "the sound of a bell twice"])
-    one = {"text": conditions["text"][1:]}
 
-    together = live.decode(conditions, generators=seeds(1, 2))[1].data.astype(float)
-    alone = live.decode(one, generators=seeds(2))[0].data.astype(float)
+    together, alone = in_company_and_alone(
+        live, ["the sound of a drum", "the sound of a bell twice"]
+    )
 
     error = together - alone
     if spec.modality == "audio":
