@@ -44,6 +44,7 @@ class FeatureSlot:
     start: int
     count: int
     media: Media
+    caption: str = ""
 
     @property
     def key(self) -> FeatureKey:
@@ -232,7 +233,9 @@ class _Draft:
                 "this system reads no such media",
                 f"channels that read media: {', '.join(names) or 'none'}",
             )
-        self._features.append(FeatureSlot(part.channel, len(self._ids), count, part.media))
+        self._features.append(
+            FeatureSlot(part.channel, len(self._ids), count, part.media, part.caption)
+        )
         self._ids += [FEATURE] * count
         self._keys += [(*key, place) for place in range(count)]
         self._labels += [UNLABELLED] * count

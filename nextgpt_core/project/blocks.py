@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 
-def learned(*shape: int) -> nn.Parameter:
+def learned(*shape: int, size: float = 0.02) -> nn.Parameter:
     """A parameter of small random numbers: never zeros, whose rows could not grow apart."""
-    return nn.Parameter(torch.randn(shape) * 0.02)
+    return nn.Parameter(torch.randn(shape) * size)
 
 
 def encoder_stack(

@@ -11,6 +11,11 @@ from nextgpt_core.project.blocks import decoder_stack, learned, padding, start_x
 from nextgpt_registry.projections import ResamplerOptions
 
 
+_PLACE = 0.3
+"""How large places begin beside normed features: much smaller ones are learned long after *what*
+is there, and larger ones long before."""
+
+
 class Resampler(nn.Module):
     """(B, T, W_in) -> (B, O, D)."""
 
@@ -20,7 +25,8 @@ class Resampler(nn.Module):
         super().__init__()
         self.tokens = options.tokens
         self.fc_in = nn.Linear(width_in, options.width)
-        self.place = learned(tokens, options.width)
+        self.norm = nn.LayerNorm(options.width) if options.norm else nn.Identity()
+        self.place = learned(tokens, options.width, size=_PLACE if options.norm else 0.02)
         self.queries = learned(options.tokens, options.width)
         self.layers = decoder_stack(
             options.width,
@@ -34,7 +40,7 @@ class Resampler(nn.Module):
 
     def forward(self, x_BTE: Tensor, mask_BT: Tensor | None = None) -> Tensor:
         """(B, T, W_in), which of them are real -> (B, O, D)."""
-        x_BTW = self.fc_in(x_BTE) + self.place[: x_BTE.shape[1]]
+        x_BTW = self.norm(self.fc_in(x_BTE)) + self.place[: x_BTE.shape[1]]
         queries_BOW = self.queries.expand(len(x_BTW), -1, -1)
         found_BOW = self.layers(queries_BOW, x_BTW, memory_key_padding_mask=padding(mask_BT))
         x_BOD: Tensor = self.fc_out(found_BOW)

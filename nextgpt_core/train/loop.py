@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from nextgpt_core.engine.request import item_seed
+from nextgpt_core.project.output import LinearProjection
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.data import Batches, Dialogues, Example, cut
@@ -214,6 +215,14 @@ def _check_parts(system: System, settings: RunSettings) -> None:
             "is to be trained, and the system has none",
             "add it to the config (llm.lora, encoders, decoders), or set run.parts",
         )
+    for name, projection in model.outputs.items() if settings.matching else ():
+        count, given = len(model.vocabulary.block(name).ids), model.inputs.get(name)
+        if isinstance(projection, LinearProjection) and given and given.tokens != count:
+            raise TrainingError(
+                f"output projection of {name}",
+                f"reads {count} signals, and matching gives it {given.tokens} tokens",
+                "set its kind to query, or matching to 0",
+            )
     if "output" in settings.parts and (settings.alignment or settings.denoising):
         mute = [name for name, d in system.decoders.items() if not d.spec.captions]
         if mute:

@@ -1,8 +1,11 @@
 """What a batch is trained to do. Knows the decoders' protocol, and no optimizer.
 
 Three losses, as in the paper: cross-entropy on the answers, the caption alignment (squared: the
-released code took the root), and the decoders' own denoising loss. Legend: N groups of a channel,
-S signals of a group, T tokens and W width of a condition.
+released code took the root), and the decoders' own denoising loss. A fourth, `matching`, needs no
+language model: what the input projection makes of a medium is read by its channel's output
+projection, which must find the caption (before BLIP-2's language model comes its first stage,
+Li et al., 2023, in the same way). Legend: N groups of a channel, S signals of a group or positions
+of a medium, T tokens and W width of a condition, D width of the language model.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nextgpt_core.compose import UNLABELLED, GroupSlot, Prompt
+from nextgpt_core.compose import UNLABELLED, FeatureSlot, GroupSlot, Prompt
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.model import GroupStates, TrainOutput
 from nextgpt_core.system import LiveDecoder, System
@@ -56,6 +59,7 @@ class Objective:
             "text": sum(label != UNLABELLED for prompt in prompts for label in prompt.labels),
             "alignment": len(aligned),
             "denoising": sum(map(self._denoised, slots)),
+            "matching": sum(self._matched(slot) for prompt in prompts for slot in prompt.features),
             **by_channel,
         }
 
@@ -65,7 +69,9 @@ class Objective:
         device = self.system.model.backbone.device
         total, parts = torch.zeros((), device=device), {}
         states: Sequence[GroupStates]
-        if self.states is None:
+        if not (self.settings.text or shares["alignment"] or shares["denoising"]):
+            states = ()
+        elif self.states is None:
             output = self._forward(prompts)
             states = output.groups
             text = output.ce * (output.tokens / max(shares["text"], 1))
@@ -85,7 +91,30 @@ class Objective:
                 if name == "alignment":
                     own = loss.item() * shares["alignment"] / shares[f"alignment.{channel}"]
                     parts[f"alignment.{channel}"] = own
+        if shares["matching"]:
+            matching = self._matching(prompts).sum() / shares["matching"]
+            total = total + self.settings.matching * matching
+            parts["matching"] = matching.item()
         return Losses(total, parts | {"loss": total.item()})
+
+    def _matching(self, prompts: Sequence[Prompt]) -> Tensor:
+        """The squared error of every captioned medium of a pass, read without its conversation."""
+        model, errors = self.system.model, []
+        slots = [slot for prompt in prompts for slot in prompt.features if self._matched(slot)]
+        features = project_features(self.system, self.cache, slots)
+        kinds = [(slot.channel, len(features[slot.key])) for slot in slots]
+        for kind in dict.fromkeys(kinds):
+            channel = kind[0]
+            shown = [slot for slot, own in zip(slots, kinds, strict=True) if own == kind]
+            x_NSD = torch.stack([features[slot.key] for slot in shown])
+            targets = caption_targets(
+                self.system.decoders[channel],
+                self.cache,
+                [slot.caption for slot in shown],
+                model.backbone.device,
+            )
+            errors.append(alignment(model.outputs[channel](x_NSD), targets))
+        return torch.cat(errors)
 
     def _forward(self, prompts: Sequence[Prompt]) -> TrainOutput:
         slots = [slot for prompt in prompts for slot in prompt.features]
@@ -100,8 +129,12 @@ class Objective:
         shown = slot.part is not None and slot.part.media is not None
         return shown and self.settings.denoising > 0 and self._can_align(slot.channel)
 
+    def _matched(self, slot: FeatureSlot) -> bool:
+        return self.settings.matching > 0 and bool(slot.caption) and self._can_align(slot.channel)
+
     def _can_align(self, channel: str) -> bool:
-        return self.system.decoders[channel].spec.captions
+        decoder = self.system.decoders.get(channel)
+        return decoder is not None and decoder.spec.captions
 
     def _of_channel(
         self, channel: str, groups: Sequence[GroupStates], shares: Shares, seed: int

@@ -42,6 +42,7 @@ class RunSettings(Settings):
     clip: float = Field(default=1.0, gt=0)  # the most the gradient's norm may be
     text: float = Field(default=1.0, ge=0)  # weight of the cross-entropy on answers
     alignment: float = Field(default=1.0, ge=0)  # weight of the squared caption alignment
+    matching: float = Field(default=0.0, ge=0)  # weight of what media alone say of their captions
     denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
     precision: Literal["bf16", "fp32"] = "bf16"
     max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out

@@ -1,4 +1,4 @@
-"""mini's decoders: a picture of 64x64, 8 frames of 64x64, 2 seconds of sound at 16 kHz."""
+"""mini's decoders: a picture of 128x128, 8 frames of 64x64, 3 seconds of sound at 16 kHz."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from torch.nn.functional import interpolate
 
 from nextgpt_mini import spectrogram
 from nextgpt_mini.flow import FlowDecoder, Shape
-from nextgpt_mini.latents import PATCH
+from nextgpt_mini.latents import Latents
+from nextgpt_mini.painter import PictureLatents
 from nextgpt_registry.media import Media
 
-SIDE = 64
+_PATCH = 4
+"""Of a spectrogram: bins and frames."""
+CELLS = 16
+"""A picture's latents, along one side."""
+SIDE = 128
+CLIP_SIDE = 64
 FRAMES = 8
 FRAME_RATE = 4.0
-CELLS = SIDE // PATCH
 
 
-def _pixels(frames_NHWC: np.ndarray, side: int = SIDE) -> Tensor:
+def _pixels(frames_NHWC: np.ndarray, side: int) -> Tensor:
     x = torch.from_numpy(np.ascontiguousarray(frames_NHWC)).permute(0, 3, 1, 2).float() / 127.5 - 1
     if x.shape[-2:] != (side, side):
         x = interpolate(x, (side, side), mode="bilinear", antialias=True)
@@ -33,62 +38,67 @@ def _bytes(x_NCHW: Tensor) -> np.ndarray:
 
 
 class PictureDecoder(FlowDecoder):
-    """Pictures of 64x64."""
+    """Pictures of 128x128."""
 
-    shape = Shape(channels=3, kept=14, frames=1, height=CELLS, width=CELLS)
+    shape = Shape(kept=12, frames=1, height=CELLS, width=CELLS)
+
+    def make_latents(self) -> Latents:
+        """Those with a painter."""
+        return PictureLatents(self.shape.kept)
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
-        """B pictures of any size -> (B, 3, 64, 64)."""
-        return torch.cat([_pixels(m.data[None]) for m in media]).to(self.latents.mean.device)
+        """B pictures of any size -> (B, 3, 128, 128)."""
+        return torch.cat([_pixels(m.data[None], SIDE) for m in media]).to(self.latents.mean.device)
 
     def to_media(self, x: Tensor) -> list[Media]:
-        """(B, 3, 64, 64) -> B pictures."""
+        """(B, 3, 128, 128) -> B pictures."""
         return [Media("image", data) for data in _bytes(x)]
 
 
 class ClipDecoder(FlowDecoder):
     """Clips of 8 frames of 64x64 at 4 frames a second."""
 
-    shape = Shape(
-        channels=3,
-        kept=14,
-        frames=FRAMES,
-        height=SIDE // PATCH,
-        width=SIDE // PATCH,
-        patch=(2, 2, 2),
-    )
+    shape = Shape(kept=14, frames=FRAMES, height=CELLS, width=CELLS, patch=(2, 2, 2))
+
+    def make_latents(self) -> Latents:
+        """Those of frames."""
+        return Latents(3, self.shape.kept, 4)
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B clips of any size and length -> (B * 8, 3, 64, 64), 8 frames evenly taken."""
         frames = []
         for clip in media:
             taken = np.linspace(0, len(clip.data) - 1, FRAMES).round().astype(int)
-            frames.append(_pixels(clip.data[taken]))
+            frames.append(_pixels(clip.data[taken], CLIP_SIDE))
         return torch.cat(frames).to(self.latents.mean.device)
 
     def to_media(self, x: Tensor) -> list[Media]:
         """(B * 8, 3, 64, 64) -> B clips."""
-        clips = _bytes(x).reshape(-1, FRAMES, SIDE, SIDE, 3)
+        clips = _bytes(x).reshape(-1, FRAMES, CLIP_SIDE, CLIP_SIDE, 3)
         return [Media("video", data, FRAME_RATE) for data in clips]
 
 
 class SoundDecoder(FlowDecoder):
-    """2.048 seconds of sound at 16 kHz, through a mel spectrogram of 80 x 128."""
+    """3.072 seconds of sound at 16 kHz, through a mel spectrogram of 80 x 192."""
 
     shape = Shape(
-        channels=1,
         kept=8,
         frames=1,
-        height=spectrogram.MELS // PATCH,
-        width=spectrogram.FRAMES // PATCH,
+        height=spectrogram.MELS // _PATCH,
+        width=spectrogram.FRAMES // _PATCH,
+        patch=(1, 4, 2),
     )
 
+    def make_latents(self) -> Latents:
+        """Those of spectrograms."""
+        return Latents(1, self.shape.kept, _PATCH)
+
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
-        """B sounds -> (B, 1, 80, 128), cut or padded with silence to 2.048 s."""
+        """B sounds -> (B, 1, 80, 192), cut or padded with silence to 3.072 s."""
         return spectrogram.to_mel(torch.stack([_sound(m) for m in media]))[:, None]
 
     def to_media(self, x: Tensor) -> list[Media]:
-        """(B, 1, 80, 128) -> B sounds."""
+        """(B, 1, 80, 192) -> B sounds."""
         sounds = spectrogram.to_sound(x[:, 0].cpu())
         sounds = sounds / sounds.abs().amax(-1, keepdim=True).clamp_min(1e-3) * 0.7
         return [Media("audio", s.numpy(), float(spectrogram.RATE)) for s in sounds]

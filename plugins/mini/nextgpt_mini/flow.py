@@ -36,7 +36,6 @@ SHIFT = 3.0
 class Shape:
     """What a decoder's latents look like and how the transformer cuts them."""
 
-    channels: int
     kept: int
     frames: int
     height: int
@@ -55,7 +54,7 @@ class FlowDecoder(nn.Module):
         super().__init__()
         self.options = options
         self.text = CaptionEncoder(options.text_layers)
-        self.latents = Latents(self.shape.channels, self.shape.kept)
+        self.latents = self.make_latents()
         self.register_buffer("where", _where(self.shape), persistent=False)
         head = 64 if options.hidden % 64 == 0 else 16
         self.denoiser = WanTransformer3DModel(
@@ -81,6 +80,10 @@ class FlowDecoder(nn.Module):
         self.denoiser.load_state_dict(load_compact(paths["denoiser"]))
 
     # what a subclass fills in
+
+    def make_latents(self) -> Latents:
+        """Random ones, of `shape.kept` components."""
+        raise NotImplementedError
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B media -> (B * frames, C, H, W) in [-1, 1]."""

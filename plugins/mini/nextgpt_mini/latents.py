@@ -13,9 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-PATCH = 4
-
-
 class Latents(nn.Module):
     """A patch <-> its leading components, each with variance 1."""
 
@@ -23,10 +20,11 @@ class Latents(nn.Module):
     basis: Tensor
     deviation: Tensor
 
-    def __init__(self, channels: int, kept: int) -> None:
+    def __init__(self, channels: int, kept: int, patch: int) -> None:
         """For pictures of `channels` channels; arbitrary until fitted or loaded."""
         super().__init__()
-        size = channels * PATCH**2
+        self.patch = patch
+        size = channels * patch**2
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("basis", torch.eye(size)[:, :kept].contiguous())
         self.register_buffer("deviation", torch.ones(kept))
@@ -34,7 +32,7 @@ class Latents(nn.Module):
     @torch.no_grad()
     def fit(self, x_BCHW: Tensor) -> float:
         """Fit to pictures; returns the share of their variance that is kept."""
-        patches = pixel_unshuffle(x_BCHW, PATCH).movedim(1, -1).flatten(0, -2).double()
+        patches = pixel_unshuffle(x_BCHW, self.patch).movedim(1, -1).flatten(0, -2).double()
         mean = patches.mean(0)
         variances, vectors = torch.linalg.eigh(torch.cov((patches - mean).T))
         count = len(self.deviation)
@@ -46,10 +44,10 @@ class Latents(nn.Module):
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> (B, c, h, w)."""
-        patches = pixel_unshuffle(x_BCHW, PATCH).movedim(1, -1) - self.mean
+        patches = pixel_unshuffle(x_BCHW, self.patch).movedim(1, -1) - self.mean
         return ((patches @ self.basis) / self.deviation).movedim(-1, 1)
 
     def decode(self, z_Bchw: Tensor) -> Tensor:
         """(B, c, h, w) -> (B, C, H, W) in about [-1, 1]."""
         patches = (z_Bchw.movedim(1, -1) * self.deviation) @ self.basis.T + self.mean
-        return pixel_shuffle(patches.movedim(-1, 1), PATCH)
+        return pixel_shuffle(patches.movedim(-1, 1), self.patch)

@@ -68,10 +68,10 @@ def nextgpt_manifest() -> Manifest:
             Decoder(
                 name="mini-picture",
                 modality="image",
-                summary="Flow matching, 64 x 64",
+                summary="Flow matching, 128 x 128",
                 target="nextgpt_mini.decoders:PictureDecoder",
                 options="nextgpt_mini.options:DecoderOptions",
-                parameters=8_654_776,
+                parameters=9_812_156,
                 **_DECODER,
             ),
             Decoder(
@@ -86,10 +86,10 @@ def nextgpt_manifest() -> Manifest:
             Decoder(
                 name="mini-sound",
                 modality="audio",
-                summary="Flow matching, 2 s at 16 kHz",
+                summary="Flow matching, 3 s at 16 kHz",
                 target="nextgpt_mini.decoders:SoundDecoder",
                 options="nextgpt_mini.options:SoundOptions",
-                parameters=6_532_512,
+                parameters=6_564_288,
                 **_DECODER,
             ),
         ),

@@ -17,7 +17,7 @@ RATE = 16_000
 FFT = 1024
 HOP = 256
 MELS = 80
-FRAMES = 128
+FRAMES = 192
 SAMPLES = FRAMES * HOP
 FLOOR = 1e-4
 """Amplitudes below this are silence: log10 mel runs from -4 to about 2."""

@@ -81,7 +81,7 @@ def test_media_of_other_sizes_are_fitted():
 
     assert to_input("image", [picture]).shape == (1, 3, 64, 64)
     assert to_input("video", [clip]).shape == (1, 8, 3, 64, 64)
-    assert to_input("audio", [sound]).shape == (1, 1, 80, 128)
+    assert to_input("audio", [sound]).shape == (1, 1, 80, 192)
 
 
 @pytest.mark.parametrize("kind", KINDS)

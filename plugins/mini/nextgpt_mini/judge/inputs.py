@@ -10,13 +10,15 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from nextgpt_mini import spectrogram
-from nextgpt_mini.decoders import FRAMES, SIDE, resample
+from nextgpt_mini.decoders import resample
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.media import Media
 
+SIDE = 96
+FRAMES = 8
 
 def to_input(kind: Kind, media: Sequence[Media]) -> Tensor:
-    """B media -> (B, 3, 64, 64), clips (B, 8, 3, 64, 64), sounds (B, 1, 80, 128), in [-1, 1]."""
+    """B media -> (B, 3, 96, 96), clips (B, 8, 3, 96, 96), sounds (B, 1, 80, 192), in [-1, 1]."""
     if kind == "audio":
         return spectrogram.to_mel(torch.stack([_sound(m) for m in media]))[:, None]
     if kind == "image":

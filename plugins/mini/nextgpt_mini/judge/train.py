@@ -28,9 +28,9 @@ from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import save_compact
 
-STEPS: dict[Kind, int] = {"image": 900, "video": 900, "audio": 450}
+STEPS: dict[Kind, int] = {"image": 2500, "video": 1500, "audio": 900}
 _BATCH: dict[Kind, int] = {"image": 96, "video": 16, "audio": 64}
-_BANK: dict[Kind, int] = {"image": 12_000, "video": 5_000, "audio": 5_000}
+_BANK: dict[Kind, int] = {"image": 20_000, "video": 6_000, "audio": 5_000}
 _CHECKED = 2_000
 _CONSOLE = Console(stderr=True)
 

@@ -9,23 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import mse_loss
 
 from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
 from nextgpt_mini.flow import FlowDecoder
 from nextgpt_mini.options import DecoderOptions, SoundOptions
+from nextgpt_mini.painter import PictureLatents
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
+from nextgpt_mini.train.painter import train_painter
 from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.sheet import save_sheet
 from nextgpt_mini.train.text import train_text
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.media import Media
 from nextgpt_registry.sources import cache_dir
 from nextgpt_registry.tensors import load_compact, save_compact
 
@@ -37,15 +40,15 @@ _DECODERS: dict[str, tuple[type[FlowDecoder], Kind]] = {
     "sound": (SoundDecoder, "audio"),
 }
 _OPTIONS = {"picture": DecoderOptions(), "clip": DecoderOptions(), "sound": SoundOptions()}
-_LATENTS = {"picture": "picture", "clip": "picture", "sound": "sound"}
 _BATCH = {"picture": 64, "clip": 16, "sound": 32}
 _BANK = {"picture": 40_000, "clip": 8_000, "sound": 12_000}
-_GRID = 8
-"""Things stand on the transformer's own cells of 8x8 pixels. Between them the same thing would
-look different to it at each of 64 offsets, which takes a small network many times as long."""
+_GRID = 16
+"""Things stand on the transformer's own cells of 16x16 pixels. Between them the same thing would
+look different to it at each of many offsets, which takes a small network many times as long."""
 STEPS = {
     "text": 500,
-    "picture-latents": 1,
+    "picture-latents": 2500,
+    "clip-latents": 1,
     "sound-latents": 1,
     "picture": 3000,
     "clip": 1500,
@@ -76,10 +79,12 @@ def train_part(part: str, library: Library, *, steps: int | None = None) -> Path
     kind, options = _DECODERS[name][1], _OPTIONS[name]
     decoder = _DECODERS[name][0](options)
     if part.endswith("-latents"):
-        _fit(decoder, Examples(kind, library, style=None), run)
+        _fit(decoder, Examples(kind, library, grid=_GRID), run)
+        if isinstance(decoder.latents, PictureLatents):
+            _train_painter(decoder, library, run)
         return _write(part, decoder.latents.state_dict())
     decoder.text.load_state_dict(_read("text"))
-    decoder.latents.load_state_dict(_read(f"{_LATENTS[name]}-latents"))
+    decoder.latents.load_state_dict(_read(f"{name}-latents"))
     if name == "clip" and run.resume() is None:
         _start_from_picture(decoder)
     bank = run.folder / "bank.safetensors"
@@ -97,11 +102,30 @@ def train_part(part: str, library: Library, *, steps: int | None = None) -> Path
 @torch.no_grad()
 def _fit(decoder: FlowDecoder, examples: Examples, run: Run) -> None:
     kept = decoder.latents.fit(decoder.to_pixels([examples[n][0] for n in range(2000)]))
-    shown = [examples[-1 - n][0] for n in range(16)]
-    pixels = decoder.to_pixels(shown)
-    back = decoder.latents.decode(decoder.latents.encode(pixels))
-    save_sheet([*shown, *decoder.to_media(back)], run.folder / "sample.png", columns=16)
-    run.log(variance_kept=kept, squared_error=mse_loss(back, pixels).item())
+    run.log(variance_kept=kept)
+
+
+def _train_painter(decoder: PictureDecoder, library: Library, run: Run) -> None:
+    """On pictures, and on single frames of clips."""
+    pictures, clips = (Examples(kind, library, grid=_GRID) for kind in ("image", "video"))
+    shown = [pictures[-1 - n][0] for n in range(16)]
+
+    def draw(rng: Random) -> Tensor:
+        number = rng.randrange(1_000_000)
+        if rng.random() < 0.5:
+            return decoder.to_pixels([pictures[number][0]])[0]
+        clip = clips[number][0]
+        return decoder.to_pixels([Media("image", clip.data[rng.randrange(len(clip.data))])])[0]
+
+    @torch.no_grad()
+    def sample() -> None:
+        _write("picture-latents", decoder.latents.state_dict())
+        z = decoder.latents.encode(decoder.to_pixels(shown))
+        z = z + 0.15 * torch.randn(z.shape, generator=Generator().manual_seed(0))
+        back = decoder.to_media(decoder.latents.decode(z))
+        save_sheet([*shown, *back], run.folder / f"sample-{run.step:06d}.png", columns=16)
+
+    train_painter(decoder.latents, draw, run, sample=sample)
 
 
 def _start_from_picture(decoder: FlowDecoder) -> None:

@@ -111,7 +111,7 @@ class Dialogues:
     def _shown(self, scene: Scene, rng: Random) -> MediaPart:
         number = rng.randrange(RENDERINGS[scene.modality])
         seed = Random(f"{self.split} {scene} {number}").getrandbits(63)
-        return MediaPart(scene.modality, self._render(scene, seed, self.style))
+        return MediaPart(scene.modality, self._render(scene, seed, self.style), caption(scene))
 
     def _made(self, scene: Scene, rng: Random) -> MediaPart:
         media = self._render(scene, rng.getrandbits(63), STYLES[0]) if self.answer_media else None

@@ -29,7 +29,7 @@ class Library:
 
     sprites: dict[tuple[str, str], Array]
     sounds: dict[str, list[Array]]
-    _sized: dict[tuple[str, str, int, int], Array] = field(
+    _sized: dict[tuple[str, str, int, float], Array] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -62,7 +62,7 @@ class Library:
         """The objects that have a sprite, in the order of the vocabulary."""
         return tuple(dict.fromkeys(name for name, _ in self.sprites))
 
-    def sized(self, name: str, style: str, size: int, angle: int = 0) -> Array:
+    def sized(self, name: str, style: str, size: int, angle: float = 0) -> Array:
         """(size, size, 4) float32: a sprite turned clockwise by so many degrees; kept for later."""
         key = (name, style, size, angle)
         if key not in self._sized:

@@ -13,12 +13,16 @@ from nextgpt_registry.media import Media
 
 Pixels = np.ndarray[Any, np.dtype[Any]]
 
-SIDE = 64
-FRAMES = 8
-FRAME_RATE = 4.0
-SAMPLES = 32_768
+SIDE = 128
+FRAMES = 16
+FRAME_RATE = 8.0
+SAMPLES = 49_152
 
-_SIZES = {"small": (17, 20), "large": (42, 47), None: (28, 34)}
+_SIZES = {"small": (34, 40), "large": (84, 94), None: (56, 68)}
+_SEVERAL = (48, 54)
+_MOVING = (54, 64)
+_STEP = 4
+"""Pixels that a moving thing goes in a frame, or a multiple of them."""
 _CENTRES = {"centre": (0.5, 0.5), "left": (0.24, 0.5), "right": (0.76, 0.5)} | {
     "top": (0.5, 0.24),
     "bottom": (0.5, 0.76),
@@ -54,18 +58,18 @@ def render_picture(
     *,
     grid: int = 1,
 ) -> Pixels:
-    """(64, 64, 3) uint8."""
+    """(128, 128, 3) uint8."""
     ground = _ground(scene.colour, rng)
     style = _style(library, scene.concept, style, rng)
     if scene.count == "one":
         size = _size(_SIZES[scene.size], rng, grid)
         x, y = _CENTRES[scene.place] if scene.place else rng.uniform(0.35, 0.65, 2)
         sprite = library.sized(scene.concept, style, size)
-        _paste(ground, sprite, x, y, rng.integers(-1, 2, 2), grid)
+        _paste(ground, sprite, x, y, _jitter(rng, grid), grid)
     else:
-        sprite = library.sized(scene.concept, style, _size((24, 27), rng, grid))
+        sprite = library.sized(scene.concept, style, _size(_SEVERAL, rng, grid))
         for x, y in _GRIDS[scene.count]:
-            _paste(ground, sprite, x, y, rng.integers(-1, 2, 2), grid)
+            _paste(ground, sprite, x, y, _jitter(rng, grid), grid)
     return ground.round().astype(np.uint8)
 
 
@@ -77,35 +81,34 @@ def render_clip(
     *,
     grid: int = 1,
 ) -> Pixels:
-    """(8, 64, 64, 3) uint8."""
+    """(16, 128, 128, 3) uint8."""
     ground = _ground(scene.colour, rng)
     style = _style(library, scene.concept, style, rng)
-    size = _size((27, 32), rng, grid)
+    size = _size(_MOVING, rng, grid)
     height = rng.uniform(0.42, 0.58)
     frames = np.repeat(ground[None], FRAMES, 0)
     for n, frame in enumerate(frames):
-        along = n / (FRAMES - 1)
-        x, y, angle = 0.5, height, 0
+        x, y, angle, moved = 0.5, height, 0.0, np.zeros(2, int)
         if scene.motion == "moving right":
-            x = 0.26 + 0.48 * along
+            x, moved[0] = 0.26, n * _STEP
         elif scene.motion == "moving left":
-            x = 0.74 - 0.48 * along
+            x, moved[0] = 0.74, -n * _STEP
         elif scene.motion == "jumping":
-            y = 0.72 - 0.44 * abs(np.sin(2 * np.pi * along))
+            y, moved[1] = 0.75, -_STEP * round(14 * abs(np.sin(2 * np.pi * n / FRAMES)))
         else:
-            angle = 45 * n
+            angle = 360 * n / FRAMES
         sprite = library.sized(scene.concept, style, size, angle)
-        _paste(frame, sprite, x, y, np.zeros(2, int), grid)
+        _paste(frame, sprite, x, y, moved, grid)
     return frames.round().astype(np.uint8)
 
 
 def render_sound(scene: Sound, library: Library, rng: np.random.Generator) -> Pixels:
-    """(32768,) float32: 2.048 s at 16 kHz, each repetition an onset of its own."""
+    """(49152,) float32: 3.072 s at 16 kHz, each repetition an onset of its own."""
     count = vocabulary().repetitions.index(scene.repetition) + 1
     hits = library.sounds[scene.concept]
     hit = hits[int(rng.integers(len(hits)))]
     slot = SAMPLES // count
-    length = min(len(hit), int(slot * 0.8), int(1.3 * RATE))
+    length = min(len(hit), int(slot * 0.8), int(1.9 * RATE))
     hit = hit[:length].copy()
     fade = min(800, length // 3)
     hit[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
@@ -136,10 +139,19 @@ def _size(bounds: tuple[int, int], rng: np.random.Generator, grid: int) -> int:
     return size if grid == 1 else round(bounds[1] / grid) * grid
 
 
-def _paste(ground: Pixels, sprite: Pixels, x: float, y: float, jitter: Pixels, grid: int) -> None:
+def _jitter(rng: np.random.Generator, grid: int) -> Pixels:
+    by = 2 * rng.integers(-1, 2, 2)
+    return by if grid == 1 else np.zeros_like(by)
+
+
+def _paste(ground: Pixels, sprite: Pixels, x: float, y: float, moved: Pixels, grid: int) -> None:
+    """Blend a sprite in, centred at (x, y), shares of the side, on the grid, then `moved` pixels.
+
+    What would stick out of the picture is pushed back in.
+    """
     left, top = (
-        int(np.clip(_snap(at * SIDE - len(sprite) / 2 + by, grid), 0, SIDE - len(sprite)))
-        for at, by in zip((x, y), jitter, strict=True)
+        int(np.clip(_snap(at * SIDE - len(sprite) / 2, grid) + by, 0, SIDE - len(sprite)))
+        for at, by in zip((x, y), moved, strict=True)
     )
     window = ground[top : top + len(sprite), left : left + len(sprite)]
     alpha = sprite[..., 3:] / 255

@@ -7,7 +7,14 @@ import pytest
 from scipy import ndimage
 
 from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.render import SAMPLES, render_clip, render_picture, render_sound
+from nextgpt_mini.world.render import (
+    FRAMES,
+    SAMPLES,
+    SIDE,
+    render_clip,
+    render_picture,
+    render_sound,
+)
 from nextgpt_mini.world.scene import Clip, Picture, Sound, caption, phrase
 from nextgpt_mini.world.vocabulary import vocabulary
 
@@ -36,7 +43,7 @@ def test_samples_are_small_and_have_both_styles(samples):
 def test_ground_has_the_colour_that_is_said(samples, colour):
     picture = render_picture(Picture("car", colour), samples, np.random.default_rng(0))
 
-    assert picture.shape == (64, 64, 3)
+    assert picture.shape == (SIDE, SIDE, 3)
     assert picture.dtype == np.uint8
     nearest = min(
         vocabulary().colours.items(), key=lambda item: np.abs(picture[0, 0] - item[1]).sum()
@@ -51,10 +58,10 @@ def test_ground_has_the_colour_that_is_said(samples, colour):
 def test_place_is_where_it_says(samples, place, axis, sign, size):
     scene = Picture("apple", "blue", place=place, size=size)
 
-    off = _centre(render_picture(scene, samples, np.random.default_rng(1))) - 31.5
+    off = _centre(render_picture(scene, samples, np.random.default_rng(1))) - (SIDE - 1) / 2
 
-    assert sign * off[axis] > 5
-    assert abs(off[1 - axis]) < 5
+    assert sign * off[axis] > 10
+    assert abs(off[1 - axis]) < 10
 
 
 def test_large_is_larger_than_small(samples):
@@ -79,7 +86,7 @@ def test_count_is_the_number_of_separate_things(samples, count, number):
 def test_motions_differ(samples):
     def path(motion):
         clip = render_clip(Clip("apple", "blue", motion), samples, np.random.default_rng(3))
-        assert clip.shape == (8, 64, 64, 3)
+        assert clip.shape == (FRAMES, SIDE, SIDE, 3)
         return np.array([_centre(frame) for frame in clip])
 
     left, right = path("moving left"), path("moving right")
@@ -87,9 +94,9 @@ def test_motions_differ(samples):
 
     assert (np.diff(left[:, 1]) < 0).all()
     assert (np.diff(right[:, 1]) > 0).all()
-    assert np.ptp(jumping[:, 0]) > 15
-    assert np.ptp(jumping[:, 1]) < 3
-    assert np.ptp(spinning, axis=0).max() < 6
+    assert np.ptp(jumping[:, 0]) > 30
+    assert np.ptp(jumping[:, 1]) < 6
+    assert np.ptp(spinning, axis=0).max() < 12
 
 
 @pytest.mark.parametrize(("repetition", "number"), [("once", 1), ("twice", 2), ("three times", 3)])

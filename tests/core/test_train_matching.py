@@ -1,0 +1,73 @@
+"""Matching: input projections taught by the captions of what is shown, without a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextgpt_core.testing import SystemKit, glyph
+from nextgpt_core.train.start import Trained, train
+from nextgpt_registry import MediaPart, TrainingError, Turn
+from nextgpt_registry.configfile import load_config
+
+WORDS = ("circle", "square", "star", "cross")
+Train = Callable[..., Trained]
+
+
+class Shown:
+    """A glyph with its caption, asked about."""
+
+    def __getitem__(self, number: int) -> Sequence[Turn]:
+        which = number % len(WORDS)
+        part = MediaPart("glyph", glyph(which), caption=f"a {WORDS[which]}")
+        return Turn("user", (part, "What is it?")), Turn("assistant", (f"A {WORDS[which]}.",))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
+
+    def run(projection: str = "query", **given: Any) -> Trained:
+        kit = SystemKit(tmp_path)
+        settings = {
+            "parts": ["input", "output"],
+            "text": 0.0,
+            "matching": 1.0,
+            "batch": 4,
+            "window": 2,
+            "lr": 0.02,
+            "log_every": 1,
+            "samples": 0,
+            "validate_on": 4,
+            **given,
+        }
+        data = {"target": f"{__name__}:Shown", "run": settings}
+        builder = kit.builder.set(training={"match": data})
+        loaded = load_config(
+            builder.config(), [f"modalities.glyph.output_projection={projection}"]
+        )
+        return train(loaded, builder.catalog, "match", out=tmp_path / "run")
+
+    return run
+
+
+def test_media_are_matched_with_captions_and_no_language_model_runs(
+    run: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*given: Any, **options: Any) -> Any:
+        raise AssertionError("the language model ran")
+
+    monkeypatch.setattr("nextgpt_core.train.losses.forward", never)
+
+    first = run(steps=1).values["matching"]
+    last = run(steps=60).values["matching"]
+
+    assert 0 < last < 0.3 * first
+
+
+def test_a_projection_for_a_fixed_number_of_signals_cannot_match(run: Train) -> None:
+    with pytest.raises(TrainingError, match=r"glyph.*3 signals.*8 tokens.*query"):
+        run("linear", steps=1)
