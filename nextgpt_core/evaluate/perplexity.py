@@ -1,13 +1,15 @@
 """How well a system foretells the answers of plain text, beside the bare language model.
 
-Both read the same token ids. The system is taken as it runs: with its adapters, and with its
-signal rows among the possible next tokens. Knows no media.
+Both read the same token ids; what counts are the words of the answers, not where they end, for an
+answer in a data set may have been cut. The system is taken as it runs: with its adapters, and with
+its signal rows among the possible next tokens. Knows no media.
 Legend: T positions, N answer tokens, V the vocabulary, S signals, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from math import exp, sqrt
 from typing import Any
 
@@ -39,7 +41,10 @@ def perplexities(system: System, dialogues: Sequence[Dialogue]) -> dict[str, Any
     if any(turn.media for dialogue in dialogues for turn in dialogue):
         raise RequestError("perplexity", "a dialogue holds media", "give text alone")
     model = system.model
-    prompts = [model.composer.compose(d, feature_tokens={}, answer=False) for d in dialogues]
+    ends = model.composer.end_ids
+    prompts = [
+        _words(model.composer.compose(d, feature_tokens={}, answer=False), ends) for d in dialogues
+    ]
     ours = [
         surprise(model.backbone, prompt, model.rows.output if model.vocabulary.size else None)
         for prompt in prompts
@@ -54,6 +59,10 @@ def perplexities(system: System, dialogues: Sequence[Dialogue]) -> dict[str, Any
         "base": round(exp(sum(theirs) / sum(tokens)), 4),
         "ratio": [round(value, 4) for value in ratio(ours, theirs, tokens)],
     }
+
+
+def _words(prompt: Prompt, ends: Collection[int]) -> Prompt:
+    return replace(prompt, labels=tuple(UNLABELLED if t in ends else t for t in prompt.labels))
 
 
 @torch.no_grad()

@@ -95,9 +95,9 @@ def evaluate(
         Progress(f"{plan.system} {suite.name}", total=len(chosen), done=len(done)) as progress,
         ThreadPoolExecutor(jobs, "nextgpt-eval") as pool,
     ):
-        asked = [pool.submit(one, prompt) for prompt in waiting]
+        coming = [pool.submit(one, prompt) for prompt in waiting]
         try:
-            for count, future in enumerate(as_completed(asked), len(chosen) - len(waiting) + 1):
+            for count, future in enumerate(as_completed(coming), len(chosen) - len(waiting) + 1):
                 prompt, found = future.result()
                 _keep(pipeline, folder, found, judges)
                 done[prompt.id] = found.result
@@ -146,7 +146,7 @@ def _keep(
     pipeline: Pipeline, folder: EvaluationFolder, asked: Asked, judges: Mapping[str, Judge]
 ) -> None:
     made = [made.media for made in asked.answer.media] if asked.answer else []
-    features = {}
+    features: dict[str, Any] = {}
     for kind in dict.fromkeys(media.modality for media in made):
         judge = judges.get(kind)
         if isinstance(judge, Featured):

@@ -36,7 +36,7 @@ def test_signal_rows_take_their_share_of_the_probability(pipeline: Pipeline) -> 
     assert value >= 1
 
 
-def test_a_system_that_never_writes_signals_is_its_language_model(pipeline: Pipeline) -> None:
+def test_more_rows_only_ever_take_probability(pipeline: Pipeline) -> None:
     model = pipeline.system.model
     prompt = model.composer.compose(DIALOGUES[0], feature_tokens={}, answer=False)
 
@@ -44,22 +44,29 @@ def test_a_system_that_never_writes_signals_is_its_language_model(pipeline: Pipe
     with_rows = surprise(model.backbone, prompt, torch.zeros_like(model.rows.output))
 
     assert with_rows > bare
-    assert perplexities(pipeline.system, DIALOGUES[:1])["base"] == pytest.approx(
-        exp(bare / sum(label >= 0 for label in prompt.labels)), rel=1e-3
-    )
 
 
-def test_only_answers_count(pipeline: Pipeline) -> None:
-    """The user's words have no label; the answer's and its end have."""
+def test_only_the_words_of_answers_count(pipeline: Pipeline) -> None:
+    """Neither the user's words nor the end of the turn."""
+    composer = pipeline.system.model.composer
+
+    found = perplexities(pipeline.system, DIALOGUES)
+
+    assert found["tokens"] == sum(len(composer.answer_ids(answer)) for _, answer in DIALOGUES)
+
+
+def test_the_base_is_the_language_model_alone(pipeline: Pipeline) -> None:
     model = pipeline.system.model
-    [(user, answer)] = DIALOGUES[:1]
+    user, answer = DIALOGUES[0]
     prompt = model.composer.compose((user, answer), feature_tokens={}, answer=False)
+    ids = model.composer.answer_ids(answer)
+    start = next(n for n, label in enumerate(prompt.labels) if label >= 0)
 
     found = perplexities(pipeline.system, DIALOGUES[:1])
 
-    ids = model.composer.answer_ids(answer)
-    assert found["tokens"] == len(ids) + 1
-    assert [t for t in prompt.labels if t >= 0][:-1] == ids
+    whole = model.backbone.model(input_ids=torch.tensor([prompt.ids])).logits[0].log_softmax(-1)
+    likely = [float(whole[start + n - 1, token]) for n, token in enumerate(ids)]
+    assert found["base"] == pytest.approx(exp(-sum(likely) / len(ids)), rel=1e-3)
 
 
 def test_the_ratio_of_hand_worked_sums() -> None:
