@@ -64,8 +64,9 @@ def _print(report: Mapping[str, Any]) -> None:
 
     console = Console(highlight=False, markup=False)
     table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
-    for column in ("direction", "n", *METRICS):
-        table.add_column(column)
+    table.add_column("direction", no_wrap=True)
+    for column in ("n", *METRICS):
+        table.add_column(column.replace("_", " "))
     for name, figures in report["directions"].items():
         cells = [percent(figures[metric]) for metric in METRICS]
         for place, metric in enumerate(METRICS):

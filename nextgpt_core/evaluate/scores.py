@@ -43,7 +43,7 @@ class Result(BaseModel):
     expected: tuple[str, ...]  # kinds
     found: tuple[str, ...]
     wanted: tuple[dict[str, str], ...] = ()  # facts of each thing expected
-    concepts: tuple[str, ...] = ()  # which fact of each is its concept
+    concepts: tuple[str, ...]  # which fact of each is its concept
     told: tuple[dict[str, str] | None, ...] = ()  # what the judges found in it
     structure: bool = False
     coverage: float = 0.0
