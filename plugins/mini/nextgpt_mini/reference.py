@@ -13,7 +13,7 @@ from nextgpt_registry.media import Media
 
 @dataclass(frozen=True)
 class Reference:
-    """`reference("image", n)`: n held-out pictures, all things in turn, in the decoders' style."""
+    """`reference("image", n)`: n held-out pictures of random things, in the decoders' style."""
 
     library: str = ""
 
@@ -24,6 +24,6 @@ class Reference:
         media = []
         for n in range(count):
             rng = Random(f"reference {kind} {n}")
-            scene = sample_scene(kind, rng, split="held_out", concept=names[n % len(names)])
+            scene = sample_scene(kind, rng, split="held_out", concept=rng.choice(names))
             media.append(source.render(scene, rng.getrandbits(63), STYLES[0]))
         return media
