@@ -66,7 +66,7 @@ def _print(report: Mapping[str, Any]) -> None:
     table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
     table.add_column("direction", no_wrap=True)
     for column in ("n", *METRICS):
-        table.add_column(column.replace("_", " "))
+        table.add_column(column.replace("_", " "), overflow="fold")
     for name, figures in report["directions"].items():
         cells = [percent(figures[metric]) for metric in METRICS]
         for place, metric in enumerate(METRICS):
