@@ -108,17 +108,26 @@ def place(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _backbone(plan: Plan, progress: OnProgress | None) -> Backbone:
+def bare_backbone(plan: Plan, progress: OnProgress | None = None) -> Backbone:
+    """The language model of a plan as it was before any training, loaded anew.
+
+    Raises:
+        SourceError: it cannot be had.
+    """
     llm = plan.config.llm
-    backbone = backbone_from_folder(
+    return backbone_from_folder(
         weights.resolve_llm(llm, base=plan.base, progress=progress),
         layer=llm.layer,
         dtype=llm.dtype,
         attention=llm.attention,
         device=place(llm.device),
     )
-    if llm.lora is not None:
-        add_lora(backbone, llm.lora)
+
+
+def _backbone(plan: Plan, progress: OnProgress | None) -> Backbone:
+    backbone = bare_backbone(plan, progress)
+    if plan.config.llm.lora is not None:
+        add_lora(backbone, plan.config.llm.lora)
     return backbone
 
 

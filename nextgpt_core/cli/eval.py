@@ -17,7 +17,9 @@ def command(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
-    suite: Annotated[str, typer.Option(help="One of those that the config names.")] = "any2any",
+    suite: Annotated[
+        str, typer.Option(help="One of those that the config names, or a suite.jsonl.")
+    ] = "any2any",
     limit: Annotated[
         int | None, typer.Option(help="How many prompts in all, over directions and concepts.")
     ] = None,
@@ -43,7 +45,7 @@ def command(
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.evaluate.run import evaluate, load_suite
 
-        chosen = load_suite(loaded.config, suite)
+        chosen = load_suite(loaded.config, suite, catalog)
         with live(plan, catalog) as pipeline:
             found = evaluate(pipeline, chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
@@ -57,16 +59,32 @@ def _print(report: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nextgpt_core.evaluate.scores import METRICS
-    from nextgpt_core.evaluate.sheet import percent
+    from nextgpt_core.evaluate.scores import JUDGED, METRICS
+    from nextgpt_core.evaluate.sheet import beside, percent
 
-    table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
-    for column in ("direction", "n", *METRICS):
-        table.add_column(column)
-    for name, figures in report["directions"].items():
-        table.add_row(name, str(figures["n"]), *(percent(figures[metric]) for metric in METRICS))
     console = Console(highlight=False, markup=False)
-    console.print(table)
+    table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
+    table.add_column("direction", no_wrap=True)
+    for column in ("n", *METRICS):
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for name, figures in report["directions"].items():
+        cells = [percent(figures[metric]) for metric in METRICS]
+        for place, metric in enumerate(METRICS):
+            if metric in JUDGED:
+                cells[place] += beside(figures["ceiling"][metric])
+        table.add_row(name, str(figures["n"]), *cells)
+    if report["directions"]:
+        console.print(table)
+    if "perplexity" in report:
+        found = report["perplexity"]
+        value, low, high = found["ratio"]
+        console.print(
+            f"perplexity {found['system']}, of the bare language model {found['base']}: "
+            f"{value} times ({low}-{high}), {found['tokens']} tokens"
+        )
+    for kind, found in report["distances"].items():
+        told = ", ".join(f"{name} {value}" for name, value in found.items())
+        console.print(f"distance to real {kind}: {told}")
     for name, why in report["skipped"].items():
         console.print(f"not asked: {name} ({why})")
     missed = report["goals_missed"]

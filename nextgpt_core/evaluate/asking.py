@@ -55,6 +55,7 @@ class Asker:
             expected=kinds,
             found=(),
             wanted=tuple(dict(e.facts) for e in prompt.expected),
+            concepts=tuple(e.concept for e in prompt.expected),
             told=tuple(None for _ in prompt.expected),
         )
         lacking = sorted(set(kinds) - {TEXT, *self._makes})
@@ -98,6 +99,7 @@ class Asker:
                 "order": metrics.order(wanted, found) if several else None,
                 "concept": metrics.concept(prompt.expected, told),
                 "attributes": metrics.attributes(prompt.expected, told),
+                "false_media": metrics.false_media(wanted, found),
                 "text": text,
                 "error": "; ".join(str(part.error) for part in failed),
             }

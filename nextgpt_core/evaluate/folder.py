@@ -4,6 +4,8 @@
     results.jsonl            one line for each prompt that was asked
     items/<id>.html          each prompt with its answer, as the plugins show it
     media/                   the media of the answers, as files
+    features/<id>.safetensors what judges see in them, for distances to real media
+    suite.jsonl asked/       what was asked, as data, with its media
     report.json index.html   the figures, and the contact sheet
 
 A prompt counts as asked when its line is whole, so a killed evaluation goes on where it was.
@@ -13,17 +15,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
+from safetensors.numpy import load_file, save
 
 from nextgpt_core.checkpoint import anchored
 from nextgpt_core.evaluate.scores import Result
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.plan import Plan
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _ABOUT, _RESULTS = "evaluation.json", "results.jsonl"
 
@@ -53,6 +60,23 @@ class EvaluationFolder:
         torn = path.is_file() and not path.read_bytes().endswith(b"\n")
         with path.open("a", encoding="utf-8") as lines:
             lines.write(("\n" if torn else "") + result.model_dump_json() + "\n")
+
+    def add_features(self, prompt_id: str, features: Mapping[str, Array]) -> None:
+        """What judges see in the media of one answer: {kind: (N, D)}, if anything."""
+        if features:
+            path = self.path / "features" / f"{stem(prompt_id)}.safetensors"
+            replace_file(
+                path, save({kind: np.ascontiguousarray(x) for kind, x in features.items()})
+            )
+
+    def features(self, prompt_ids: Iterable[str]) -> dict[str, Array]:
+        """{kind: (N, D)} over the answers to these prompts, in their order."""
+        found: dict[str, list[Array]] = {}
+        for prompt_id in prompt_ids:
+            path = self.path / "features" / f"{stem(prompt_id)}.safetensors"
+            for kind, x_ND in (load_file(path) if path.is_file() else {}).items():
+                found.setdefault(kind, []).append(x_ND)
+        return {kind: np.concatenate(parts) for kind, parts in found.items()}
 
     def shown(self, result: Result) -> str:
         """The fragment that shows a result."""

@@ -40,6 +40,12 @@ def order(expected: Sequence[str], found: Sequence[str]) -> bool:
     return [k for k in expected if k != TEXT] == [k for k in found if k != TEXT]
 
 
+def false_media(expected: Sequence[str], found: Sequence[str]) -> bool:
+    """Whether there are more media of some kind than were wanted; text is never false."""
+    wanted = Counter(expected)
+    return any(count > wanted[kind] for kind, count in Counter(found).items() if kind != TEXT)
+
+
 def concept(expected: Sequence[Expected], told: Sequence[Mapping[str, str] | None]) -> bool | None:
     """Whether every concept wanted is what a judge found; None if none is wanted.
 

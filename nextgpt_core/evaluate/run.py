@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nextgpt_core.evaluate import distances
 from nextgpt_core.evaluate.asking import Asked, Asker
 from nextgpt_core.evaluate.choose import choose
 from nextgpt_core.evaluate.folder import EvaluationFolder, fingerprint, stem
+from nextgpt_core.evaluate.perplexity import perplexities
 from nextgpt_core.evaluate.scores import Result, report
 from nextgpt_core.evaluate.sheet import fragment, sheet
+from nextgpt_core.evaluate.suitefile import read_suite, write_suite
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.train.progress import Progress
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.cache import cache_dir
+from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.plan import Plan
-from nextgpt_registry.suites import Prompt, Suite
+from nextgpt_registry.suites import Featured, Judge, Prompt, Suite
 from nextgpt_registry.targets import blamed, resolve
 
 
@@ -34,12 +38,14 @@ class Evaluated:
     results: tuple[Result, ...]
 
 
-def load_suite(config: Config, name: str) -> Suite:
-    """A suite of a system.
+def load_suite(config: Config, name: str, catalog: Catalog | None = None) -> Suite:
+    """A suite of a system or, if `name` ends in .jsonl, the one in that file.
 
     Raises:
-        ConfigError: the system names no such suite, or its target makes none.
+        ConfigError: the system names no such suite, its target makes none, or the file holds none.
     """
+    if name.endswith(".jsonl"):
+        return read_suite(Path(name), catalog or Catalog.discover(config.plugins))
     settings = config.suites.get(name)
     if settings is None:
         have = ", ".join(config.suites) or "none"
@@ -74,12 +80,13 @@ def evaluate(
         ConfigError: the folder holds another evaluation.
     """
     plan = pipeline.system.plan
-    about = about_evaluation(plan, suite.name)
+    about = about_evaluation(plan, suite)
     folder = EvaluationFolder(out or default_folder(about), about)
     chosen = choose(suite.prompts, limit)
     done = folder.results()
     waiting = [prompt for prompt in chosen if prompt.id not in done]
-    asker = Asker(pipeline, suite.judges)
+    judges = suite.live_judges()
+    asker = Asker(pipeline, judges)
 
     def one(prompt: Prompt) -> tuple[Prompt, Asked]:
         return prompt, asker.ask(prompt)
@@ -88,28 +95,43 @@ def evaluate(
         Progress(f"{plan.system} {suite.name}", total=len(chosen), done=len(done)) as progress,
         ThreadPoolExecutor(jobs, "nextgpt-eval") as pool,
     ):
-        asked = [pool.submit(one, prompt) for prompt in waiting]
+        coming = [pool.submit(one, prompt) for prompt in waiting]
         try:
-            for count, future in enumerate(as_completed(asked), len(chosen) - len(waiting) + 1):
+            for count, future in enumerate(as_completed(coming), len(chosen) - len(waiting) + 1):
                 prompt, found = future.result()
-                _keep(pipeline, folder, found)
+                _keep(pipeline, folder, found, judges)
                 done[prompt.id] = found.result
                 progress.tell(count, {})
                 progress.note(prompt.direction)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     results = tuple(done[prompt.id] for prompt in chosen)
-    return Evaluated(folder.path, _report(plan, suite, results, folder), results)
+    texts = suite.dialogues[:limit]
+    asked = [p for p, result in zip(chosen, results, strict=True) if not result.skipped]
+    write_suite(folder.path, replace(suite, dialogues=texts), asked, pipeline.write)
+    made = report(
+        results,
+        suite,
+        system=plan.system,
+        ceilings={kind: _ceiling(judge) for kind, judge in judges.items()},
+        perplexity=perplexities(pipeline.system, texts) if texts else None,
+    )
+    made["distances"] = _distances(folder, suite, judges, results)
+    folder.write("report.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+    folder.write("index.html", sheet(made, [(result, folder.shown(result)) for result in results]))
+    return Evaluated(folder.path, made, results)
 
 
-def about_evaluation(plan: Plan, suite: str) -> dict[str, Any]:
+def about_evaluation(plan: Plan, suite: Suite) -> dict[str, Any]:
     """What an evaluation is of; equal `fingerprint`s may share a folder."""
-    settings = plan.config.suites.get(suite)
+    settings = None if suite.origin else plan.config.suites.get(suite.name)
     options = settings.model_dump(mode="json") if settings else {}
+    if suite.origin:
+        options = {"sha256": suite.origin}
     return {
         "system": plan.system,
-        "suite": suite,
-        "fingerprint": fingerprint(plan, suite, options),
+        "suite": suite.name,
+        "fingerprint": fingerprint(plan, suite.name, options),
         "options": options,
     }
 
@@ -120,30 +142,46 @@ def default_folder(about: dict[str, Any]) -> Path:
     return cache_dir() / "evaluations" / name
 
 
-def _keep(pipeline: Pipeline, folder: EvaluationFolder, asked: Asked) -> None:
-    answer = asked.answer
-    for number, made in enumerate(answer.media if answer else ()):
-        media = folder.path / "media"
-        media.mkdir(exist_ok=True)
-        pipeline.write(made.media, media / f"{stem(asked.result.id)}-{number}")
+def _keep(
+    pipeline: Pipeline, folder: EvaluationFolder, asked: Asked, judges: Mapping[str, Judge]
+) -> None:
+    made = [made.media for made in asked.answer.media] if asked.answer else []
+    features: dict[str, Any] = {}
+    for kind in dict.fromkeys(media.modality for media in made):
+        judge = judges.get(kind)
+        if isinstance(judge, Featured):
+            features[kind] = judge.features([m for m in made if m.modality == kind])
+    folder.add_features(asked.result.id, features)
+    for number, media in enumerate(made):
+        (folder.path / "media").mkdir(exist_ok=True)
+        pipeline.write(media, folder.path / "media" / f"{stem(asked.result.id)}-{number}")
     folder.add(asked.result, fragment(pipeline.system.catalog, asked))
 
 
-def _report(
-    plan: Plan, suite: Suite, results: Sequence[Result], folder: EvaluationFolder
+def _ceiling(judge: Judge) -> dict[str, Any]:
+    try:
+        return dict(judge.ceiling)
+    except NextGPTError as error:
+        return {"unknown": str(error)}
+
+
+def _distances(
+    folder: EvaluationFolder,
+    suite: Suite,
+    judges: Mapping[str, Judge],
+    results: Sequence[Result],
 ) -> dict[str, Any]:
-    made = report(results, suite, system=plan.system, ceilings=_ceilings(suite))
-    folder.write("report.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-    shown = [(result, folder.shown(result)) for result in results]
-    folder.write("index.html", sheet(made, shown))
-    return made
-
-
-def _ceilings(suite: Suite) -> dict[str, Any]:
+    """By kind: how far what was made lies from as many real media, where a suite has any."""
+    reference = suite.live_reference()
     found: dict[str, Any] = {}
-    for kind, judge in suite.judges.items():
+    features = folder.features(result.id for result in results) if reference else {}
+    for kind, made_ND in features.items():
+        judge, count = judges.get(kind), min(len(made_ND), distances.MOST)
+        if reference is None or not isinstance(judge, Featured) or count < distances.LEAST:
+            continue
         try:
-            found[kind] = dict(judge.ceiling)
+            real_ND = judge.features(reference(kind, 2 * count))
+            found[kind] = distances.distances(made_ND[:count], real_ND[:count], real_ND[count:])
         except NextGPTError as error:
             found[kind] = {"unknown": str(error)}
     return found

@@ -3,25 +3,33 @@
 The report is what `nextgpt eval --json` prints:
 
     {"system", "suite", "n", "skipped": {direction: why},
-     "directions": {direction: {"n", "structure", "coverage", "concept", "attributes", "facts", …}},
+     "directions": {direction: {"n", "structure", "coverage", "order", "concept", "attributes",
+                                "false_media", "facts", "ceiling", …}},
      "judges": {kind: {fact: ceiling}}, "goals": {…}, "goals_missed": […]}
 
-A figure is [value, low, high], or null where nothing of the kind was asked for.
+A figure is [value, low, high], or null where nothing of the kind was asked for. A ceiling is what
+a system that makes no mistake would be given by judges that make theirs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from statistics import fmean
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from nextgpt_core.evaluate.goals import held
 from nextgpt_core.evaluate.metrics import Interval, macro
 from nextgpt_registry.suites import Suite
 
-METRICS = ("structure", "coverage", "concept", "attributes")
+METRICS = ("structure", "coverage", "order", "concept", "attributes", "false_media")
+JUDGED = ("concept", "attributes")
+"""The metrics that rest on judges, and so have a ceiling."""
+
+Ceilings = Mapping[str, Mapping[str, Any]]
+"""By kind and fact: the share that its judge gets right."""
 
 
 class Result(BaseModel):
@@ -35,12 +43,14 @@ class Result(BaseModel):
     expected: tuple[str, ...]  # kinds
     found: tuple[str, ...]
     wanted: tuple[dict[str, str], ...] = ()  # facts of each thing expected
+    concepts: tuple[str, ...]  # which fact of each is its concept
     told: tuple[dict[str, str] | None, ...] = ()  # what the judges found in it
     structure: bool = False
     coverage: float = 0.0
     order: bool | None = None  # None where fewer than two media were wanted
     concept: bool | None = None
     attributes: bool | None = None
+    false_media: bool = False
     text: str = ""
     seconds: float = 0.0
     error: str = ""  # why nothing was answered, or a medium failed
@@ -48,22 +58,29 @@ class Result(BaseModel):
 
 
 def report(
-    results: Sequence[Result], suite: Suite, *, system: str, ceilings: Mapping[str, Any]
+    results: Sequence[Result],
+    suite: Suite,
+    *,
+    system: str,
+    ceilings: Ceilings,
+    perplexity: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """All figures of an evaluation."""
+    """All figures of an evaluation; those of `perplexity` are taken elsewhere."""
     asked = [result for result in results if not result.skipped]
     by_direction: dict[str, list[Result]] = {}
     for result in asked:
         by_direction.setdefault(result.direction, []).append(result)
-    directions = {name: _direction(group) for name, group in sorted(by_direction.items())}
-    goals = _goals(directions, suite.goals)
+    directions = {name: _direction(group, ceilings) for name, group in sorted(by_direction.items())}
+    measured = {**directions, **({"perplexity": perplexity} if perplexity else {})}
+    goals = held(measured, suite.goals, (*METRICS, "ratio"))
     return {
         "system": system,
         "suite": suite.name,
         "n": len(asked),
         "skipped": {r.direction: r.skipped for r in results if r.skipped},
         "directions": directions,
-        "judges": dict(ceilings),
+        **({"perplexity": dict(perplexity)} if perplexity else {}),
+        "judges": {kind: dict(facts) for kind, facts in ceilings.items()},
         "goals": goals,
         "goals_missed": [name for name, goal in goals.items() if not goal["met"]],
     }
@@ -82,13 +99,35 @@ def confusions(results: Iterable[Result], *, most: int = 20) -> list[tuple[str, 
     return [(*names, count) for names, count in counts.most_common(most)]
 
 
-def _direction(results: Sequence[Result]) -> dict[str, Any]:
+def ceiling(result: Result, metric: str, ceilings: Ceilings) -> float | None:
+    """The chance that the judges find every fact of a flawless answer to one prompt.
+
+    Their mistakes about different facts are taken for independent. None where the metric asks for
+    nothing, or a judge's share of a fact is not known.
+    """
+    chances = [
+        ceilings.get(kind, {}).get(fact)
+        for kind, facts, concept in zip(
+            result.expected, result.wanted, result.concepts, strict=True
+        )
+        for fact in facts
+        if (fact == concept) == (metric == "concept")
+    ]
+    known = [chance for chance in chances if isinstance(chance, int | float)]
+    if not chances or len(known) < len(chances):
+        return None
+    whole = 1.0
+    for chance in known:
+        whole *= chance
+    return whole
+
+
+def _direction(results: Sequence[Result], ceilings: Ceilings) -> dict[str, Any]:
     found: dict[str, Any] = {"n": len(results)}
     for metric in METRICS:
         found[metric] = _figure(results, metric)
-    if any(result.order is not None for result in results):
-        found["order"] = _figure(results, "order")
     found["facts"] = _facts(results)
+    found["ceiling"] = {metric: _ceiling(results, metric, ceilings) for metric in JUDGED}
     failed = sum(bool(result.error) for result in results)
     if failed:
         found["errors"] = failed
@@ -101,6 +140,12 @@ def _figure(results: Sequence[Result], metric: str) -> list[float] | None:
     return _rounded(macro(values))
 
 
+def _ceiling(results: Sequence[Result], metric: str, ceilings: Ceilings) -> float | None:
+    asked = [r for r in results if getattr(r, metric) is not None]
+    known = [c for r in asked if (c := ceiling(r, metric, ceilings)) is not None]
+    return round(fmean(known), 4) if known and len(known) == len(asked) else None
+
+
 def _facts(results: Sequence[Result]) -> dict[str, list[float] | None]:
     """Each fact by itself: how often it was right, of those asked for."""
     values: dict[str, list[tuple[str, float]]] = {}
@@ -110,29 +155,6 @@ def _facts(results: Sequence[Result]) -> dict[str, list[float] | None]:
                 right = (told or {}).get(fact) == value
                 values.setdefault(fact, []).append((result.group, float(right)))
     return {fact: _rounded(macro(found)) for fact, found in sorted(values.items())}
-
-
-def _goals(
-    directions: Mapping[str, Mapping[str, Any]], goals: Mapping[str, float]
-) -> dict[str, dict[str, Any]]:
-    """{"DIRECTION/METRIC": {"goal", "value", "high", "met"}}; the last pattern that fits counts.
-
-    A goal is missed where even the upper end of the interval lies below it.
-    """
-    found = {}
-    for direction, figures in directions.items():
-        for metric in (*METRICS, "order"):
-            name, figure = f"{direction}/{metric}", figures.get(metric)
-            fitting = [least for pattern, least in goals.items() if fnmatchcase(name, pattern)]
-            if fitting and figure:
-                least = fitting[-1]
-                found[name] = {
-                    "goal": least,
-                    "value": figure[0],
-                    "high": figure[2],
-                    "met": figure[2] >= least,
-                }
-    return found
 
 
 def _rounded(figure: Interval | None) -> list[float] | None:

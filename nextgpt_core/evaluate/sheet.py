@@ -10,7 +10,8 @@ from html import escape
 from typing import Any
 
 from nextgpt_core.evaluate.asking import Asked
-from nextgpt_core.evaluate.scores import METRICS, Result, confusions
+from nextgpt_core.evaluate.confusion import concept_counts, plot
+from nextgpt_core.evaluate.scores import JUDGED, METRICS, Result, confusions
 from nextgpt_core.evaluate.show import show_parts, show_turn
 from nextgpt_registry.catalog import Catalog
 
@@ -50,7 +51,8 @@ def sheet(report: Mapping[str, Any], shown: Sequence[tuple[Result, str]]) -> str
         f'<meta http-equiv="Content-Security-Policy" content="{_ALONE}">\n'
         f"<style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n"
         f"<p>{report['n']} prompts. Each figure with its 95 % interval, averaged over concepts.</p>"
-        f"\n{_figures(report)}{_ceilings(report)}{_confusions(shown)}{sections}</body></html>\n"
+        f"\n{_figures(report)}{_perplexity(report)}{_distances(report)}{_ceilings(report)}"
+        f"{_confusions(shown)}{sections}</body></html>\n"
     )
 
 
@@ -62,19 +64,54 @@ def percent(figure: Sequence[float] | None) -> str:
     return f"{value} % ({low}-{high})"
 
 
+def beside(ceiling: float | None) -> str:
+    """` of 98.7 %`: what a flawless system would be given; empty where no judge is asked."""
+    return "" if ceiling is None else f" of {ceiling:.1%}"
+
+
 def _figures(report: Mapping[str, Any]) -> str:
-    head = "".join(f"<th>{metric}</th>" for metric in METRICS)
+    head = "".join(f"<th>{metric.replace('_', ' ')}</th>" for metric in METRICS)
     rows = ""
     for name, figures in report["directions"].items():
         cells = ""
         for metric in METRICS:
-            goal = report["goals"].get(f"{name}/{metric}")
-            mark = "" if goal is None else ' class="good"' if goal["met"] else ' class="bad"'
-            wanted = f" <small>goal {goal['goal']:.0%}</small>" if goal else ""
-            cells += f"<td{mark}>{percent(figures[metric])}{wanted}</td>"
+            ceiling = beside(figures["ceiling"][metric]) if metric in JUDGED else ""
+            cells += _cell(
+                f"{percent(figures[metric])}<small>{ceiling}</small>",
+                report["goals"].get(f"{name}/{metric}"),
+            )
         link = f'<a href="#{escape(name)}">{escape(name)}</a>'
         rows += f"<tr><th>{link}</th><td>{figures['n']}</td>{cells}</tr>\n"
-    return f"<table><tr><th>direction</th><th>n</th>{head}</tr>\n{rows}</table>\n"
+    return f"<table><tr><th>direction</th><th>n</th>{head}</tr>\n{rows}</table>\n" if rows else ""
+
+
+def _cell(shown: str, goal: Mapping[str, Any] | None) -> str:
+    if goal is None:
+        return f"<td>{shown}</td>"
+    wanted = f"<small>goal {goal['at']} {goal['goal']:.1%}</small>"
+    return f'<td class="{"good" if goal["met"] else "bad"}">{shown} {wanted}</td>'
+
+
+def _perplexity(report: Mapping[str, Any]) -> str:
+    found = report.get("perplexity")
+    if not found:
+        return ""
+    value, low, high = found["ratio"]
+    ratio = _cell(f"{value} ({low}-{high})", report["goals"].get("perplexity/ratio"))
+    return (
+        "<h2>Perplexity of answers</h2><table><tr><th>dialogues</th><th>tokens</th><th>system</th>"
+        "<th>bare language model</th><th>ratio</th></tr>"
+        f"<tr><td>{found['n']}</td><td>{found['tokens']}</td><td>{found['system']}</td>"
+        f"<td>{found['base']}</td>{ratio}</tr></table>\n"
+    )
+
+
+def _distances(report: Mapping[str, Any]) -> str:
+    rows = ""
+    for kind, found in report.get("distances", {}).items():
+        told = ", ".join(f"{escape(name)} {escape(str(value))}" for name, value in found.items())
+        rows += f"<tr><th>{escape(kind)}</th><td>{told}</td></tr>\n"
+    return f"<h2>Distance to real media</h2><table>{rows}</table>\n" if rows else ""
 
 
 def _ceilings(report: Mapping[str, Any]) -> str:
@@ -89,13 +126,19 @@ def _ceilings(report: Mapping[str, Any]) -> str:
 
 
 def _confusions(shown: Sequence[tuple[Result, str]]) -> str:
+    results = [result for result, _ in shown if not result.skipped]
+    plots = "".join(
+        f"<h3>{escape(kind)}: {escape(fact)}</h3>{plot(counts)}\n"
+        for (kind, fact), counts in concept_counts(results).items()
+    )
     rows = "".join(
         f"<tr><td>{escape(fact)}</td><td>{escape(wanted)}</td><td>{escape(told)}</td>"
         f"<td>{count}</td></tr>\n"
-        for fact, wanted, told, count in confusions(result for result, _ in shown)
+        for fact, wanted, told, count in confusions(results)
     )
     head = "<tr><th>fact</th><th>wanted</th><th>found</th><th>times</th></tr>"
-    return f"<h2>Taken for another</h2><table>{head}{rows}</table>\n" if rows else ""
+    table = f"<table>{head}{rows}</table>\n" if rows else ""
+    return f"<h2>Taken for another</h2>{plots}{table}" if plots or table else ""
 
 
 def _item(result: Result, shown: str) -> str:

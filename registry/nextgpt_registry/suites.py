@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import Dialogue, Turn
+from nextgpt_registry.targets import blamed, resolve
 
 TEXT = "text"
 """The kind of the written part of an answer; every other kind is a modality."""
@@ -72,16 +74,74 @@ class Judge(Protocol):
         """N media (or N texts) -> N mappings of fact to answer; what it cannot tell is left out."""
 
 
+@runtime_checkable
+class Featured(Protocol):
+    """What a judge may have besides: what it sees in a medium before it answers.
+
+    Distances between what was made and real media are taken in these features.
+    """
+
+    def features(self, answers: Sequence[Any]) -> Any:
+        """N media -> (N, D) float32 array."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A judge or a reference that a suite's file can name: `target` called with `options`."""
+
+    target: str  # "package.module:Name"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self) -> Any:
+        """What the target returns.
+
+        Raises:
+            PluginError: it is not there, or fails.
+        """
+        with blamed(self.target):
+            return resolve(self.target)(**self.options)
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """A goal that small values meet, such as `{"*/false_media": AtMost(0.01)}`."""
+
+    value: float
+
+
+Reference = Callable[[str, int], Sequence[Media]]
+"""(kind, N) -> N real media of that kind that nothing was trained on, each drawn anew."""
+
+
 @dataclass(frozen=True)
 class Suite:
     """Everything an evaluation needs besides the system.
 
-    `judges` are by kind. `goals` are by `"DIRECTION/METRIC"` with shell wildcards, the least
-    share wanted: `{"*/structure": 0.95, "text->image/concept": 0.5}`; the metrics are `structure`,
-    `coverage`, `concept` and `attributes`.
+    `judges` are by kind; those that are `Named` can be written to a file. `goals` are by
+    `"DIRECTION/METRIC"` with shell wildcards, the last that fits counts; a number is the least
+    value wanted: `{"*/structure": 0.95, "text->image/concept": 0.5}`. The metrics are `structure`,
+    `coverage`, `order`, `concept`, `attributes` and `false_media`, and for `dialogues`
+    `perplexity/ratio`.
+
+    Without a `reference` no distances to real media are taken. `dialogues` are text alone: how
+    well their answers are foretold is held against the bare language model.
     """
 
     name: str
     prompts: Sequence[Prompt]
-    judges: Mapping[str, Judge] = field(default_factory=dict)
-    goals: Mapping[str, float] = field(default_factory=dict)
+    judges: Mapping[str, Judge | Named] = field(default_factory=dict)
+    goals: Mapping[str, float | AtMost] = field(default_factory=dict)
+    reference: Reference | Named | None = None
+    dialogues: Sequence[Dialogue] = ()
+    origin: str = ""  # tells suites of one name apart: the sha256 of the file it was read from
+
+    def live_judges(self) -> dict[str, Judge]:
+        """The judges by kind, each made once."""
+        return {k: j.make() if isinstance(j, Named) else j for k, j in self.judges.items()}
+
+    def live_reference(self) -> Reference | None:
+        """Where real media come from, if anywhere."""
+        made: Reference | None = (
+            self.reference.make() if isinstance(self.reference, Named) else self.reference
+        )
+        return made

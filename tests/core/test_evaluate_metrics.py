@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextgpt_core.evaluate import metrics
-from nextgpt_core.evaluate.scores import Result, confusions, report
-from nextgpt_registry.suites import Expected, Suite
+from nextgpt_core.evaluate.confusion import concept_counts, plot
+from nextgpt_core.evaluate.scores import Result, ceiling, confusions, report
+from nextgpt_registry.suites import AtMost, Expected, Suite
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,34 @@ def test_structure_strict_and_lenient(
 ) -> None:
     assert metrics.structure(wanted, found) is strict
     assert metrics.coverage(wanted, found) == lenient
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=4), st.lists(st.sampled_from("abc"), max_size=4))
+def test_structure_is_the_unim_benchmark_s(wanted: list[str], found: list[str]) -> None:
+    """StS: types and counts are exactly those wanted; LeS: the share of types covered."""
+    strict = all(wanted.count(kind) == found.count(kind) for kind in "abc")
+    covered = [kind in found for kind in set(wanted)]
+
+    assert metrics.structure(wanted, found) == strict
+    assert metrics.coverage(wanted, found) == (sum(covered) / len(covered) if covered else 1.0)
+    if strict:
+        assert metrics.coverage(wanted, found) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "false"),
+    [
+        (["text"], ["text"], False),
+        (["text"], ["text", "image"], True),
+        (["image"], ["image", "image"], True),
+        (["image", "audio"], ["audio"], False),  # too few, but none that is false
+        (["image"], ["audio"], True),
+    ],
+)
+def test_false_media_are_those_beyond_what_was_wanted(
+    wanted: list[str], found: list[str], false: bool
+) -> None:
+    assert metrics.false_media(wanted, found) is false
 
 
 def test_order_is_that_of_the_media_alone() -> None:
@@ -110,6 +139,7 @@ def result(number: int, *, right: bool, direction: str = "text->image") -> Resul
         expected=("image",),
         found=("image",),
         wanted=({"object": "cat"},),
+        concepts=("object",),
         told=(told,),
         structure=True,
         coverage=1.0,
@@ -117,17 +147,76 @@ def result(number: int, *, right: bool, direction: str = "text->image") -> Resul
     )
 
 
-def test_a_goal_is_missed_where_the_interval_ends_below_it() -> None:
+def test_a_goal_is_missed_where_the_value_lies_below_it() -> None:
     results = [result(n, right=n < 8) for n in range(20)]
-    suite = Suite("s", (), {}, {"*/concept": 0.5, "*/structure": 0.95})
-    strict = Suite("s", (), {}, {"*/concept": 0.5, "text->image/concept": 0.9})
+    goals = {"*/concept": 0.5, "*/structure": 0.95}
 
-    lenient = report(results, suite, system="x", ceilings={})
-    missed = report(results, strict, system="x", ceilings={})
+    missed = report(results, Suite("s", (), {}, goals), system="x", ceilings={})
+    met = report(results, Suite("s", (), {}, {"*/concept": 0.4}), system="x", ceilings={})
 
-    assert lenient["directions"]["text->image"]["concept"][0] == 0.4
-    assert lenient["goals_missed"] == []  # 0.4 of 20: as much as 0.61 is possible
-    assert missed["goals_missed"] == ["text->image/concept"]
+    assert missed["directions"]["text->image"]["concept"][0] == 0.4
+    assert missed["goals_missed"] == ["text->image/concept"]  # although up to 0.61 is possible
+    assert met["goals_missed"] == []
+
+
+def test_the_last_goal_that_fits_counts() -> None:
+    goals = {"*/concept": 0.9, "text->image/concept": 0.3}
+    results = [result(n, right=n < 8) for n in range(20)]
+
+    found = report(results, Suite("s", (), {}, goals), system="x", ceilings={})
+
+    assert found["goals"]["text->image/concept"]["goal"] == 0.3
+
+
+def test_a_goal_at_most_is_met_from_below() -> None:
+    results = [result(n, right=True).model_copy(update={"false_media": n < 2}) for n in range(200)]
+
+    def missed(most: float) -> list[str]:
+        goals = {"*/false_media": AtMost(most)}
+        return report(results, Suite("s", (), {}, goals), system="x", ceilings={})["goals_missed"]
+
+    assert missed(0.01) == []
+    assert missed(0.009) == ["text->image/false_media"]
+
+
+def test_the_ceiling_of_attributes_is_the_chance_that_all_are_read_right() -> None:
+    one = Result(
+        id="1",
+        direction="text->image",
+        group="cat",
+        expected=("image",),
+        found=("image",),
+        wanted=({"object": "cat", "colour": "red", "count": "two"},),
+        concepts=("object",),
+        told=(None,),
+    )
+    judges = {"image": {"object": 0.99, "colour": 0.9, "count": 0.8}}
+
+    assert ceiling(one, "concept", judges) == 0.99
+    assert ceiling(one, "attributes", judges) == pytest.approx(0.72)
+    assert ceiling(one, "attributes", {"image": {"object": 0.99, "colour": 0.9}}) is None
+
+
+def test_the_report_has_a_ceiling_beside_each_judged_score() -> None:
+    results = [result(n, right=True) for n in range(3)]
+
+    found = report(results, Suite("s", ()), system="x", ceilings={"image": {"object": 0.98}})
+
+    assert found["directions"]["text->image"]["ceiling"] == {"concept": 0.98, "attributes": None}
+
+
+def test_a_plot_has_a_cell_for_each_pair_and_names_what_was_not_seen() -> None:
+    results = [result(1, right=True), result(2, right=False)]
+    results += [result(3, right=True).model_copy(update={"told": (None,)})]
+
+    [((kind, fact), counts)] = concept_counts(results).items()
+    drawn = plot(counts)
+
+    assert (kind, fact) == ("image", "object")
+    assert counts == {("cat", "cat"): 1, ("cat", "dog"): 1, ("cat", "nothing"): 1}
+    assert drawn.startswith("<svg")
+    assert "cat: dog, 1 of 3" in drawn
+    assert "href" not in drawn
 
 
 def test_confusions_are_counted_most_frequent_first() -> None:

@@ -185,3 +185,46 @@ def test_pull_names_where_everything_is(nextgpt: Run, folder: Path) -> None:
 
     assert code == 0
     assert out == f"llm\t{folder / 'tiny-llm'}\n"
+
+
+def test_eval_asks_what_a_suite_s_file_says(nextgpt: Run, folder: Path, tmp_path: Path) -> None:
+    lines = [
+        {"suite": "pets", "goals": {"*/structure": 0.5, "*/false_media": {"most": 1.0}}},
+        {
+            "id": "1",
+            "direction": "glyph->text",
+            "turns": [
+                {"role": "user", "parts": [{"kind": "glyph", "file": "one.glyph"}, "What is it?"]}
+            ],
+            "expected": [{"kind": "text"}],
+        },
+    ]
+    suite = folder / "suite.jsonl"
+    suite.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    code, out, _ = nextgpt("eval", "kit.yaml", "--suite", suite, "--out", tmp_path, "--json")
+
+    report = json.loads(out)
+    assert code == 0
+    assert (report["suite"], report["n"]) == ("pets", 1)
+    assert {"directions", "judges", "goals", "goals_missed"} <= set(report)
+    assert report["directions"]["glyph->text"]["false_media"] is not None
+    assert (tmp_path / "suite.jsonl").is_file()
+    assert "glyph-&gt;text" in (tmp_path / "index.html").read_text()
+
+
+def test_eval_prints_a_table(nextgpt: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "chat.jsonl").write_text(
+        '{"suite": "chat"}\n'
+        '{"id": "1", "direction": "text->text", "expected": [{"kind": "text"}], "turns": '
+        '[{"role": "user", "parts": ["Hi"]}]}\n'
+        '{"dialogue": [{"role": "user", "parts": ["Hi"]}, '
+        '{"role": "assistant", "parts": ["Ho"]}]}\n'
+    )
+
+    code, out, _ = nextgpt("eval", "kit.yaml", "--suite", folder / "chat.jsonl", "--out", tmp_path)
+
+    assert code == 0
+    assert "text->text" in out
+    assert "times" in out
+    assert "goals missed: none, of 0" in out

@@ -12,22 +12,41 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
-from nextgpt_mini.judge.media import MediaJudge
-from nextgpt_mini.judge.text import TextJudge, read
+from nextgpt_mini.judge.text import ORDINALS, read_several
 from nextgpt_mini.world.chat.pairs import pairs
 from nextgpt_mini.world.data import Dialogues
-from nextgpt_mini.world.dialogues import DIRECTIONS, Cast, Line, Script, Wording, write
+from nextgpt_mini.world.dialogues import (
+    DIRECTIONS,
+    MIXED_DIRECTIONS,
+    Cast,
+    Line,
+    Script,
+    Wording,
+    write,
+)
 from nextgpt_mini.world.dialogues.exchange import verb
 from nextgpt_mini.world.scene import Scene, facts
 from nextgpt_mini.world.split import Kind, is_held_out
 from nextgpt_registry.messages import Turn
-from nextgpt_registry.suites import TEXT, Expected, Judge, Prompt, Suite
+from nextgpt_registry.suites import TEXT, Expected, Named, Prompt, Suite
 
 KINDS: tuple[Kind, ...] = ("image", "video", "audio")
-MIXED = 32
-GOALS = {"*->*/structure": 0.95} | {
-    f"{direction}/concept": 0.5
-    for direction in (*(f"text->{k}" for k in KINDS), *(f"{k}->text" for k in KINDS))
+MIXED = 16
+"""Requests in each mixed direction."""
+
+JUDGES: Mapping[str, Named] = {
+    TEXT: Named("nextgpt_mini.judge.text:TextJudge"),
+    **{k: Named("nextgpt_mini.judge.media:MediaJudge", {"kind": k}) for k in KINDS},
+}
+GOALS: Mapping[str, float] = {
+    "*/structure": 0.98,
+    "*/order": 0.90,
+    **{f"{a}->{b}/{m}": 0.75 for a in KINDS for b in KINDS for m in ("concept", "attributes")},
+    **{f"{k}->text/{m}": 0.873 for k in KINDS for m in ("concept", "attributes")},
+    **{f"text->{k}/attributes": 0.80 for k in KINDS},
+    "text->image/concept": 0.92,
+    "text->audio/concept": 0.90,
+    "text->video/concept": 0.88,
 }
 _TRIES = 400
 
@@ -36,16 +55,17 @@ def any2any(*, wording: Wording = "train", library: str = "") -> Suite:
     """Every concept in every direction that it can take, and mixed requests.
 
     The prompts go round the directions, so that a few of them are as many of each. `wording` may
-    be `paraphrase`: requests in words that were kept from training. `library` is as `Dialogues`
-    takes it.
+    be `paraphrase`: requests in words that were kept from training, as the harder suite
+    `any2any-paraphrase`. `library` is as `Dialogues` takes it.
     """
-    judges: Mapping[str, Judge] = {TEXT: TextJudge(), **{k: MediaJudge(k) for k in KINDS}}
     prompts = tuple(_in_turn(wording, Dialogues("instruct", split="held_out", library=library)))
-    return Suite("any2any", prompts, judges, GOALS)
+    name = "any2any" if wording == "train" else f"any2any-{wording}"
+    reference = Named("nextgpt_mini.reference:Reference", {"library": library})
+    return Suite(name, prompts, JUDGES, GOALS, reference=reference)
 
 
 def _in_turn(wording: Wording, source: Dialogues) -> Iterator[Prompt]:
-    waiting = [_of_direction(d, wording, source) for d in (*DIRECTIONS, "mixed")]
+    waiting = [_of_direction(d, wording, source) for d in (*DIRECTIONS, *MIXED_DIRECTIONS)]
     waiting.insert(0, _chats())
     while waiting:
         for prompts in tuple(waiting):
@@ -66,7 +86,7 @@ def _of_direction(direction: str, wording: Wording, source: Dialogues) -> Iterat
     rng = Random(direction)
     cast = source.cast
     concepts: list[str | None] = [None] * MIXED
-    if direction != "mixed":
+    if direction in DIRECTIONS:
         concepts = [*_concepts(direction, cast)]
         rng.shuffle(concepts)
     for n, concept in enumerate(concepts):
@@ -102,21 +122,31 @@ def _asked(source: Dialogues, script: Script, name: str) -> tuple[Turn, ...]:
 
 
 def expectations(script: Script) -> tuple[Expected, ...] | None:
-    """What the first answer must hold: its media or, if it has none, its text.
+    """What the first answer must hold: its media, and its text where the request is for words.
 
-    None if that leaves the concept open, or nothing in it is held out.
+    None if that leaves a concept open, or nothing in it is held out.
     """
     request, answer = script.lines[:2]
-    if answer.scenes:
-        if not any(map(is_held_out, (*request.scenes, *answer.scenes))):
-            return None
-        return tuple(_expected(scene, said(scene, request)) for scene in answer.scenes)
-    if len(request.scenes) != 1 or not is_held_out(request.scenes[0]):
+    if not any(map(is_held_out, (*request.scenes, *answer.scenes))):
         return None
-    scene, told = request.scenes[0], read(answer.text)
-    stated = {fact: value for fact, value in facts(scene).items() if told.get(fact) == value}
-    expected = replace(_expected(scene, stated), kind=TEXT)
-    return (expected,) if expected.concept in stated else None
+    words: list[Expected] = []
+    if TEXT in script.direction.partition("->")[2].split("+"):
+        words = _written(request.scenes, answer.text)
+        if len(words) < len(request.scenes):
+            return None
+    return (*words, *(_expected(scene, said(scene, request)) for scene in answer.scenes))
+
+
+def _written(scenes: tuple[Scene, ...], text: str) -> list[Expected]:
+    """The facts of each scene shown, as far as the text states them; none if it leaves one out."""
+    told, found = read_several(text), []
+    for ordinal, scene in zip(ORDINALS, scenes, strict=False):
+        stated = {f: v for f, v in facts(scene).items() if told.get(f"{ordinal}{f}") == v}
+        named = _expected(scene, stated)
+        if named.concept in stated:
+            facts_named = {f"{ordinal}{fact}": value for fact, value in stated.items()}
+            found.append(Expected(TEXT, facts_named, f"{ordinal}{named.concept}"))
+    return found
 
 
 def said(scene: Scene, request: Line) -> dict[str, str]:

@@ -12,7 +12,7 @@ from nextgpt_mini.judge.inputs import to_input
 from nextgpt_mini.judge.media import WEIGHTS, MediaJudge
 from nextgpt_mini.judge.network import Network
 from nextgpt_mini.judge.questions import UNSAID, answers, labels, told
-from nextgpt_mini.judge.text import TextJudge, read
+from nextgpt_mini.judge.text import TextJudge, read, read_several
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Clip, Picture, Sound, caption, facts
@@ -20,7 +20,7 @@ from nextgpt_mini.world.split import sample_scene
 from nextgpt_mini.world.vocabulary import vocabulary
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.media import Media
-from nextgpt_registry.suites import Judge
+from nextgpt_registry.suites import Featured, Judge
 
 KINDS = ("image", "video", "audio")
 
@@ -142,6 +142,36 @@ def test_text_judge_reads_every_fact_of_a_caption(kind):
 )
 def test_text_judge_understands_other_words(text, expected):
     assert expected.items() <= read(text).items()
+
+
+def test_text_judge_tells_several_things_in_turn():
+    found = read_several("It is a cat. It is on a blue background. The sound of two bells twice.")
+
+    assert {"object": "cat", "colour": "blue", "count": "one"}.items() <= found.items()
+    assert {"second sound": "bell", "second repetition": "twice"}.items() <= found.items()
+    assert "repetition" not in found
+
+
+def test_text_judge_takes_one_thing_named_again_for_one():
+    found = read_several("A cat. The cat is on a red background.")
+
+    assert {"object": "cat", "colour": "red"}.items() <= found.items()
+    assert not any(fact.startswith("second") for fact in found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_are_one_row_a_medium_and_what_is_answered_from(kind, samples):
+    _, media = rendered(kind, samples, 3)
+    judge = MediaJudge(kind)
+
+    features = judge.features(media)
+
+    assert isinstance(judge, Featured)
+    assert features.shape == (3, judge.network.heads[0].in_features)
+    scores = judge.network.heads[0](torch.from_numpy(features))
+    words = answers(kind)[next(iter(answers(kind)))]
+    first = next(iter(answers(kind)))
+    assert [words[n] for n in scores.argmax(-1)] == [told[first] for told in judge.facts(media)]
 
 
 def test_text_judge_leaves_out_what_is_not_said():

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from nextgpt_mini.judge.inputs import to_input
@@ -56,6 +58,15 @@ class MediaJudge:
             chosen = torch.stack([s.argmax(-1) for s in scores], 1)
             found += [told(self.kind, row) for row in chosen.tolist()]
         return found
+
+    @torch.no_grad()
+    def features(self, answers: Sequence[Media]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """N media -> (N, D): what the network saw, before it answers."""
+        found = [
+            self.network.look(to_input(self.kind, answers[start : start + _BATCH]))
+            for start in range(0, len(answers), _BATCH)
+        ]
+        return torch.cat(found).numpy()
 
     def _file(self, name: str) -> Path:
         path = self.folder / name

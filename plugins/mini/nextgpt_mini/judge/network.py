@@ -63,13 +63,15 @@ class Network(nn.Module):
         self.drop = nn.Dropout(0.2)
         self.heads = nn.ModuleList(nn.Linear(width, len(words)) for words in answers(kind).values())
 
+    def look(self, x: Tensor) -> Tensor:
+        """(B, C, H, W), clips (B, F, C, H, W) -> (B, D): a summary, from which all is answered."""
+        if self.kind != "video":
+            return cast(Tensor, self.eye(x))
+        seen_BFD = self.eye(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        moved_BD = self.steps(seen_BFD.transpose(1, 2)).mean(2)
+        return torch.cat([seen_BFD.mean(1), moved_BD], 1)
+
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, C, H, W), clips (B, F, C, H, W) -> for each question (B, answers)."""
-        if self.kind == "video":
-            seen_BFD = self.eye(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-            moved_BD = self.steps(seen_BFD.transpose(1, 2)).mean(2)
-            seen_BD = torch.cat([seen_BFD.mean(1), moved_BD], 1)
-        else:
-            seen_BD = self.eye(x)
-        seen_BD = self.drop(seen_BD)
+        seen_BD = self.drop(self.look(x))
         return [cast(Tensor, head(seen_BD)) for head in self.heads]

@@ -1,4 +1,8 @@
-"""Facts read from an answer's words, by rules and a list of synonyms. Understands no grammar."""
+"""Facts read from an answer's words, by rules and a list of synonyms. Understands no grammar.
+
+Of an answer about several things, one sentence or more about each, the facts of the second and the
+third are called `second object`, `third sound` and so on.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +74,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 
+ORDINALS = ("", "second ", "third ")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
 class TextJudge:
     """Reads a concept (as `object` and as `sound`), a colour, a count, … out of an answer."""
 
@@ -77,11 +85,34 @@ class TextJudge:
     def ceiling(self) -> Mapping[str, float]:
         """Rules read every canonical caption right (a test holds them to it)."""
         names = ("object", "sound", "colour", *_WORDS)
-        return dict.fromkeys(names, 1.0)
+        return {f"{ordinal}{name}": 1.0 for ordinal in ORDINALS for name in names}
 
     def facts(self, answers: Sequence[str]) -> list[dict[str, str]]:
         """N texts -> N mappings of fact to answer."""
-        return [read(answer) for answer in answers]
+        return [read_several(answer) for answer in answers]
+
+
+def read_several(answer: str) -> dict[str, str]:
+    """The facts about each thing in turn; a sentence that names another thing begins it."""
+    things: list[list[str]] = []
+    waiting: list[str] = []
+    last = ""
+    for sentence in _SENTENCE.split(answer):
+        named = _concepts().search(sentence.lower())
+        concept = _named()[named.group()][0] if named else last
+        if things and (not concept or concept == last):
+            things[-1].append(sentence)
+        elif concept:
+            things.append([*waiting, sentence])
+            waiting, last = [], concept
+        else:
+            waiting.append(sentence)
+    told = [read(" ".join(sentences)) for sentences in things or [waiting]]
+    return {
+        f"{ordinal}{fact}": value
+        for ordinal, facts in zip(ORDINALS, told, strict=False)
+        for fact, value in facts.items()
+    }
 
 
 def read(answer: str) -> dict[str, str]:

@@ -111,13 +111,14 @@ class Dialogues:
     def _shown(self, scene: Scene, rng: Random) -> MediaPart:
         number = rng.randrange(RENDERINGS[scene.modality])
         seed = Random(f"{self.split} {scene} {number}").getrandbits(63)
-        return MediaPart(scene.modality, self._render(scene, seed, self.style), caption(scene))
+        return MediaPart(scene.modality, self.render(scene, seed, self.style), caption(scene))
 
     def _made(self, scene: Scene, rng: Random) -> MediaPart:
-        media = self._render(scene, rng.getrandbits(63), STYLES[0]) if self.answer_media else None
+        media = self.render(scene, rng.getrandbits(63), STYLES[0]) if self.answer_media else None
         return MediaPart(scene.modality, media, caption(scene))
 
-    def _render(self, scene: Scene, seed: int, style: str | None) -> Media:
+    def render(self, scene: Scene, seed: int, style: str | None) -> Media:
+        """A scene as a medium, from this library."""
         return render(scene, self._library, np.random.default_rng(seed), style)
 
 

@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from nextgpt_mini.world.dialogues import DIRECTIONS, Cast, write
-from nextgpt_mini.world.dialogues.exchange import propose
+from nextgpt_mini.world.dialogues import DIRECTIONS, MIXED_DIRECTIONS, Cast, write
+from nextgpt_mini.world.dialogues.exchange import propose, verb
 from nextgpt_mini.world.dialogues.follow import usual
 from nextgpt_mini.world.dialogues.wordings import choices, wordings
 from nextgpt_mini.world.scene import Clip, Sound, caption
@@ -72,6 +72,24 @@ def test_held_out_dialogue_is_about_a_held_out_scene(direction):
         assert any(map(is_held_out, script.scenes))
         if direction in DIRECTIONS and not direction.endswith("audio"):
             assert is_held_out(script.scenes[-1])
+
+
+@pytest.mark.parametrize("direction", MIXED_DIRECTIONS)
+def test_mixed_direction_is_among_those_that_training_draws_from(direction):
+    script = write(3, Random(0), direction=direction)
+
+    assert script.direction == direction
+    assert not any(map(is_held_out, script.scenes))
+
+
+def test_thing_heard_stands_on_the_ground_that_is_seen():
+    for n in range(20):
+        user, assistant = write(3, Random(n), direction="text+image+audio->video").lines
+        [made] = assistant.scenes
+
+        assert made.concept == next(s.concept for s in user.scenes if isinstance(s, Sound))
+        assert made.colour == next(s.colour for s in user.scenes if not isinstance(s, Sound))
+        assert made.motion in user.text or verb(made.motion) in user.text
 
 
 def test_same_seed_same_dialogue():

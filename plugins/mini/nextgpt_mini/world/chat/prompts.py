@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from importlib.resources import files
 from random import Random
 
+from nextgpt_mini.world.chat.pairs import pairs
 from nextgpt_mini.world.scene import Sound, noun
 from nextgpt_mini.world.vocabulary import vocabulary
 
+HELD_OUT = 200
 _PER_THING = 4
 _SUMS = 60
 
@@ -21,6 +23,29 @@ def prompts() -> tuple[str, ...]:
     """All of them, in a fixed order, none twice."""
     text = files("nextgpt_mini.world.chat").joinpath("topics.json").read_text(encoding="utf-8")
     return tuple(dict.fromkeys(_made(json.loads(text), Random("chat"))))
+
+
+def held_out() -> tuple[str, ...]:
+    """200 prompts that are never trained on: those kept of the pairs, and those of `held_out.json`.
+
+    Of the second kind every template is new; many begin as a request for a medium would.
+    """
+    text = files("nextgpt_mini.world.chat").joinpath("held_out.json").read_text(encoding="utf-8")
+    fresh = tuple(dict.fromkeys(_fresh(json.loads(text))))
+    return (*(prompt for prompt, _ in pairs(kept=True)), *fresh)[:HELD_OUT]
+
+
+def _fresh(topics: dict[str, list[str]]) -> Iterator[str]:
+    """The single ones, then one of every template and topic by turns."""
+    words = vocabulary()
+    yield from topics["single"]
+    for n, colour in enumerate(words.colours):
+        yield topics["colours"][n % len(topics["colours"])].format(colour=colour)
+    for n, sound in enumerate(words.sounds[::3]):
+        yield topics["sounds"][n % len(topics["sounds"])].format(one=_one(sound))
+    for n, thing in enumerate(words.objects):
+        template = topics["things"][n % len(topics["things"])]
+        yield template.format(one=_one(thing), many=words.plurals[thing], thing=thing)
 
 
 def _made(topics: dict[str, list[str]], rng: Random) -> Iterator[str]:

@@ -1,16 +1,23 @@
-"""Requests with several media and answers with two or three."""
+"""Requests with several media and answers with two or three.
+
+Their directions are named after what is given and asked for, each in the order text, image, video,
+audio: `image+audio->text`. Text stands among what is given where it says what the media do not,
+and among what is asked for where the answer's words are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
+from types import MappingProxyType
 
 from nextgpt_mini.world.dialogues.cast import Cast
 from nextgpt_mini.world.dialogues.exchange import KINDS, name, present, sentence, verb
 from nextgpt_mini.world.dialogues.follow import to_clip, to_picture, to_sound, usual
 from nextgpt_mini.world.dialogues.script import Line, Script
 from nextgpt_mini.world.dialogues.wordings import Wording, choose
-from nextgpt_mini.world.scene import Picture, Scene, Sound, caption, noun, phrase
+from nextgpt_mini.world.scene import Picture, Scene, Sound, caption, facts, noun, phrase
 
 Maker = Callable[[Random, Cast, Wording], Script]
 
@@ -55,7 +62,7 @@ def several_shown(rng: Random, cast: Cast, wording: Wording) -> Script:
     scenes = _scenes(rng, cast)
     request = Line("user", (*scenes, choose("joint", "seen", rng, wording)))
     told = " ".join(sentence(caption(scene)) for scene in scenes)
-    return Script("mixed", (request, Line("assistant", (told,))))
+    return Script(_direction(scenes, [], told=True), (request, Line("assistant", (told,))))
 
 
 def picture_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
@@ -73,7 +80,7 @@ def clip_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
     request = choose("joint", "clip and sound", rng, wording).format(
         motion=clip.motion, verb=verb(clip.motion)
     )
-    return _script([picture], request, [clip, to_sound(picture, "", rng)], rng)
+    return _script([picture], request, [clip, to_sound(picture, "", rng)], rng, said=True)
 
 
 def named_and_made(rng: Random, cast: Cast, wording: Wording) -> Script:
@@ -84,7 +91,8 @@ def named_and_made(rng: Random, cast: Cast, wording: Wording) -> Script:
     made = (to_picture if heard else to_sound)(given, "", rng)
     request = Line("user", (given, choose("joint", wish, rng, wording)))
     told, medium = present(made, rng)
-    return Script("mixed", (request, Line("assistant", (f"{name(given)} {told}", medium))))
+    answer = Line("assistant", (f"{name(given)} {told}", medium))
+    return Script(_direction([given], [made], told=True), (request, answer))
 
 
 def meeting(rng: Random, cast: Cast, wording: Wording) -> Script:
@@ -94,7 +102,21 @@ def meeting(rng: Random, cast: Cast, wording: Wording) -> Script:
     request = choose("joint", "meeting", rng, wording).format(
         motion=clip.motion, verb=verb(clip.motion)
     )
-    return _script([picture, sound], request, [clip, sound], rng)
+    return _script([picture, sound], request, [clip, sound], rng, said=True)
+
+
+def heard_and_placed(rng: Random, cast: Cast, wording: Wording) -> Script:
+    """What makes a sound, filmed on a picture's ground, or drawn on a clip's."""
+    sound = cast.draw("audio", rng, sounding=True)
+    if rng.random() < 0.5:
+        clip = cast.draw("video", rng)
+        drawn = replace(to_picture(sound, "", rng), colour=facts(clip)["colour"])
+        request = choose("joint", "heard, drawn", rng, wording)
+        return _script([clip, sound], request, [drawn], rng)
+    picture = cast.draw("image", rng)
+    filmed = replace(to_clip(sound, "motion", rng), colour=facts(picture)["colour"])
+    request = choose("joint", "heard, filmed", rng, wording).format(motion=filmed.motion)
+    return _script([picture, sound], request, [filmed], rng, said=True)
 
 
 MIXED: tuple[Maker, ...] = (
@@ -106,7 +128,30 @@ MIXED: tuple[Maker, ...] = (
     clip_and_sound,
     named_and_made,
     meeting,
+    heard_and_placed,
 )
+
+_SEVERAL: tuple[Maker, ...] = (several_asked, several_listed)
+MIXED_DIRECTIONS: Mapping[str, tuple[Maker, ...]] = MappingProxyType(
+    {
+        "text->image+audio": (*_SEVERAL, picture_and_sound),
+        "text->image+video": _SEVERAL,
+        "text->video+audio": _SEVERAL,
+        "text->image+video+audio": _SEVERAL,
+        "text->image+image": (*_SEVERAL, several_alike),
+        "image+audio->text": (several_shown,),
+        "image+video->text": (several_shown,),
+        "video+audio->text": (several_shown,),
+        "image->text+audio": (named_and_made,),
+        "video->text+audio": (named_and_made,),
+        "audio->text+image": (named_and_made,),
+        "video+audio->image": (heard_and_placed,),
+        "text+image+audio->video": (heard_and_placed,),
+        "text+image->video+audio": (clip_and_sound,),
+        "text+image+audio->video+audio": (meeting,),
+    }
+)
+"""The mixed directions that are tested one by one, and what makes them; there are more."""
 
 
 def _scenes(rng: Random, cast: Cast) -> list[Scene]:
@@ -122,6 +167,21 @@ def _joined(request: str, wishes: list[str]) -> str:
     return request.format(a=", ".join(first), b=last)
 
 
-def _script(given: list[Scene], request: str, asked: list[Scene], rng: Random) -> Script:
+def _script(
+    given: list[Scene], request: str, asked: list[Scene], rng: Random, *, said: bool = False
+) -> Script:
     answer = [part for scene in asked for part in present(scene, rng)]
-    return Script("mixed", (Line("user", (*given, request)), Line("assistant", tuple(answer))))
+    lines = Line("user", (*given, request)), Line("assistant", tuple(answer))
+    return Script(_direction(given, asked, said=said), lines)
+
+
+def _direction(
+    given: list[Scene], asked: list[Scene], *, said: bool = False, told: bool = False
+) -> str:
+    sides = (given, said or not given), (asked, told)
+    return "->".join("+".join(_kinds(scenes, words)) for scenes, words in sides)
+
+
+def _kinds(scenes: list[Scene], words: bool) -> list[str]:
+    kinds = [kind for kind in KINDS for scene in scenes if scene.modality == kind]
+    return ["text", *kinds] if words else [*kinds]

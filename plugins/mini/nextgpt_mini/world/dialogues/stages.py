@@ -14,7 +14,7 @@ from typing import Literal
 
 from nextgpt_mini.world.dialogues.cast import Cast
 from nextgpt_mini.world.dialogues.exchange import DIRECTIONS, Exchange, propose, say
-from nextgpt_mini.world.dialogues.mixed import MIXED
+from nextgpt_mini.world.dialogues.mixed import MIXED, MIXED_DIRECTIONS
 from nextgpt_mini.world.dialogues.script import Script
 from nextgpt_mini.world.dialogues.turns import turns
 from nextgpt_mini.world.dialogues.wordings import Wording
@@ -40,14 +40,16 @@ def write(
     cast: Cast | None = None,
     direction: str | None = None,
 ) -> Script:
-    """A conversation of this stage; of `direction`, or `mixed` or `turns`, if one is asked for.
+    """A conversation of this stage; of `direction`, if one is asked for.
+
+    There are the single ones, those of `MIXED_DIRECTIONS`, and `mixed` and `turns` of any kind.
 
     Raises:
         ValueError: nothing of that kind is on that side of the split, or the direction is unknown.
     """
     cast = replace(cast or Cast.everyone(), split="train" if split == "train" else None)
     direction = direction or _pick(stage, rng)
-    if direction not in (*DIRECTIONS, *LONGER):
+    if direction not in (*DIRECTIONS, *MIXED_DIRECTIONS, *LONGER):
         raise ValueError(f"no direction {direction!r}; there are {', '.join(DIRECTIONS)}")
     for _ in range(_TRIES):
         script = _draft(direction, rng, cast, wording, split)
@@ -66,9 +68,12 @@ def _draft(
     direction: str, rng: Random, cast: Cast, wording: Wording, split: Split
 ) -> Script | None:
     """A script, unless chance brought one of the other side."""
-    if direction in LONGER:
-        make = turns if direction == "turns" else rng.choice(MIXED)
+    if direction not in DIRECTIONS:
+        makers = MIXED_DIRECTIONS.get(direction, MIXED)
+        make = turns if direction == "turns" else rng.choice(makers)
         script = make(rng, cast, wording)
+        if direction not in (*LONGER, script.direction):
+            return None
         return script if any(map(is_held_out, script.scenes)) == (split == "held_out") else None
     exchange = propose(direction, rng, cast)
     if not _on_side(exchange, split):
