@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from nextgpt_core.project.blocks import decoder_stack, learned, padding, start_xavier
 from nextgpt_registry.projections import ResamplerOptions
 
-
 _PLACE = 0.3
 """How large places begin beside normed features: much smaller ones are learned long after *what*
 is there, and larger ones long before."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+
 class Latents(nn.Module):
     """A patch <-> its leading components, each with variance 1."""
 

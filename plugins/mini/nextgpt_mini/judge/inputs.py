@@ -17,6 +17,7 @@ from nextgpt_registry.media import Media
 SIDE = 96
 FRAMES = 8
 
+
 def to_input(kind: Kind, media: Sequence[Media]) -> Tensor:
     """B media -> (B, 3, 96, 96), clips (B, 8, 3, 96, 96), sounds (B, 1, 80, 192), in [-1, 1]."""
     if kind == "audio":
