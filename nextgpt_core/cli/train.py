@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,9 @@ def command(
     export: Annotated[
         Path | None, typer.Option(help="Also write the trained parts here, for `weights`.")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start untrained, not from the system's own parts.")
+    ] = False,
     exact: Annotated[bool, typer.Option("--exact", help="Export floats instead of int8.")] = False,
 ) -> None:
     """Train one stage of a system, or go on with it."""
@@ -37,6 +41,8 @@ def command(
 
     given = [*(overrides or []), *([] if steps is None else [f"steps={steps}"])]
     loaded = load_config(system, split_overrides(stage, given))
+    if fresh:
+        loaded = replace(loaded, config=loaded.config.model_copy(update={"weights": {}}))
     stage_of(loaded.config, stage)
     catalog = Catalog.discover(loaded.config.plugins)
     resolve(loaded, catalog)  # all that is wrong is told before torch is imported

@@ -7,6 +7,7 @@ weights.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,7 @@ _OPTIONS = {"picture": DecoderOptions(), "clip": DecoderOptions(), "sound": Soun
 _LATENTS = {"picture": "picture", "clip": "picture", "sound": "sound"}
 _BATCH = {"picture": 64, "clip": 16, "sound": 32}
 _BANK = {"picture": 40_000, "clip": 8_000, "sound": 12_000}
+_FITTED = 2000
 _GRID = 8
 """Things stand on the transformer's own cells of 8x8 pixels. Between them the same thing would
 look different to it at each of 64 offsets, which takes a small network many times as long."""
@@ -58,56 +60,80 @@ def runs() -> Path:
     return cache_dir() / "runs" / "mini"
 
 
-def train_part(part: str, library: Library, *, steps: int | None = None) -> Path:
+def train_part(
+    part: str,
+    library: Library,
+    *,
+    steps: int | None = None,
+    folder: Path | None = None,
+    examples: int | None = None,
+) -> Path:
     """Train `part`, or go on training it, and write its weights; returns the file.
+
+    With a `folder`, runs and weights lie there, and not in the cache and in this package;
+    `examples` is how many are rendered, where fewer will do.
 
     Raises:
         TrainingError: no such part, or one it builds on is missing.
     """
     if part not in STEPS:
         raise TrainingError("mini", f"no part {part!r}", f"one of: {', '.join(STEPS)}")
-    run = Run(runs() / part, steps or STEPS[part])
+    run = Run((folder or runs()) / part, steps or STEPS[part])
+    weights = folder / "weights" if folder else WEIGHTS
     torch.manual_seed(0)
     if part == "text":
         encoder = CaptionEncoder()
         train_text(encoder, run)
-        return _write(part, encoder.state_dict())
+        return _write(weights, part, encoder.state_dict())
     name = part.removesuffix("-latents")
     kind, options = _DECODERS[name][1], _OPTIONS[name]
     decoder = _DECODERS[name][0](options)
     if part.endswith("-latents"):
-        _fit(decoder, Examples(kind, library, style=None), run)
-        return _write(part, decoder.latents.state_dict())
-    decoder.text.load_state_dict(_read("text"))
-    decoder.latents.load_state_dict(_read(f"{_LATENTS[name]}-latents"))
+        _fit(decoder, Examples(kind, library, style=None), run, examples or _FITTED)
+        _outline(weights, name)
+        return _write(weights, part, decoder.latents.state_dict())
+    decoder.text.load_state_dict(_read(weights, "text"))
+    decoder.latents.load_state_dict(_read(weights, f"{_LATENTS[name]}-latents"))
     if name == "clip" and run.resume() is None:
-        _start_from_picture(decoder)
+        _start_from_picture(decoder, weights)
     bank = run.folder / "bank.safetensors"
-    build_bank(decoder, Examples(kind, library, grid=_GRID).__getitem__, _BANK[name], bank)
+    drawn = Examples(kind, library, grid=_GRID).__getitem__
+    if seconds := build_bank(decoder, drawn, examples or _BANK[name], bank):
+        run.log(bank_seconds=seconds)
     look = _sampler(decoder, library, kind, run)
 
     def checkpoint() -> None:
-        _write(name, decoder.denoiser.state_dict())
+        _write(weights, name, decoder.denoiser.state_dict())
         look()
 
     train_decoder(decoder, bank, run, batch=_BATCH[name], sample=checkpoint)
-    return _write(name, decoder.denoiser.state_dict())
+    return _write(weights, name, decoder.denoiser.state_dict())
 
 
 @torch.no_grad()
-def _fit(decoder: FlowDecoder, examples: Examples, run: Run) -> None:
-    kept = decoder.latents.fit(decoder.to_pixels([examples[n][0] for n in range(2000)]))
+def _fit(decoder: FlowDecoder, examples: Examples, run: Run, count: int) -> None:
+    began = time.monotonic()
+    kept = decoder.latents.fit(decoder.to_pixels([examples[n][0] for n in range(count)]))
     shown = [examples[-1 - n][0] for n in range(16)]
     pixels = decoder.to_pixels(shown)
     back = decoder.latents.decode(decoder.latents.encode(pixels))
     save_sheet([*shown, *decoder.to_media(back)], run.folder / "sample.png", columns=16)
-    run.log(variance_kept=kept, squared_error=mse_loss(back, pixels).item())
+    error, seconds = mse_loss(back, pixels).item(), time.monotonic() - began
+    run.step = 1
+    run.log(variance_kept=kept, squared_error=error, seconds_per_step=seconds)
 
 
-def _start_from_picture(decoder: FlowDecoder) -> None:
+def _outline(weights: Path, latents: str) -> None:
+    """Untrained decoders where there are none: a system that names them can be assembled."""
+    for name, own in _LATENTS.items():
+        if own == latents and not (weights / f"{name}.safetensors").exists():
+            _write(weights, name, _DECODERS[name][0](_OPTIONS[name]).denoiser.state_dict())
+
+
+def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
     """A clip's frames are pictures: take all weights that fit, spread the others over time."""
     state = dict(decoder.denoiser.state_dict())
-    for name, value in _read("picture").items():
+    for name, value in _read(weights, "picture").items():
         if name not in state:
             continue
         if state[name].shape == value.shape:
@@ -133,16 +159,16 @@ def _sampler(decoder: FlowDecoder, library: Library, kind: Kind, run: Run) -> Ca
     return sample
 
 
-def _read(part: str) -> dict[str, Tensor]:
-    path = WEIGHTS / f"{part}.safetensors"
+def _read(weights: Path, part: str) -> dict[str, Tensor]:
+    path = weights / f"{part}.safetensors"
     if not path.exists():
         raise TrainingError("mini", f"{path.name} is not there yet", f"nextgpt mini train {part}")
     return load_compact(path)
 
 
-def _write(part: str, state: dict[str, Tensor]) -> Path:
-    WEIGHTS.mkdir(exist_ok=True)
-    path, aside = WEIGHTS / f"{part}.safetensors", WEIGHTS / f"{part}.{os.getpid()}.tmp"
+def _write(weights: Path, part: str, state: dict[str, Tensor]) -> Path:
+    weights.mkdir(parents=True, exist_ok=True)
+    path, aside = weights / f"{part}.safetensors", weights / f"{part}.{os.getpid()}.tmp"
     save_compact(state, aside)
     os.replace(aside, path)
     return path
