@@ -43,6 +43,7 @@ class Trained:
     folder: Path
     steps: int
     values: Values  # of the last step
+    metrics: Values  # the last value of everything logged
     parts: Mapping[str, Mapping[str, Tensor]]
 
 
@@ -99,7 +100,9 @@ def train(
             title=f"{config.name} {stage}",
         )
         values = trainer.train()
-    return Trained(run.path, trainer.step, values, system.model.state_by_part())
+    return Trained(
+        run.path, trainer.step, values, trainer.metrics, system.model.state_by_part()
+    )
 
 
 def for_training(config: Config, settings: RunSettings) -> Config:
