@@ -100,9 +100,7 @@ def train(
             title=f"{config.name} {stage}",
         )
         values = trainer.train()
-    return Trained(
-        run.path, trainer.step, values, trainer.metrics, system.model.state_by_part()
-    )
+    return Trained(run.path, trainer.step, values, trainer.metrics, system.model.state_by_part())
 
 
 def for_training(config: Config, settings: RunSettings) -> Config:
