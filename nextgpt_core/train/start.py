@@ -35,6 +35,8 @@ from nextgpt_registry.sources import OnProgress
 from nextgpt_registry.targets import blamed
 from nextgpt_registry.targets import resolve as resolve_target
 
+_NOT_OF_A_RUN = {"training", "ablations"}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -78,7 +80,7 @@ def train(
         told = {
             "stage": stage,
             "settings": settings.model_dump(mode="json"),
-            "config": anchored(config, loaded.base).model_dump(mode="json", exclude={"training"}),
+            "config": anchored(config, loaded.base).model_dump(mode="json", exclude=_NOT_OF_A_RUN),
             "data": data.model_dump(mode="json", include={"target", "options"}),
             "start": _digests(start),
         }
