@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,8 @@ def run(
         folder = place.runs / "mini-recipe"
         folder.mkdir(parents=True, exist_ok=True)
         lanes = 1 if smoke else recipe.lanes
+        # Ended by Ctrl-C or by a signal, it ends what it started, to be gone on with.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         launch = here if smoke else in_processes(max(1, _cores() // lanes))
         try:
             with FileLock(folder / ".lock", timeout=1), Display(chosen, lanes=lanes) as display:

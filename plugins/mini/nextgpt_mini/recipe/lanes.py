@@ -33,6 +33,9 @@ class Running(Protocol):
     def terminate(self) -> None:
         """End it."""
 
+    def wait(self) -> int:
+        """Its exit code, when it has one."""
+
 
 Launch = Callable[[Job, Path], Running]
 """Starts a job, its output going to a file."""
@@ -64,6 +67,9 @@ class _Ended:
 
     def terminate(self) -> None:
         """Nothing is left to end."""
+
+    def wait(self) -> int:
+        return self._code
 
 
 def here(job: Job, output: Path) -> Running:
@@ -136,6 +142,8 @@ def run_jobs(
     finally:
         for _, process in running.values():
             process.terminate()
+        for _, process in running.values():
+            process.wait()
 
 
 def _output(folder: Path, job: Job) -> Path:
