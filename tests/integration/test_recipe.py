@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nextgpt_core.testing.tiny import save_tiny_llm
+from nextgpt_mini.encoders import ClipEncoder, PictureEncoder, SoundEncoder
 from nextgpt_registry.cli import main
 from nextgpt_registry.tensors import load_compact
 
@@ -16,11 +17,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Mismatch dtype"),  # torch, under autocast
 ]
-UNTRAINED = (
-    "modalities.image.encoder.weights=null",
-    "modalities.audio.encoder.weights=null",
-    "modalities.video.encoder.weights=null",
-)
 
 
 def test_a_chain_from_nothing_to_weights_and_its_table(
@@ -29,8 +25,13 @@ def test_a_chain_from_nothing_to_weights_and_its_table(
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NEXTGPT_OFFLINE", "1")
     monkeypatch.setattr(signal, "signal", lambda *given: None)
-    llm = save_tiny_llm(tmp_path / "llm")
-    given = [f"llm.path=file:{llm}", "llm.sha256=null", "llm.facts=null", *UNTRAINED]
+    for encoder in (PictureEncoder, ClipEncoder, SoundEncoder):
+        monkeypatch.setattr(encoder, "load", lambda self, paths: None)  # random ones will do
+    llm, empty = save_tiny_llm(tmp_path / "llm"), tmp_path / "empty"
+    empty.touch()
+    given = [f"llm.path=file:{llm}", "llm.sha256=null", "llm.facts=null"]
+    for name in ("efficientnet", "whisper"):
+        given += [f"define.{name}={{source: 'file:{empty}', sha256: null, bytes: null}}"]
 
     def recipe(*options: str) -> int:
         with pytest.raises(SystemExit) as ended:

@@ -60,12 +60,13 @@ def train_judge(
     clips = kind == "video"
     if clips:  # a clip's frames are pictures; the run's own checkpoint, if any, comes on top
         network.eye.load_state_dict(MediaJudge("image", folder).network.eye.state_dict())
+    batch = min(_BATCH[kind], examples or _BATCH[kind])
     bank = _bank(kind, library, examples or _BANK[kind])
 
     def loss(step: int) -> Tensor:
         generator = Generator().manual_seed(step)
         torch.manual_seed(step)  # dropout
-        chosen = torch.randint(len(bank[0]), (_BATCH[kind],), generator=generator)
+        chosen = torch.randint(len(bank[0]), (batch,), generator=generator)
         x, wanted = bank[0][chosen], bank[1][chosen]
         if kind == "audio":
             x = blemish_sounds(x.float(), generator)

@@ -100,13 +100,15 @@ def train_part(
     drawn = Examples(kind, library, grid=_GRID).__getitem__
     if seconds := build_bank(decoder, drawn, examples or _BANK[name], bank):
         run.log(bank_seconds=seconds)
-    look = _sampler(decoder, library, kind, run)
+    look = _sampler(decoder, library, kind, run, min(16, examples or 16))
 
     def checkpoint() -> None:
         _write(weights, name, decoder.denoiser.state_dict())
         look()
 
-    train_decoder(decoder, bank, run, batch=_BATCH[name], sample=checkpoint)
+    train_decoder(
+        decoder, bank, run, batch=min(_BATCH[name], examples or _BATCH[name]), sample=checkpoint
+    )
     return _write(weights, name, decoder.denoiser.state_dict())
 
 
@@ -145,13 +147,15 @@ def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
     decoder.denoiser.load_state_dict(state)
 
 
-def _sampler(decoder: FlowDecoder, library: Library, kind: Kind, run: Run) -> Callable[[], None]:
+def _sampler(
+    decoder: FlowDecoder, library: Library, kind: Kind, run: Run, count: int
+) -> Callable[[], None]:
     examples = Examples(kind, library, grid=_GRID, seed="look")
     columns = 2 if kind == "video" else 8
 
     def sample() -> None:
-        captions = [examples[n][1] for n in range(16)]
-        generators = [Generator().manual_seed(n) for n in range(16)]
+        captions = [examples[n][1] for n in range(count)]
+        generators = [Generator().manual_seed(n) for n in range(count)]
         media = decoder.decode(decoder.caption_targets(captions), generators=generators)
         save_sheet(media, run.folder / f"sample-{run.step:06d}.png", columns=columns)
         (run.folder / "captions.txt").write_text("\n".join(captions), encoding="utf-8")
