@@ -40,8 +40,11 @@ def command(
             raise ConfigError(loaded.origin, "names no ablations", "name a file with --axes FILE")
         axes = loaded.base / loaded.config.ablations
     compared = narrowed(read_axes(axes), only or ())
-    update = {"steps": steps or compared.steps, "limit": limit or compared.limit}
-    update["set"] = (*compared.set, *(overrides or ()))
+    update = {
+        "steps": steps or compared.steps,
+        "limit": limit or compared.limit,
+        "set": (*compared.set, *(overrides or ())),
+    }
     catalog = Catalog.discover(loaded.config.plugins)
 
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in `nextgpt train`

@@ -83,8 +83,8 @@ def test_same_seed_same_dialogue():
 def test_5000_conversations_of_some_turns_switch_modalities_and_no_two_are_alike():
     source = Dialogues("instruct", chat=0.0)
 
-    scripts = (source.script(n) for n in range(60_000))
-    longer = islice((s for s in scripts if s.direction == "turns"), 6_000)
+    scripts = (source.script(n) for n in range(80_000))
+    longer = islice((s for s in scripts if s.direction == "turns"), 7_000)
     switching = [s.lines for s in longer if len({x.modality for x in s.scenes}) > 1]
 
     assert len(set(switching)) >= 5_000
