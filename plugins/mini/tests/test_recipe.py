@@ -183,6 +183,7 @@ def test_what_is_collected_names_no_folder_of_this_machine(tmp_path):
     log(run, {"step": 1, "loss": 1.0, "speed.seconds_per_step": 2.0})
     (run / "config.yaml").write_text(
         f"a: file:/home/me/nextgpt_mini/systems/../weights/x.safetensors\nb: {place.runs}/y\n"
+        "c: /home/me/nextgpt_mini/systems/demo/demo.yaml\nd: file:/x/nextgpt_mini/weights/y\n"
     )
 
     table = rows(found)
@@ -190,6 +191,9 @@ def test_what_is_collected_names_no_folder_of_this_machine(tmp_path):
 
     assert [row["step"] for row in table] == ["encode"]
     config = (tmp_path / "out" / "encode" / "config.yaml").read_text()
-    assert config == "a: file:../weights/x.safetensors\nb: runs/y\n"
+    assert (
+        config
+        == "a: file:../weights/x.safetensors\nb: runs/y\nc: demo/demo.yaml\nd: file:../weights/y\n"
+    )
     assert "| encode | 1 of " in (tmp_path / "out" / "README.md").read_text()
     assert sys.prefix not in (tmp_path / "out" / "recipe.json").read_text()

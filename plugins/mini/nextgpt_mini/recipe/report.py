@@ -12,7 +12,7 @@ from nextgpt_mini.recipe.log import settings, summary, thinned
 from nextgpt_mini.recipe.steps import Job, Place
 from nextgpt_registry.content import replace_file
 
-_INSIDE = re.compile(r"file:/[^\s\"']*/nextgpt_mini/(?:systems/\.\./)?")
+_INSIDE = re.compile(r"/[^\s\"':]*/nextgpt_mini/(?P<inside>[^\s\"']+)")
 _COPIED = ("config.yaml", "nextgpt.lock.json")
 _LINES = 100  # of losses, in each log kept
 _HEAD = ("step", "steps", "s/step", "hours", "reached")
@@ -91,4 +91,9 @@ def _cells(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 def _anywhere(text: str, place: Place) -> str:
     """A config without the paths of the machine it was run on."""
-    return _INSIDE.sub("file:../", text).replace(f"{place.runs}/", "runs/")
+
+    def beside(found: re.Match[str]) -> str:
+        inside = found["inside"]
+        return inside.removeprefix("systems/") if inside.startswith("systems/") else f"../{inside}"
+
+    return _INSIDE.sub(beside, text).replace(f"{place.runs}/", "runs/")
