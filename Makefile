@@ -14,7 +14,7 @@ EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shel
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 OUT     ?= out/demo
 
-.PHONY: help setup demo test test-fast check lint types imports format docs constraints clean
+.PHONY: help setup demo train-mini test test-fast check lint types imports format docs constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,10 @@ $(STAMP): $(PROJECTS) constraints.txt
 
 demo: $(STAMP) ## a conversation in text, pictures, sound and film; one HTML page in out/demo
 	$(VENV)/bin/nextgpt demo mini --out $(OUT)
+
+# Killed at any moment and started again, it goes on; its table, logs and locks are to be committed.
+train-mini: $(STAMP) ## mini from nothing to its weights, hours on two cores; resumable
+	$(VENV)/bin/nextgpt mini recipe --out plugins/mini/recipe
 
 test: $(STAMP) ## all tests (those marked gpu need a GPU, network a package registry)
 	$(PY) -m pytest

@@ -116,7 +116,7 @@ def _write(system: System, folder: Path, *, compact: bool) -> None:
 
 
 def anchored(config: Config, base: Path) -> Config:
-    """The config with its `file:` sources and demo made absolute, so that it may move elsewhere."""
+    """The config with its `file:` sources, demo and ablations absolute, so that it may move."""
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -129,8 +129,9 @@ def anchored(config: Config, base: Path) -> Config:
         return value
 
     raw = config.model_dump(mode="json", exclude_defaults=True)
-    if config.demo is not None:
-        raw["demo"] = str((base / config.demo).absolute())
+    for name, path in (("demo", config.demo), ("ablations", config.ablations)):
+        if path is not None:
+            raw[name] = str((base / path).absolute())
     return Config.model_validate({key: walk(value) for key, value in raw.items()})
 
 

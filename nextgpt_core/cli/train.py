@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +29,12 @@ def command(
     export: Annotated[
         Path | None, typer.Option(help="Also write the trained parts here, for `weights`.")
     ] = None,
+    speed: Annotated[
+        int, typer.Option(help="Train nothing: measure N steps without and with cached features.")
+    ] = 0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start untrained, not from the system's own parts.")
+    ] = False,
     exact: Annotated[bool, typer.Option("--exact", help="Export floats instead of int8.")] = False,
 ) -> None:
     """Train one stage of a system, or go on with it."""
@@ -37,6 +45,8 @@ def command(
 
     given = [*(overrides or []), *([] if steps is None else [f"steps={steps}"])]
     loaded = load_config(system, split_overrides(stage, given))
+    if fresh:
+        loaded = replace(loaded, config=loaded.config.model_copy(update={"weights": {}}))
     stage_of(loaded.config, stage)
     catalog = Catalog.discover(loaded.config.plugins)
     resolve(loaded, catalog)  # all that is wrong is told before torch is imported
@@ -51,8 +61,30 @@ def command(
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    if speed:
+        from nextgpt_core.train.speed import compare_cache
+
+        found = compare_cache(loaded, catalog, stage, steps=speed, start=start)
+        times = found["with"] / max(found["without"], 1e-9)
+        without, cached = (f"{found[name]:.2f}" for name in ("without", "with"))
+        sys.stdout.write(
+            f"{stage}, dialogues/s: {without} without the cache, {cached} with it "
+            f"({times:.1f} times)\n"
+        )
+        return
     trained = train(loaded, catalog, stage, out=out, start=start)
     told = "  ".join(f"{name} {value:.4f}" for name, value in trained.values.items())
-    sys.stdout.write(f"{stage}: {trained.steps} steps  {told}\nrun: {trained.folder}\n")
+    sys.stdout.write(f"{stage}: {trained.steps} steps  {told}\n{_pace(trained.metrics)}")
+    sys.stdout.write(f"run: {trained.folder}\n")
     if export is not None:
         sys.stdout.write(export_parts(trained.parts, export, exact=exact))
+
+
+def _pace(metrics: Mapping[str, float]) -> str:
+    """One line on speeds; none where no step was left to do."""
+    if "speed.dialogues_per_s" not in metrics:
+        return ""
+    rate, pace, cached = (
+        metrics[f"speed.{name}"] for name in ("dialogues_per_s", "seconds_per_step", "cached")
+    )
+    return f"{rate:.2f} dialogues/s  {pace:.3f} s a step  {cached:.0%} of features cached\n"

@@ -33,6 +33,8 @@ class TensorCache:
         self._files = _oldest_first(folder) if self._folder and folder else OrderedDict()
         self._size = sum(self._files.values())
         self.made = 0  # how many had to be made
+        self.asked = 0
+        self._last = (0, 0)
 
     def get_or_make(
         self,
@@ -69,7 +71,14 @@ class TensorCache:
                 found[place] = tensor
         return [tensor for tensor in found.values() if tensor is not None]
 
+    def share(self) -> float:
+        """The share that was held, of all asked for since this was last asked; 1 if none was."""
+        asked, made = self.asked - self._last[0], self.made - self._last[1]
+        self._last = self.asked, self.made
+        return 1 - made / asked if asked else 1.0
+
     def _get(self, key: str) -> Tensor | None:
+        self.asked += 1
         tensor = self._memory.get((key, "", True))
         if tensor is None:
             tensor = self._read(key)

@@ -5,6 +5,7 @@
     state.pt                         parts and optimizer at the last checkpoint
     parts/<part>.safetensors         the trained parts at the last checkpoint
     log.jsonl  tensorboard/          a line for every `log_every` steps
+    metrics.json                     the last value of everything logged
     samples/<step>/                  answers to fixed prompts
     states/                          signal states, where nothing before them is trained
 
@@ -68,6 +69,10 @@ class RunFolder:
         """A small text file."""
         replace_file(self.path / name, text.encode())
 
+    def write_json(self, name: str, told: Mapping[str, Any]) -> None:
+        """A small JSON file."""
+        self.write(name, json.dumps(told, indent=1) + "\n")
+
     def agree(self, told: Mapping[str, Any], *, free: frozenset[str]) -> None:
         """Hold what a run is against what the folder's run was; writes it down.
 
@@ -90,7 +95,7 @@ class RunFolder:
                     f"holds a run with other settings ({'; '.join(changed[:5])})",
                     "go on with the same settings, give another --out, or remove the folder",
                 )
-        self.write(_RUN, json.dumps(told, indent=1) + "\n")
+        self.write_json(_RUN, told)
 
     def load(self) -> State | None:
         """The last checkpoint; the log is cut back to it."""

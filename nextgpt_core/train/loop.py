@@ -17,6 +17,7 @@ from nextgpt_core.engine.request import item_seed
 from nextgpt_core.project.output import LinearProjection
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
+from nextgpt_core.train.compute import Compute
 from nextgpt_core.train.data import Batches, Dialogues, Example, cut
 from nextgpt_core.train.folder import RunFolder
 from nextgpt_core.train.forward import Starts
@@ -30,6 +31,7 @@ from nextgpt_core.train.settings import RunSettings
 from nextgpt_registry.errors import TrainingError
 
 _STATES_IN_MEMORY = 512 << 20  # bytes
+_METRICS = "metrics.json"
 
 
 class Trainer:
@@ -51,10 +53,12 @@ class Trainer:
         self._run = run
         self._title = title
         self._meter = Meter()
+        self._metrics: Values = {}
         _check_parts(system, settings)
         # Of the model's parts, frozen ones too: a frozen part must not draw noise or drop out.
         self._parts = system.model.trainable(settings.parts)
-        self._optimizer = Optimizer(self._parts, settings)
+        self._compute = Compute(system.model.backbone.device, settings.precision)
+        self._optimizer = Optimizer(self._parts, settings, clip=self._compute.clip)
         self._dialogues = Dialogues(
             source, keep=settings.validate_on, seed=settings.seed, of=settings.dialogues
         )
@@ -68,6 +72,7 @@ class Trainer:
                 memory_bytes=_STATES_IN_MEMORY,
                 disk_bytes=int(settings.cache_gb * 2**30),
             )
+        self._cache = cache
         self._objective = Objective(system, cache, settings, starts, states)
 
     def train(self) -> Values:
@@ -85,7 +90,9 @@ class Trainer:
                 progress.tell(self.step, values)
                 last = self.step == settings.steps
                 if self.step % settings.log_every == 0 or last:
-                    self._run.log(self.step, self._meter.line())
+                    line = self._meter.line() | {"speed.cached": self._cache.share()}
+                    self._run.log(self.step, line)
+                    self._metrics |= line
                     self._meter = Meter()
                 if last or time.monotonic() - saved >= settings.save_s:
                     self.save()
@@ -95,8 +102,14 @@ class Trainer:
                     self.sample()
                     sampled = time.monotonic()
                     self._meter.since = sampled
+                    self._run.write_json(_METRICS, {"step": self.step, **self._metrics})
         self._batches.close()
         return values
+
+    @property
+    def metrics(self) -> Values:
+        """The last value of everything logged in this process."""
+        return dict(self._metrics)
 
     def save(self) -> None:
         """A checkpoint: everything that a step depends on, and the parts for others."""
@@ -118,8 +131,9 @@ class Trainer:
         with torch.no_grad(), self._noise("validation"):
             if values := self._validate(kept[: self.settings.validate_on]):
                 self._run.log(self.step, values)
+                self._metrics |= values
             shown = Samples.of(kept[: self.settings.samples], tokens=self.settings.sample_tokens)
-            with self._precision():
+            with self._compute.autocast():
                 shown.show(self.system, self._run, self.step)
 
     def _one(self) -> Values:
@@ -129,7 +143,7 @@ class Trainer:
         values: Values = {}
         self._training_mode()
         for number, examples in enumerate(passes):
-            with self._noise("step", self.step, number), self._precision():
+            with self._noise("step", self.step, number), self._compute.autocast():
                 seed = item_seed(self.settings.seed, "step", self.step, number)
                 losses = self._objective(examples, shares, seed=seed)
             if not torch.isfinite(losses.total):
@@ -139,7 +153,7 @@ class Trainer:
                     "lower lr or clip; the last checkpoint is whole",
                 )
             if losses.total.requires_grad:
-                losses.total.backward()
+                self._compute.backward(losses.total)
             for name, value in losses.parts.items():
                 values[name] = values.get(name, 0.0) + value
         values |= self._optimizer.step(self.step)
@@ -159,7 +173,7 @@ class Trainer:
         shares = self._objective.shares(passes)
         values: Values = {}
         for number, part in enumerate(passes):
-            with self._precision():
+            with self._compute.autocast():
                 seed = item_seed(self.settings.seed, "validation", number)
                 losses = self._objective(part, shares, seed=seed)
             for name, value in losses.parts.items():
@@ -189,10 +203,6 @@ class Trainer:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(item_seed(self.settings.seed, *path))
             yield
-
-    def _precision(self) -> torch.autocast:
-        device = self.system.model.backbone.device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bf16")
 
 
 def _check_parts(system: System, settings: RunSettings) -> None:

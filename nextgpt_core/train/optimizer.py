@@ -21,8 +21,15 @@ class Optimizer:
     model's states vary little are learned too. All else follows AdamW, as the signals do.
     """
 
-    def __init__(self, parts: Mapping[str, Sequence[nn.Parameter]], settings: RunSettings) -> None:
+    def __init__(
+        self,
+        parts: Mapping[str, Sequence[nn.Parameter]],
+        settings: RunSettings,
+        *,
+        clip: Callable[[Sequence[nn.Parameter], float], Tensor] = nn.utils.clip_grad_norm_,
+    ) -> None:
         self._settings = settings
+        self._clip = clip
         self._parameters = [p for parameters in parts.values() for p in parameters]
         matrices = {
             id(p)
@@ -49,7 +56,7 @@ class Optimizer:
     def step(self, step: int) -> dict[str, float]:
         """Clip, update, clear; returns the rate and the gradient's norm."""
         rate = self._settings.lr * factor(step, self._settings)
-        norm: Tensor = nn.utils.clip_grad_norm_(self._parameters, self._settings.clip)
+        norm = self._clip(self._parameters, self._settings.clip)
         for optimizer in self._each:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]

@@ -35,6 +35,8 @@ from nextgpt_registry.sources import OnProgress
 from nextgpt_registry.targets import blamed
 from nextgpt_registry.targets import resolve as resolve_target
 
+_NOT_OF_A_RUN = {"training", "ablations"}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -43,6 +45,7 @@ class Trained:
     folder: Path
     steps: int
     values: Values  # of the last step
+    metrics: Values  # the last value of everything logged
     parts: Mapping[str, Mapping[str, Tensor]]
 
 
@@ -77,7 +80,7 @@ def train(
         told = {
             "stage": stage,
             "settings": settings.model_dump(mode="json"),
-            "config": anchored(config, loaded.base).model_dump(mode="json", exclude={"training"}),
+            "config": anchored(config, loaded.base).model_dump(mode="json", exclude=_NOT_OF_A_RUN),
             "data": data.model_dump(mode="json", include={"target", "options"}),
             "start": _digests(start),
         }
@@ -99,7 +102,7 @@ def train(
             title=f"{config.name} {stage}",
         )
         values = trainer.train()
-    return Trained(run.path, trainer.step, values, system.model.state_by_part())
+    return Trained(run.path, trainer.step, values, trainer.metrics, system.model.state_by_part())
 
 
 def for_training(config: Config, settings: RunSettings) -> Config:

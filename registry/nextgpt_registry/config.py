@@ -76,6 +76,7 @@ class Channel(Settings):
     output_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = ProjectionSettings(
         kind="query"
     )
+    signals: int | None = Field(default=None, gt=0)  # in a group; default: the decoder's own
     spelling: str | None = None  # e.g. "[IMG{i}]"; default "<|channel:{i}|>"
 
 
@@ -157,5 +158,6 @@ class Config(Settings):
     training: dict[Name, TrainingData] = Field(default_factory=dict)  # by stage
     suites: dict[Name, SuiteSettings] = Field(default_factory=dict)  # evaluation, by name
     demo: str | None = None  # path of a scripted conversation, beside the config
+    ablations: str | None = None  # path of what `nextgpt ablate` compares, beside the config
     feature_cache_mb: int = Field(default=256, ge=0)
     accept_licences: tuple[str, ...] = ()

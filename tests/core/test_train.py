@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from nextgpt_core.components import LiveEncoder
@@ -17,6 +18,7 @@ from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.train.folder import read_parts
 from nextgpt_core.train.settings import STAGES
+from nextgpt_core.train.speed import compare_cache
 from nextgpt_core.train.start import Trained, train
 from nextgpt_registry import MediaPart, TrainingError, Turn
 from nextgpt_registry.configfile import load_config
@@ -295,3 +297,42 @@ def test_samples_are_shown_as_a_page_with_media(run: Train) -> None:
 def test_what_is_wrong_is_told(run: Train, given: dict[str, Any], told: str) -> None:
     with pytest.raises(TrainingError, match=told):
         run(given.pop("stage", "encode"), **given)
+
+
+def test_metrics_hold_the_last_losses_and_speeds(run: Train) -> None:
+    trained = run("instruct", samples=0)
+
+    told = json.loads((trained.folder / "metrics.json").read_text())
+    assert told["step"] == 6
+    assert {"loss", "validation.loss", "speed.dialogues_per_s", "speed.cached"} <= set(told)
+    assert told["speed.seconds_per_step"] > 0
+    assert {name: told[name] for name in trained.metrics} == trained.metrics
+
+
+def test_several_processes_are_refused(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Accelerator, "num_processes", 2)
+
+    with pytest.raises(TrainingError, match="launched as 2 processes"):
+        run("encode")
+
+
+def test_speed_is_measured_with_and_without_cached_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
+    calls: list[int] = []
+    encode = LiveEncoder.encode
+
+    def counted(self: LiveEncoder, media: Sequence[Any], **options: Any) -> list[Tensor]:
+        calls.append(len(media))
+        return encode(self, media, **options)
+
+    monkeypatch.setattr(LiveEncoder, "encode", counted)
+    data = {"target": f"{__name__}:Glyphs", "run": RUN}
+    builder = SystemKit(tmp_path).builder.set(training={"encode": data})
+
+    found = compare_cache(load_config(builder.config()), builder.catalog, "encode", steps=4)
+
+    assert set(found) == {"without", "with"}
+    assert min(found.values()) > 0
+    assert sum(calls) > 8  # of four glyphs: again and again without the cache, then once

@@ -19,6 +19,8 @@ from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.testing.toy import PLUGIN
 from nextgpt_registry.cli import main
 from nextgpt_registry.configfile import dump_config
+from nextgpt_registry.messages import Turn
+from nextgpt_registry.suites import Expected, Prompt, Suite
 
 Run = Callable[..., tuple[int, str, str]]
 pytestmark = pytest.mark.timeout(120)
@@ -228,3 +230,43 @@ def test_eval_prints_a_table(nextgpt: Run, folder: Path, tmp_path: Path) -> None
     assert "text->text" in out
     assert "times" in out
     assert "goals missed: none, of 0" in out
+
+
+class Words:
+    """Dialogues without an end, from words to words."""
+
+    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+        return (Turn("user", (f"Say {number % 7}.",)), Turn("assistant", (f"{number % 7}.",)))
+
+
+def words() -> Suite:
+    said = Prompt("say", "text->text", (Expected("text"),), (Turn("user", ("Say 3.",)),))
+    return Suite("words", [said])
+
+
+def test_ablate_writes_one_table_and_goes_on(
+    nextgpt: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
+    run = {"batch": 2, "window": 1, "samples": 0, "validate_on": 0}
+    config = SystemKit(folder).builder.set(
+        training={"encode": {"target": f"{__name__}:Words", "run": {"parts": ["signals"], **run}}},
+        suites={"words": {"target": f"{__name__}:words"}},
+        ablations="axes.yaml",
+    )
+    (folder / "trained.yaml").write_text(dump_config(config.config()))
+    (folder / "axes.yaml").write_text(
+        "{suite: words, stages: [encode], columns: {says: '*->text/structure'},"
+        " axes: {signals: {as it is: {}, one: {set: [modalities.glyph.signals=1]}}}}"
+    )
+    command = ("ablate", "trained.yaml", "--out", tmp_path, "--steps", "1", "--limit", "1")
+
+    code, out, err = nextgpt(*command)
+    again, _, silent = nextgpt(*command)
+
+    assert (code, again) == (0, 0), err
+    assert "signals: one (1 to do" in err
+    assert "to do" not in silent
+    assert "as it is" in out
+    assert "| signals | one |" in (tmp_path / "ablations.md").read_text()
+    assert nextgpt("ablate", "kit.yaml")[0] == 2

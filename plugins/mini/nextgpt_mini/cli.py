@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nextgpt_mini.world.split import Kind
 
+if TYPE_CHECKING:
+    from nextgpt_mini.world.library import Library
+
 app = typer.Typer(help="Prepare the data of the embedded default; train its own parts and judges.")
+
+Steps = Annotated[int | None, typer.Option(help="Instead of its own number.")]
+Folder = Annotated[
+    Path | None, typer.Option(help="Of runs and weights; default: the cache, and this package.")
+]
+Examples = Annotated[int | None, typer.Option(help="How many are rendered, if fewer will do.")]
+LibraryOption = Annotated[
+    str, typer.Option("--library", help="A prepared file, or `samples`; default: the prepared one.")
+]
 
 
 @app.command()
@@ -25,24 +39,43 @@ def train(
     part: Annotated[
         str, typer.Argument(help="text, picture-latents, sound-latents, picture, clip or sound.")
     ],
-    steps: Annotated[int | None, typer.Option(help="Instead of the part's own number.")] = None,
+    steps: Steps = None,
+    folder: Folder = None,
+    examples: Examples = None,
+    library: LibraryOption = "",
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
-    from nextgpt_mini.train.parts import train_part  # torch: only when run
-    from nextgpt_mini.world.library import Library
-    from nextgpt_mini.world.prepare import library_path
+    from nextgpt_mini.train.parts import runs, train_part  # torch: only when run
 
-    typer.echo(train_part(part, Library.load(library_path()), steps=steps))
+    with _alone((folder or runs()) / part):
+        typer.echo(
+            train_part(part, _library(library), steps=steps, folder=folder, examples=examples)
+        )
 
 
 @app.command()
-def judge(kind: Annotated[Kind, typer.Argument(help="What it judges.")]) -> None:
+def judge(
+    kind: Annotated[Kind, typer.Argument(help="What it judges.")],
+    steps: Steps = None,
+    folder: Folder = None,
+    examples: Examples = None,
+    library: LibraryOption = "",
+) -> None:
     """Train one judge, or go on where a killed run stopped; prints its ceiling."""
+    from nextgpt_mini.judge.media import WEIGHTS
     from nextgpt_mini.judge.train import train_judge  # torch: only when run
-    from nextgpt_mini.world.library import Library
-    from nextgpt_mini.world.prepare import library_path
+    from nextgpt_mini.train.parts import runs
 
-    typer.echo(train_judge(kind, Library.load(library_path())))
+    with _alone((folder or runs()) / f"judge-{kind}"):
+        ceiling = train_judge(
+            kind,
+            _library(library),
+            steps=steps,
+            folder=folder / "judges" if folder else WEIGHTS,
+            runs=folder,
+            examples=examples,
+        )
+    typer.echo(ceiling)
 
 
 @app.command()
@@ -53,3 +86,59 @@ def distil(
     from nextgpt_mini.train.distil import distil as write  # torch: only when run
 
     typer.echo(write(model))
+
+
+@app.command()
+def recipe(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Settings of all stages of the language model."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="This step alone, whatever it needs; repeats.")
+    ] = None,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Train nothing; gather what the runs came to.")
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="The same path, two steps of each, in this process.")
+    ] = False,
+    runs: Annotated[
+        Path | None, typer.Option(help="Where the runs are; default: the cache.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Table, logs, configs and locks.")] = Path("recipe"),
+) -> None:
+    """Everything from nothing to the shipped weights, or what is left of it."""
+    from nextgpt_mini.recipe.command import run
+
+    run(overrides or [], only=only or [], collect=collect, smoke=smoke, runs=runs, out=out)
+
+
+def _library(name: str) -> Library:
+    from nextgpt_mini.world.library import Library
+    from nextgpt_mini.world.prepare import library_path
+
+    if name == "samples":
+        return Library.samples()
+    return Library.load(Path(name) if name else library_path())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, so that two processes never train in it.
+
+    Raises:
+        TrainingError: another process does.
+    """
+    from filelock import FileLock, Timeout
+
+    from nextgpt_registry.errors import TrainingError
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=1):
+            yield
+    except Timeout as error:
+        raise TrainingError(
+            str(folder), "another process trains in this folder", "wait for it, or end it"
+        ) from error

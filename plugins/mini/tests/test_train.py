@@ -36,7 +36,7 @@ def fresh() -> PictureDecoder:
 
 def train(folder, bank, *, steps=STEPS, dies_at=None):
     decoder = fresh()
-    run = Run(folder, steps, every=0.0, look=0.0)
+    run = Run(folder, steps, every=0.0, look=0.0, log_every=4)
 
     def die():
         if run.step == dies_at:
@@ -44,6 +44,11 @@ def train(folder, bank, *, steps=STEPS, dies_at=None):
 
     train_decoder(decoder, bank, run, batch=4, sample=die)
     return decoder.denoiser.state_dict()
+
+
+def losses(folder):
+    lines = (folder / "log.jsonl").read_text("utf-8").splitlines()
+    return [(line["step"], line["loss"]) for line in map(json.loads, lines)]
 
 
 def test_a_killed_decoder_goes_on_bit_for_bit(tmp_path, bank):
@@ -54,11 +59,12 @@ def test_a_killed_decoder_goes_on_bit_for_bit(tmp_path, bank):
     resumed = train(tmp_path / "killed", bank)
 
     assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+    assert [step for step, _ in losses(tmp_path / "whole")] == [4, 8]
 
 
 def test_a_decoder_learns_its_bank(tmp_path, bank):
     train(tmp_path / "run", bank, steps=60)
 
-    log = (tmp_path / "run" / "log.jsonl").read_text("utf-8")
-    lines = [json.loads(line) for line in log.splitlines()]
-    assert lines[-1]["loss"] < 0.9 * lines[0]["loss"]
+    (_, first), *_, (_, last) = losses(tmp_path / "run")
+    assert last < 0.9 * first

@@ -46,9 +46,7 @@ def resolve_channel(
         if encoder
         else None,
         decoder=decoder,
-        output=_output(channel.output_projection, decoder.spec, width, at, findings)
-        if decoder
-        else None,
+        output=_output(channel, decoder.spec, width, at, findings) if decoder else None,
     )
 
 
@@ -132,18 +130,19 @@ def _input(
 
 
 def _output(
-    settings: ProjectionSettings, spec: Decoder, width: int, at: str, findings: Findings
+    channel: Channel, spec: Decoder, width: int, at: str, findings: Findings
 ) -> OutputPlan | None:
+    settings, signals = channel.output_projection, channel.signals or spec.signals
     made = _projection(settings, OUTPUT_KINDS, f"{at}.output_projection", findings)
     if made is None or not width:
         return None
     return OutputPlan(
         kind=settings.kind,
         options=made.model_dump(mode="json"),
-        signals=spec.signals,
+        signals=signals,
         conditions=spec.conditions,
         parameters=output_parameters(
-            made, width_llm=width, signals=spec.signals, conditions=spec.conditions
+            made, width_llm=width, signals=signals, conditions=spec.conditions
         ),
     )
 

@@ -17,7 +17,7 @@ def signal_blocks(
     locked = lock.signals if lock else Signals(base=facts.vocabulary)
     return locked.extended(
         {
-            name: (channel.decoder.spec.signals, _spelling(config, name))
+            name: (_count(config, channel), _spelling(config, name))
             for name, channel in channels.items()
             if channel.decoder
         }
@@ -36,7 +36,7 @@ def check_spellings(
         if "{i}" not in spelling:
             findings.add(at, f"{spelling!r} does not number the signals", "e.g. '[IMG{i}]'")
             continue
-        for index in range(channel.decoder.spec.signals):
+        for index in range(_count(config, channel)):
             owner = owners.setdefault(spelling.replace("{i}", str(index)), name)
             if owner != name:
                 findings.add(at, f"{spelling!r} is how {owner!r} is spelled, too", "change one")
@@ -63,6 +63,12 @@ def check_lock(plan: Plan, findings: Findings) -> None:
                 f"is {channel.spelling!r}, the lock says {block.spelling!r}",
                 "spell it as the lock does",
             )
+
+
+def _count(config: Config, channel: ChannelPlan) -> int:
+    """How many signals a group of a channel that speaks has."""
+    assert channel.decoder is not None
+    return config.modalities[channel.name].signals or channel.decoder.spec.signals
 
 
 def _spelling(config: Config, channel: str) -> str:

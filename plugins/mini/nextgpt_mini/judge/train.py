@@ -19,11 +19,12 @@ from nextgpt_mini.judge.inputs import to_input
 from nextgpt_mini.judge.media import WEIGHTS, MediaJudge
 from nextgpt_mini.judge.network import Network
 from nextgpt_mini.judge.questions import UNSAID, answers, labels
+from nextgpt_mini.train.examples import draw
 from nextgpt_mini.train.run import Run, train
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, facts
-from nextgpt_mini.world.split import Kind, sample_scene
+from nextgpt_mini.world.split import Kind
 from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import save_compact
@@ -36,25 +37,36 @@ _CONSOLE = Console(stderr=True)
 
 
 def train_judge(
-    kind: Kind, library: Library, *, steps: int | None = None, folder: Path = WEIGHTS
+    kind: Kind,
+    library: Library,
+    *,
+    steps: int | None = None,
+    folder: Path = WEIGHTS,
+    runs: Path | None = None,
+    examples: int | None = None,
 ) -> dict[str, float]:
     """Train a judge, or go on where a killed run stopped, and write it; returns its ceiling.
+
+    It is written to `folder`, its run lies in `runs` (default: in the cache), and it sees and is
+    measured on so many `examples`, where fewer will do.
 
     Raises:
         SourceError: clips are to be judged and there is no judge of pictures to start from.
     """
-    run = Run(cache_dir() / "runs" / "mini" / f"judge-{kind}", steps or STEPS[kind])
+    home = runs or cache_dir() / "runs" / "mini"
+    run = Run(home / f"judge-{kind}", steps or STEPS[kind])
     torch.manual_seed(0)
     network = Network(kind)
     clips = kind == "video"
     if clips:  # a clip's frames are pictures; the run's own checkpoint, if any, comes on top
         network.eye.load_state_dict(MediaJudge("image", folder).network.eye.state_dict())
-    bank = _bank(kind, library)
+    batch = min(_BATCH[kind], examples or _BATCH[kind])
+    bank = _bank(kind, library, examples or _BANK[kind])
 
     def loss(step: int) -> Tensor:
         generator = Generator().manual_seed(step)
         torch.manual_seed(step)  # dropout
-        chosen = torch.randint(len(bank[0]), (_BATCH[kind],), generator=generator)
+        chosen = torch.randint(len(bank[0]), (batch,), generator=generator)
         x, wanted = bank[0][chosen], bank[1][chosen]
         if kind == "audio":
             x = blemish_sounds(x.float(), generator)
@@ -73,17 +85,20 @@ def train_judge(
 
     network.train()
     train(run, f"{kind} judge", network, loss, lr=3e-3, decay=0.98, warmup=50)
+    folder.mkdir(parents=True, exist_ok=True)
     save_compact(network.state_dict(), folder / f"{kind}.safetensors")
-    ceiling = measure(kind, library, folder=folder)
+    ceiling = measure(kind, library, folder=folder, count=examples or _CHECKED)
     _note(kind, ceiling, folder / "ceilings.json")
     run.log(**ceiling)
     return ceiling
 
 
-def measure(kind: Kind, library: Library, *, folder: Path = WEIGHTS) -> dict[str, float]:
+def measure(
+    kind: Kind, library: Library, *, folder: Path = WEIGHTS, count: int = _CHECKED
+) -> dict[str, float]:
     """By fact: the share that the written judge gets right on fresh renderings of all scenes."""
     media, scenes = [], []
-    for n in range(_CHECKED):
+    for n in range(count):
         scene, medium = _example(kind, library, f"judge check {n}")
         media.append(medium)
         scenes.append(scene)
@@ -96,14 +111,14 @@ def measure(kind: Kind, library: Library, *, folder: Path = WEIGHTS) -> dict[str
 
 def _example(kind: Kind, library: Library, seed: str) -> tuple[Scene, Media]:
     rng = Random(f"{kind} {seed}")
-    scene = sample_scene(kind, rng, split=None)
+    scene = draw(kind, rng, library, split=None)
     return scene, render(scene, library, np.random.default_rng(rng.getrandbits(63)))
 
 
-def _bank(kind: Kind, library: Library) -> tuple[Tensor, Tensor]:
+def _bank(kind: Kind, library: Library, count: int) -> tuple[Tensor, Tensor]:
     """Rendered examples of both styles and both sides of the split: inputs and labels."""
     inputs, wanted = [], []
-    for n in track(range(_BANK[kind]), f"examples for the {kind} judge", console=_CONSOLE):
+    for n in track(range(count), f"examples for the {kind} judge", console=_CONSOLE):
         scene, medium = _example(kind, library, f"judge train {n}")
         x = to_input(kind, [medium])
         inputs.append(x.half() if kind == "audio" else ((x + 1) * 127.5).round().to(torch.uint8))

@@ -9,8 +9,8 @@ import numpy as np
 
 from nextgpt_mini.world.library import STYLES, Library
 from nextgpt_mini.world.render import render
-from nextgpt_mini.world.scene import Picture, brief, caption
-from nextgpt_mini.world.split import Kind, check_trainable, sample_scene
+from nextgpt_mini.world.scene import Picture, Scene, brief, caption
+from nextgpt_mini.world.split import Kind, Split, check_trainable, sample_scene
 from nextgpt_registry.media import Media
 
 
@@ -27,9 +27,17 @@ class Examples:
     def __getitem__(self, number: int) -> tuple[Media, str]:
         """The `number`th example; one caption in eight says less than the scene shows."""
         rng = Random(f"{self.seed} {self.kind} {number}")
-        scene = check_trainable(sample_scene(self.kind, rng))
+        scene = check_trainable(draw(self.kind, rng, self.library))
         noise = np.random.default_rng(rng.getrandbits(63))
         medium = render(scene, self.library, noise, self.style, grid=self.grid)
         if rng.random() > 0.125 or (isinstance(scene, Picture) and scene.place):
             return medium, caption(scene)
         return medium, brief(scene)
+
+
+def draw(kind: Kind, rng: Random, library: Library, *, split: Split | None = "train") -> Scene:
+    """A random scene of one side of the split (of either, if None) that a library can render."""
+    while True:
+        scene = sample_scene(kind, rng, split=split)
+        if scene.concept in (library.sounds if kind == "audio" else library.things):
+            return scene

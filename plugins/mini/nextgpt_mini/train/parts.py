@@ -7,6 +7,7 @@ weights.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -42,6 +43,7 @@ _DECODERS: dict[str, tuple[type[FlowDecoder], Kind]] = {
 _OPTIONS = {"picture": DecoderOptions(), "clip": DecoderOptions(), "sound": SoundOptions()}
 _BATCH = {"picture": 64, "clip": 16, "sound": 32}
 _BANK = {"picture": 40_000, "clip": 8_000, "sound": 12_000}
+_FITTED = 2000
 _GRID = 16
 """Things stand on the transformer's own cells of 16x16 pixels. Between them the same thing would
 look different to it at each of many offsets, which takes a small network many times as long."""
@@ -50,9 +52,9 @@ STEPS = {
     "picture-latents": 2500,
     "clip-latents": 1,
     "sound-latents": 1,
-    "picture": 3000,
-    "clip": 1500,
-    "sound": 1500,
+    "picture": 6000,
+    "clip": 3000,
+    "sound": 2500,
 }
 
 
@@ -61,51 +63,72 @@ def runs() -> Path:
     return cache_dir() / "runs" / "mini"
 
 
-def train_part(part: str, library: Library, *, steps: int | None = None) -> Path:
+def train_part(
+    part: str,
+    library: Library,
+    *,
+    steps: int | None = None,
+    folder: Path | None = None,
+    examples: int | None = None,
+) -> Path:
     """Train `part`, or go on training it, and write its weights; returns the file.
+
+    With a `folder`, runs and weights lie there, and not in the cache and in this package;
+    `examples` is how many are rendered, where fewer will do.
 
     Raises:
         TrainingError: no such part, or one it builds on is missing.
     """
     if part not in STEPS:
         raise TrainingError("mini", f"no part {part!r}", f"one of: {', '.join(STEPS)}")
-    run = Run(runs() / part, steps or STEPS[part])
+    run = Run((folder or runs()) / part, steps or STEPS[part])
+    weights = folder / "weights" if folder else WEIGHTS
     torch.manual_seed(0)
     if part == "text":
         encoder = CaptionEncoder()
         train_text(encoder, run)
-        return _write(part, encoder.state_dict())
+        return _write(weights, part, encoder.state_dict())
     name = part.removesuffix("-latents")
     kind, options = _DECODERS[name][1], _OPTIONS[name]
     decoder = _DECODERS[name][0](options)
     if part.endswith("-latents"):
-        _fit(decoder, Examples(kind, library, grid=_GRID), run)
-        if isinstance(decoder.latents, PictureLatents):
-            _train_painter(decoder, library, run)
-        return _write(part, decoder.latents.state_dict())
-    decoder.text.load_state_dict(_read("text"))
-    decoder.latents.load_state_dict(_read(f"{name}-latents"))
+        _fit(decoder, Examples(kind, library, grid=_GRID), run, examples or _FITTED)
+        _outline(weights, name)
+        if isinstance(decoder, PictureDecoder):
+            _train_painter(decoder, library, run, weights)
+        return _write(weights, part, decoder.latents.state_dict())
+    decoder.text.load_state_dict(_read(weights, "text"))
+    decoder.latents.load_state_dict(_read(weights, f"{name}-latents"))
     if name == "clip" and run.resume() is None:
-        _start_from_picture(decoder)
+        _start_from_picture(decoder, weights)
     bank = run.folder / "bank.safetensors"
-    build_bank(decoder, Examples(kind, library, grid=_GRID).__getitem__, _BANK[name], bank)
-    look = _sampler(decoder, library, kind, run)
+    drawn = Examples(kind, library, grid=_GRID).__getitem__
+    if seconds := build_bank(decoder, drawn, examples or _BANK[name], bank):
+        run.log(bank_seconds=seconds)
+    look = _sampler(decoder, library, kind, run, min(16, examples or 16))
 
     def checkpoint() -> None:
-        _write(name, decoder.denoiser.state_dict())
+        _write(weights, name, decoder.denoiser.state_dict())
         look()
 
-    train_decoder(decoder, bank, run, batch=_BATCH[name], sample=checkpoint)
-    return _write(name, decoder.denoiser.state_dict())
+    train_decoder(
+        decoder, bank, run, batch=min(_BATCH[name], examples or _BATCH[name]), sample=checkpoint
+    )
+    return _write(weights, name, decoder.denoiser.state_dict())
 
 
 @torch.no_grad()
-def _fit(decoder: FlowDecoder, examples: Examples, run: Run) -> None:
-    kept = decoder.latents.fit(decoder.to_pixels([examples[n][0] for n in range(2000)]))
-    run.log(variance_kept=kept)
+def _fit(decoder: FlowDecoder, examples: Examples, run: Run, count: int) -> None:
+    began = time.monotonic()
+    kept = decoder.latents.fit(decoder.to_pixels([examples[n][0] for n in range(count)]))
+    seconds = time.monotonic() - began
+    if not (run.folder / "log.jsonl").exists():
+        run.step = 1
+        run.log(variance_kept=kept, seconds_per_step=seconds)
+        run.step = 0
 
 
-def _train_painter(decoder: PictureDecoder, library: Library, run: Run) -> None:
+def _train_painter(decoder: PictureDecoder, library: Library, run: Run, weights: Path) -> None:
     """On pictures, and on single frames of clips."""
     pictures, clips = (Examples(kind, library, grid=_GRID) for kind in ("image", "video"))
     shown = [pictures[-1 - n][0] for n in range(16)]
@@ -119,7 +142,7 @@ def _train_painter(decoder: PictureDecoder, library: Library, run: Run) -> None:
 
     @torch.no_grad()
     def sample() -> None:
-        _write("picture-latents", decoder.latents.state_dict())
+        _write(weights, "picture-latents", decoder.latents.state_dict())
         z = decoder.latents.encode(decoder.to_pixels(shown))
         z = z + 0.15 * torch.randn(z.shape, generator=Generator().manual_seed(0))
         back = decoder.to_media(decoder.latents.decode(z))
@@ -128,10 +151,16 @@ def _train_painter(decoder: PictureDecoder, library: Library, run: Run) -> None:
     train_painter(decoder.latents, draw, run, sample=sample)
 
 
-def _start_from_picture(decoder: FlowDecoder) -> None:
+def _outline(weights: Path, name: str) -> None:
+    """An untrained decoder where there is none: a system that names it can be assembled."""
+    if not (weights / f"{name}.safetensors").exists():
+        _write(weights, name, _DECODERS[name][0](_OPTIONS[name]).denoiser.state_dict())
+
+
+def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
     """A clip's frames are pictures: take all weights that fit, spread the others over time."""
     state = dict(decoder.denoiser.state_dict())
-    for name, value in _read("picture").items():
+    for name, value in _read(weights, "picture").items():
         if name not in state:
             continue
         if state[name].shape == value.shape:
@@ -143,13 +172,15 @@ def _start_from_picture(decoder: FlowDecoder) -> None:
     decoder.denoiser.load_state_dict(state)
 
 
-def _sampler(decoder: FlowDecoder, library: Library, kind: Kind, run: Run) -> Callable[[], None]:
+def _sampler(
+    decoder: FlowDecoder, library: Library, kind: Kind, run: Run, count: int
+) -> Callable[[], None]:
     examples = Examples(kind, library, grid=_GRID, seed="look")
     columns = 2 if kind == "video" else 8
 
     def sample() -> None:
-        captions = [examples[n][1] for n in range(16)]
-        generators = [Generator().manual_seed(n) for n in range(16)]
+        captions = [examples[n][1] for n in range(count)]
+        generators = [Generator().manual_seed(n) for n in range(count)]
         media = decoder.decode(decoder.caption_targets(captions), generators=generators)
         save_sheet(media, run.folder / f"sample-{run.step:06d}.png", columns=columns)
         (run.folder / "captions.txt").write_text("\n".join(captions), encoding="utf-8")
@@ -157,16 +188,16 @@ def _sampler(decoder: FlowDecoder, library: Library, kind: Kind, run: Run) -> Ca
     return sample
 
 
-def _read(part: str) -> dict[str, Tensor]:
-    path = WEIGHTS / f"{part}.safetensors"
+def _read(weights: Path, part: str) -> dict[str, Tensor]:
+    path = weights / f"{part}.safetensors"
     if not path.exists():
         raise TrainingError("mini", f"{path.name} is not there yet", f"nextgpt mini train {part}")
     return load_compact(path)
 
 
-def _write(part: str, state: dict[str, Tensor]) -> Path:
-    WEIGHTS.mkdir(exist_ok=True)
-    path, aside = WEIGHTS / f"{part}.safetensors", WEIGHTS / f"{part}.{os.getpid()}.tmp"
+def _write(weights: Path, part: str, state: dict[str, Tensor]) -> Path:
+    weights.mkdir(parents=True, exist_ok=True)
+    path, aside = weights / f"{part}.safetensors", weights / f"{part}.{os.getpid()}.tmp"
     save_compact(state, aside)
     os.replace(aside, path)
     return path

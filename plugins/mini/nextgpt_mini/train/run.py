@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
+from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
 
 
@@ -45,12 +47,19 @@ class Run:
     """A folder that a killed run goes on from: `state.pt`, `log.jsonl`, TensorBoard, samples."""
 
     def __init__(
-        self, folder: Path, steps: int, *, every: float = 120.0, look: float = 900.0
+        self,
+        folder: Path,
+        steps: int,
+        *,
+        every: float = 120.0,
+        look: float = 900.0,
+        log_every: int = 20,
     ) -> None:
-        """Checkpoint `every` so many seconds, and show samples after so many."""
+        """Checkpoint `every` so many seconds, show samples after so many; log by steps."""
         self.folder, self.steps, self.every, self.look = folder, steps, every, look
+        self.log_every = log_every
         folder.mkdir(parents=True, exist_ok=True)
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        self._writer: SummaryWriter | None = None
         self.console = Console(stderr=True)
         self.step = 0
         self._saved = self._looked = time.monotonic()
@@ -59,10 +68,19 @@ class Run:
         """The last checkpoint, if there is one."""
         path = self.folder / "state.pt"
         if not path.exists():
+            self._cut_log()
             return None
         state: dict[str, Any] = torch.load(path, weights_only=True)
         self.step = int(state["step"])
+        self._cut_log()
         return state
+
+    @property
+    def writer(self) -> SummaryWriter:
+        """TensorBoard's; what an earlier process wrote after its last checkpoint is hidden."""
+        if self._writer is None:
+            self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step + 1)
+        return self._writer
 
     def save(self, state: dict[str, Any]) -> None:
         """Write a checkpoint aside, then rename it."""
@@ -91,6 +109,18 @@ class Run:
             lines.write(
                 json.dumps({"step": self.step, "time": round(time.time(), 1), **values}) + "\n"
             )
+
+    def _cut_log(self) -> None:
+        """Drop what was logged after the last checkpoint: those steps are done again."""
+        path = self.folder / "log.jsonl"
+        if not path.exists():
+            return
+        kept = []
+        for line in path.read_text("utf-8").splitlines():
+            with suppress(ValueError):  # a line that was being written when the run was killed
+                if json.loads(line)["step"] <= self.step:
+                    kept.append(f"{line}\n")
+        replace_file(path, "".join(kept).encode())
 
     def loop(self, title: str) -> Iterator[int]:
         """The steps still to do, under a progress bar."""
@@ -135,7 +165,9 @@ def train(
         for optimizer, one in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(one)
         average.values = state["average"]
-    began, total, counted = time.monotonic(), 0.0, 0
+    began, done, total, counted = time.monotonic(), 0, 0.0, 0
+    if state is not None:
+        total, counted = state.get("mean", (0.0, 0))  # of the log's next line
     for step in run.loop(title):
         rate = lr * min(1.0, (step + 1) / warmup, (run.steps - step) / max(1, tail * run.steps))
         value = loss(step)
@@ -148,18 +180,19 @@ def train(
             optimizer.zero_grad(set_to_none=True)
         average.update(module, step)
         total += value.item()
-        counted += 1
+        counted, done = counted + 1, done + 1
         run.step += 1
-        if run.step % 20 == 0:
-            seconds = (time.monotonic() - began) / counted
+        if run.step % run.log_every == 0 or run.step == run.steps:
+            seconds = (time.monotonic() - began) / done
             run.log(loss=total / counted, rate=rate, seconds_per_step=seconds)
-            began, total, counted = time.monotonic(), 0.0, 0
+            began, done, total, counted = time.monotonic(), 0, 0.0, 0
         if run.due:
             run.save(
                 {
                     "module": module.state_dict(),
                     "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                     "average": average.values,
+                    "mean": (total, counted),
                 }
             )
             if sample is not None and run.looks():

@@ -1,9 +1,11 @@
 """Conversations made by code: in all directions, on one side of the split, renderable."""
 
+from itertools import islice
 from random import Random
 
 import pytest
 
+from nextgpt_mini.world.data import Dialogues
 from nextgpt_mini.world.dialogues import DIRECTIONS, MIXED_DIRECTIONS, Cast, write
 from nextgpt_mini.world.dialogues.exchange import propose, verb
 from nextgpt_mini.world.dialogues.follow import usual
@@ -94,6 +96,17 @@ def test_thing_heard_stands_on_the_ground_that_is_seen():
 
 def test_same_seed_same_dialogue():
     assert [write(3, Random(n)) for n in range(20)] == [write(3, Random(n)) for n in range(20)]
+
+
+def test_5000_conversations_of_some_turns_switch_modalities_and_no_two_are_alike():
+    source = Dialogues("instruct", chat=0.0)
+
+    scripts = (source.script(n) for n in range(80_000))
+    longer = islice((s for s in scripts if s.direction == "turns"), 7_000)
+    switching = [s.lines for s in longer if len({x.modality for x in s.scenes}) > 1]
+
+    assert len(set(switching)) >= 5_000
+    assert min(map(len, switching)) >= 4  # two exchanges
 
 
 def test_answers_say_what_is_shown():

@@ -1,0 +1,121 @@
+"""One table of all variants, as JSON and Markdown, and a picture where matplotlib is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from nextgpt_core.evaluate.metrics import macro
+from nextgpt_core.evaluate.scores import Result
+from nextgpt_registry.content import replace_file
+
+Figure = list[float] | None
+"""[value, low, high], or None where nothing of the kind was asked for."""
+
+
+def columns(results: Sequence[Result], wanted: Mapping[str, str]) -> dict[str, Figure]:
+    """{column: figure} of "DIRECTION/METRIC" patterns, over all results of the directions."""
+    found: dict[str, Figure] = {}
+    for name, pattern in wanted.items():
+        direction, _, metric = pattern.rpartition("/")
+        values = [
+            (f"{r.direction}/{r.group}", float(value))
+            for r in results
+            if not r.skipped
+            and fnmatchcase(r.direction, direction)
+            and (value := getattr(r, metric)) is not None
+        ]
+        figure = macro(values)
+        found[name] = None if figure is None else [round(value, 4) for value in figure]
+    return found
+
+
+def write(rows: Sequence[Mapping[str, Any]], out: Path, *, title: str) -> tuple[Path, ...]:
+    """`ablations.json`, `ablations.md` and perhaps `ablations.png`; returns what was written."""
+    told = json.dumps(rows, indent=1) + "\n"
+    paths = [
+        replace_file(out / "ablations.json", told.encode()),
+        replace_file(out / "ablations.md", markdown(rows, title=title).encode()),
+    ]
+    if find_spec("matplotlib") is not None:
+        paths.append(_plot(rows, out / "ablations.png"))
+    return tuple(paths)
+
+
+def markdown(rows: Sequence[Mapping[str, Any]], *, title: str) -> str:
+    """The table as a page."""
+    head, *body = cells(rows)
+    lines = [f"# {title}", "", "Percent, with the 95 % interval.", ""]
+    lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in body)]) + "\n"
+
+
+def cells(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """A head and a row for each variant, as text."""
+    figures = list(dict.fromkeys(name for row in rows for name in row["figures"]))
+    losses = list(dict.fromkeys(name for row in rows for name in row["validation"]))
+    losses = [name for name in losses if name.count(".") == 1 and name != "validation.loss"]
+    found: list[tuple[str, ...]] = [
+        ("axis", "variant", *figures, *losses, "steps", "minutes", "prompts")
+    ]
+    for row in rows:
+        found.append(
+            (
+                row["axis"],
+                row["variant"],
+                *(_percent(row["figures"].get(name)) for name in figures),
+                *(_number(row["validation"].get(name)) for name in losses),
+                str(row["steps"]),
+                f"{row['minutes']:.1f}",
+                str(row["prompts"]),
+            )
+        )
+    return found
+
+
+def _percent(figure: Figure) -> str:
+    if figure is None:
+        return ""
+    value, low, high = (round(100 * one) for one in figure)
+    return f"{value} ({low}-{high})"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    """(axis) panels of one line per column, with intervals."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # only where it is installed
+    from matplotlib.figure import Figure as Canvas
+
+    axes = list(dict.fromkeys(row["axis"] for row in rows))
+    canvas = Canvas(figsize=(3.2 * len(axes), 3.2), layout="constrained")
+    FigureCanvasAgg(canvas)
+    for axis, panel in zip(axes, canvas.subplots(1, len(axes), squeeze=False)[0], strict=True):
+        own = [row for row in rows if row["axis"] == axis]
+        for name in own[0]["figures"]:
+            shown = [(row["variant"], f) for row in own if (f := row["figures"][name])]
+            panel.errorbar(
+                [variant for variant, _ in shown],
+                [100 * f[0] for _, f in shown],
+                yerr=[
+                    [100 * (f[0] - f[1]) for _, f in shown],
+                    [100 * (f[2] - f[0]) for _, f in shown],
+                ],
+                marker="o",
+                capsize=2,
+                label=name,
+            )
+        panel.set(title=axis, ylim=(0, 105))
+        panel.tick_params(axis="x", labelrotation=20)
+    canvas.axes[0].set_ylabel("%")
+    canvas.axes[0].legend(fontsize="small")
+    aside = path.with_name(f".{path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    canvas.savefig(aside, format="png", dpi=100)
+    return aside.replace(path)
