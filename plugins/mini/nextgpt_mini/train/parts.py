@@ -18,7 +18,6 @@ from torch import Generator, Tensor
 from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
 from nextgpt_mini.flow import FlowDecoder
 from nextgpt_mini.options import DecoderOptions, SoundOptions
-from nextgpt_mini.painter import PictureLatents
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
