@@ -152,10 +152,13 @@ def _keep(
         if isinstance(judge, Featured):
             features[kind] = judge.features([m for m in made if m.modality == kind])
     folder.add_features(asked.result.id, features)
-    for number, media in enumerate(made):
-        (folder.path / "media").mkdir(exist_ok=True)
-        pipeline.write(media, folder.path / "media" / f"{stem(asked.result.id)}-{number}")
-    folder.add(asked.result, fragment(pipeline.system.catalog, asked))
+    (folder.path / "media").mkdir(exist_ok=True)
+    files = [
+        pipeline.write(media, folder.path / "media" / f"{stem(asked.result.id)}-{number}").name
+        for number, media in enumerate(made)
+    ]
+    result = asked.result.model_copy(update={"media": tuple(files)})
+    folder.add(result, fragment(pipeline.system.catalog, asked))
 
 
 def _ceiling(judge: Judge) -> dict[str, Any]:

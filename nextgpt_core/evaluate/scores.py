@@ -52,6 +52,7 @@ class Result(BaseModel):
     attributes: bool | None = None
     false_media: bool = False
     text: str = ""
+    media: tuple[str, ...] = ()  # of the answer, in order: files in `media/`
     seconds: float = 0.0
     error: str = ""  # why nothing was answered, or a medium failed
     skipped: str = ""  # why this system cannot be asked

@@ -114,6 +114,30 @@ def recipe(
     run(overrides or [], only=only or [], collect=collect, smoke=smoke, runs=runs, out=out)
 
 
+@app.command()
+def card(
+    evaluations: Annotated[
+        list[Path], typer.Argument(help="Folders of `nextgpt eval mini --out`, one of each suite.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the model card is.")] = Path("docs/mini"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; say which figures do not agree.")
+    ] = False,
+) -> None:
+    """Fill the model card's tables and make the gallery, or hold fresh figures to the card."""
+    from nextgpt_mini.card import command  # codecs: only when run
+
+    if not check:
+        for path in command.write(evaluations, out):
+            typer.echo(path)
+        return
+    for line in (wrong := command.check(evaluations, out)):
+        typer.echo(line)
+    if wrong:
+        raise typer.Exit(1)
+    typer.echo("every figure agrees with the card")
+
+
 def _library(name: str) -> Library:
     from nextgpt_mini.world.library import Library
     from nextgpt_mini.world.prepare import library_path

@@ -79,7 +79,7 @@ def test_media_of_other_sizes_are_fitted():
     clip = Media("video", np.zeros((3, 20, 40, 3), np.uint8), 10.0)
     sound = Media("audio", np.zeros((8_000, 2), np.float32), 44_100.0)
 
-    assert to_input("image", [picture]).shape == (1, 3, 64, 64)
+    assert to_input("image", [picture]).shape == (1, 3, 96, 96)
     assert to_input("video", [clip]).shape == (1, 8, 3, 64, 64)
     assert to_input("audio", [sound]).shape == (1, 1, 80, 192)
 

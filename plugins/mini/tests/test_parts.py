@@ -109,8 +109,7 @@ def test_batching_changes_a_medium_by_rounding_only(decoder):
 def test_batching_changes_a_trained_medium_by_rounding_only(spec):
     live = resolve(spec.target)(resolve(spec.options)())
     name = spec.name.removeprefix("mini-")
-    latents = {"clip": "picture"}.get(name, name)
-    files = {"text": "text", "latents": f"{latents}-latents", "denoiser": name}
+    files = {"text": "text", "latents": f"{name}-latents", "denoiser": name}
     live.load({part: WEIGHTS / f"{file}.safetensors" for part, file in files.items()})
 
     together, alone = in_company_and_alone(

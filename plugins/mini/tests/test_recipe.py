@@ -26,7 +26,7 @@ def test_the_recipe_has_every_part_and_judge_with_its_own_steps():
 
     assert {s.part: s.steps for s in steps if s.part} == STEPS
     assert {s.judge: s.steps for s in steps if s.judge} == JUDGED
-    assert [s.stage for s in steps if s.stage] == ["encode", "instruct", "decode"]
+    assert [s.stage for s in steps if s.stage] == ["match", "encode", "instruct", "decode"]
 
 
 def test_a_step_before_what_it_needs_is_told():
@@ -39,10 +39,10 @@ def test_a_step_before_what_it_needs_is_told():
 def test_a_stage_starts_untrained_or_from_the_stage_before(tmp_path):
     found = {j.step.name: j for j in jobs(load_recipe(), Place(tmp_path, own=False))}
 
-    encode, decode = found["encode"].command, found["decode"].command
-    assert encode[:4] == ("train", "mini", "--stage", "encode")
-    assert "--fresh" in encode
-    assert "--from" not in encode
+    match, decode = found["match"].command, found["decode"].command
+    assert match[:4] == ("train", "mini", "--stage", "match")
+    assert "--fresh" in match
+    assert "--from" not in match
     assert decode[decode.index("--from") + 1] == str(tmp_path / "mini-instruct")
     assert decode[decode.index("--export") + 1].endswith("nextgpt_mini/weights")
 

@@ -14,23 +14,23 @@ from nextgpt_mini.decoders import resample
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.media import Media
 
-SIDE = 96
+SIDES = {"image": 96, "video": 64}
 FRAMES = 8
 
 
 def to_input(kind: Kind, media: Sequence[Media]) -> Tensor:
-    """B media -> (B, 3, 96, 96), clips (B, 8, 3, 96, 96), sounds (B, 1, 80, 192), in [-1, 1]."""
+    """B media -> (B, 3, 96, 96), clips (B, 8, 3, 64, 64), sounds (B, 1, 80, 192), in [-1, 1]."""
     if kind == "audio":
         return spectrogram.to_mel(torch.stack([_sound(m) for m in media]))[:, None]
     if kind == "image":
-        return torch.cat([_pixels(np.asarray(m.data)[None]) for m in media])
-    return torch.stack([_pixels(_frames(np.asarray(m.data))) for m in media])
+        return torch.cat([_pixels(np.asarray(m.data)[None], SIDES[kind]) for m in media])
+    return torch.stack([_pixels(_frames(np.asarray(m.data)), SIDES[kind]) for m in media])
 
 
-def _pixels(frames_FHWC: np.ndarray) -> Tensor:
+def _pixels(frames_FHWC: np.ndarray, side: int) -> Tensor:
     x = torch.from_numpy(np.ascontiguousarray(frames_FHWC[..., :3])).permute(0, 3, 1, 2).float()
-    if x.shape[-2:] != (SIDE, SIDE):
-        x = interpolate(x, (SIDE, SIDE), mode="bilinear", antialias=True)
+    if x.shape[-2:] != (side, side):
+        x = interpolate(x, (side, side), mode="bilinear", antialias=True)
     return x / 127.5 - 1
 
 

@@ -24,7 +24,7 @@ class Step(Settings):
     name: str
     part: str = ""
     judge: str = ""
-    stage: Literal["", "encode", "instruct", "decode"] = ""
+    stage: Literal["", "match", "encode", "instruct", "decode"] = ""
     command: tuple[str, ...] = ()  # what follows `nextgpt`
     steps: int = Field(default=1, gt=0)
     seconds: float = Field(default=1.0, gt=0)  # expected of one step
