@@ -1,0 +1,172 @@
+"""The model card's figures and the gallery, out of an evaluation's folder."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from nextgpt_mini.card import command
+from nextgpt_mini.card.figures import kept, off, table
+from nextgpt_mini.cli import app
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.media import Media
+
+REPORT = {
+    "system": "mini",
+    "suite": "any2any",
+    "n": 3,
+    "directions": {
+        "text->image": {
+            "n": 2,
+            "structure": [1.0, 0.34, 1.0],
+            "concept": [0.5, 0.09, 0.91],
+            "attributes": None,
+            "seconds": 1.0,
+        },
+        "text->text": {"n": 1, "structure": [1.0, 0.21, 1.0], "concept": None},
+    },
+    "judges": {"image": {"object": 0.99}},
+    "goals": {},
+    "goals_missed": ["text->image/concept"],
+}
+CARD = """# Card
+
+<!-- figures: any2any -->
+old
+<!-- end -->
+
+<!-- figures: chat -->
+<!-- end -->
+"""
+
+
+def result(name, direction, kinds, media, *, told, wanted, text=""):
+    return {
+        "id": name,
+        "direction": direction,
+        "expected": kinds,
+        "found": kinds,
+        "wanted": wanted,
+        "told": told,
+        "text": text,
+        "error": "",
+        "media": media,
+    }
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    folder = tmp_path / "evaluation"
+    hook = Catalog.discover().hook
+    rng = np.random.default_rng(0)
+    media = (
+        Media("image", rng.integers(0, 255, (16, 16, 3), np.uint8)),
+        Media("video", rng.integers(0, 255, (4, 16, 16, 3), np.uint8), 8.0),
+        Media("audio", rng.uniform(-0.5, 0.5, 16_000).astype(np.float32), 16_000.0),
+    )
+    (folder / "media").mkdir(parents=True)
+    files = [
+        hook.nextgpt_write_media(media=m, stem=folder / "media" / str(n)).name
+        for n, m in enumerate(media)
+    ]
+    asked, results = [{"suite": "any2any"}], []
+    for n, (medium, file) in enumerate(zip(media, files, strict=True)):
+        turns = [
+            {"role": "user", "parts": ["Draw | this:", {"kind": "image", "file": "media/0.png"}]}
+        ]
+        direction = f"image->{medium.modality}"
+        asked.append({"id": f"{n}", "direction": direction, "turns": turns})
+        results.append(
+            result(
+                f"{n}",
+                direction,
+                [medium.modality],
+                [file],
+                wanted=[{"object": "cat", "colour": "red"}],
+                told=[{"object": "cat", "colour": "blue"}],
+            )
+        )
+    (folder / "suite.jsonl").write_text("".join(json.dumps(line) + "\n" for line in asked))
+    (folder / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in results))
+    (folder / "report.json").write_text(json.dumps(REPORT))
+    return folder
+
+
+def test_the_card_is_filled_between_its_marks_and_the_rest_is_left(evaluation, tmp_path):
+    out = tmp_path / "docs"
+    out.mkdir()
+    (out / "model-card.md").write_text(CARD)
+
+    command.write([evaluation], out)
+    command.write([evaluation], out)
+
+    card = (out / "model-card.md").read_text()
+    assert card.startswith("# Card\n\n<!-- figures: any2any -->\n| direction | n | right media |")
+    assert "| text->image | 2 | 100% (34-100) | 50% (9-91) |" in card
+    assert card.count("Goals missed: text->image/concept.") == 1
+    assert "old" not in card
+    assert card.endswith("<!-- figures: chat -->\n<!-- end -->\n")
+    assert json.loads((out / "figures.json").read_text()) == kept([REPORT])
+
+
+def frames(path):
+    with Image.open(path) as image:
+        return getattr(image, "n_frames", 1)
+
+
+def test_the_gallery_shows_moving_clips_sounds_and_what_was_not_found(evaluation, tmp_path):
+    out = tmp_path / "docs"
+    out.mkdir()
+    (out / "model-card.md").write_text(CARD)
+
+    command.write([evaluation], out)
+
+    page = (out / "gallery.md").read_text()
+    assert [line for line in page.splitlines() if line.startswith("## ")] == [
+        "## image->image",
+        "## image->video",
+        "## image->audio",
+    ]
+    assert "Draw \\| this:" in page
+    assert "image: cat, ✗ red" in page
+    shown = sorted((out / "gallery").glob("*.webp"))
+    assert len(shown) == 6
+    assert sorted(map(frames, shown)) == [1, 1, 1, 1, 1, 4]
+    assert "](gallery/006.ogg)" in page
+    assert (out / "gallery" / "006.ogg").stat().st_size > 1000
+
+
+def moved(by):
+    value = [x + by for x in (0.5, 0.4, 0.6)]
+    return {**REPORT, "directions": {"text->image": {"n": 9, "concept": value}}}
+
+
+def test_a_fresh_figure_agrees_where_the_intervals_meet():
+    card = kept([moved(0)])
+
+    assert off(card, moved(0.19)) == []
+    assert off(card, moved(-0.19)) == []
+    [line] = off(card, moved(0.21))
+    assert line.startswith("text->image/concept: the card says 50% (40-60), measured now 71%")
+
+
+def test_a_table_leaves_out_what_no_direction_has():
+    assert table(kept([REPORT])["any2any"]).splitlines()[0] == (
+        "| direction | n | right media | right thing |"
+    )
+
+
+def test_the_command_tells_what_does_not_agree(evaluation, tmp_path):
+    out = tmp_path / "docs"
+    out.mkdir()
+    (out / "figures.json").write_text(json.dumps(kept([moved(0)])))
+    (evaluation / "report.json").write_text(json.dumps(moved(0.4)))
+
+    found = CliRunner().invoke(app, ["card", str(evaluation), "--out", str(out), "--check"])
+    same = CliRunner().invoke(app, ["card", str(evaluation), "--out", str(tmp_path), "--check"])
+
+    assert found.exit_code == 1
+    assert "measured now 90%" in found.output
+    assert "no figures here" in str(same.exception)
