@@ -23,7 +23,7 @@ def prepare() -> None:
 @app.command()
 def train(
     part: Annotated[
-        str, typer.Argument(help="text, picture-latents, sound-latents, picture, clip or sound.")
+        str, typer.Argument(help="text, {picture,sound}-latents, vocoder, picture, clip or sound.")
     ],
     steps: Annotated[int | None, typer.Option(help="Instead of the part's own number.")] = None,
 ) -> None:
@@ -33,6 +33,18 @@ def train(
     from nextgpt_mini.world.prepare import library_path
 
     typer.echo(train_part(part, Library.load(library_path()), steps=steps))
+
+
+@app.command()
+def inversions(
+    count: Annotated[int, typer.Option(help="How many held-out sounds.")] = 148,
+) -> None:
+    """Measure both ways from a spectrogram back to sound: Griffin-Lim and the vocoder."""
+    from nextgpt_mini.train.parts import measure_vocoder  # torch: only when run
+    from nextgpt_mini.world.library import Library
+    from nextgpt_mini.world.prepare import library_path
+
+    typer.echo(measure_vocoder(Library.load(library_path()), count))
 
 
 @app.command()

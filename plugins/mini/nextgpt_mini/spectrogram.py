@@ -34,6 +34,17 @@ def _inverse() -> Tensor:
     return torch.linalg.pinv(_filters())
 
 
+@cache
+def mel_bands() -> tuple[Tensor, Tensor]:
+    """(M, K) shares that spread a value of each band over bins, (M,) natural logs of band sums."""
+    filters = _filters()
+    sums = filters.sum(0)
+    spread = filters.T / sums[:, None]  # a value spread over bins: wide bands weigh no less
+    heard = spread.sum(0).nonzero()
+    spread[0, : heard[0]], spread[-1, heard[-1] + 1 :] = 1.0, 1.0  # beyond the outermost bands
+    return spread / spread.sum(0), sums.log()
+
+
 def _stft(sound_BN: Tensor) -> Tensor:
     window = torch.hann_window(FFT, device=sound_BN.device)
     return torch.stft(sound_BN, FFT, HOP, window=window, return_complex=True)[..., :-1]

@@ -1,7 +1,7 @@
 """The parts of mini that are trained here, each by one resumable call that ends in a file.
 
-Order: `text`, the latents (fitted at once), then the decoders; `clip` starts from `picture`'s
-weights.
+Order: `text`, the latents (fitted at once), `vocoder` (hears what its latents leave), then the
+decoders; `clip` starts from `picture`'s weights.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ from torch.nn.functional import mse_loss
 
 from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
 from nextgpt_mini.flow import FlowDecoder
+from nextgpt_mini.latents import Latents
 from nextgpt_mini.options import DecoderOptions, SoundOptions
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
+from nextgpt_mini.train.inversions import examples, inversions, measure, table
 from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.sheet import save_sheet
 from nextgpt_mini.train.text import train_text
-from nextgpt_mini.world.library import Library
+from nextgpt_mini.train.vocoder import train_vocoder
+from nextgpt_mini.vocoder import Vocoder
+from nextgpt_mini.world.library import RATE, Library
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.media import Media
 from nextgpt_registry.sources import cache_dir
 from nextgpt_registry.tensors import load_compact, save_compact
 
@@ -47,6 +52,7 @@ STEPS = {
     "text": 500,
     "picture-latents": 1,
     "sound-latents": 1,
+    "vocoder": 10_000,
     "picture": 3000,
     "clip": 1500,
     "sound": 1500,
@@ -72,6 +78,8 @@ def train_part(part: str, library: Library, *, steps: int | None = None) -> Path
         encoder = CaptionEncoder()
         train_text(encoder, run)
         return _write(part, encoder.state_dict())
+    if part == "vocoder":
+        return _train_vocoder(library, run)
     name = part.removesuffix("-latents")
     kind, options = _DECODERS[name][1], _OPTIONS[name]
     decoder = _DECODERS[name][0](options)
@@ -92,6 +100,29 @@ def train_part(part: str, library: Library, *, steps: int | None = None) -> Path
 
     train_decoder(decoder, bank, run, batch=_BATCH[name], sample=checkpoint)
     return _write(name, decoder.denoiser.state_dict())
+
+
+def _train_vocoder(library: Library, run: Run) -> Path:
+    vocoder, latents = Vocoder(), Latents(1, SoundDecoder.shape.kept)
+    latents.load_state_dict(_read("sound-latents"))
+    shown = examples(library, 8)
+
+    def checkpoint() -> None:
+        _write("vocoder", vocoder.state_dict())
+        made = [sounds for _, _, sounds, _ in inversions(shown, vocoder, latents)]
+        media = [Media("audio", s.numpy(), float(RATE)) for row in (shown, *made) for s in row]
+        save_sheet(media, run.folder / f"sample-{run.step:06d}.png", columns=len(shown))
+
+    train_vocoder(vocoder, latents, library, run, sample=checkpoint)
+    return _write("vocoder", vocoder.state_dict())
+
+
+def measure_vocoder(library: Library, count: int) -> str:
+    """The written vocoder beside Griffin-Lim on so many held-out sounds, as a table."""
+    vocoder, latents = Vocoder(), Latents(1, SoundDecoder.shape.kept)
+    vocoder.load_state_dict(_read("vocoder"))
+    latents.load_state_dict(_read("sound-latents"))
+    return table(measure(examples(library, count), vocoder, latents))
 
 
 @torch.no_grad()
