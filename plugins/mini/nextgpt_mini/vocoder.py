@@ -6,7 +6,8 @@ Source: Siuzdak, 2023, "Vocos" (ConvNeXt blocks at the rate of frames, no upsamp
 Two things are not in the paper. Magnitudes are predicted relative to what the mel already says.
 And phase is carried from frame to frame: a steady tone looks alike in every frame, so a network
 that sees frames alone gives it the same phase in each, and any tone becomes a buzz at multiples of
-the frame rate. Here a bin is a resonator: it turns on by a predicted angle, and new sound is added.
+the frame rate. Here a bin is a resonator: it keeps a predicted share of what it held, turned by a
+predicted angle, and takes the rest from what is new; while it keeps all, a tone of any pitch rings.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ BINS = FFT // 2 + 1
 LOUDEST = 6.0
 """Natural logarithm of the largest magnitude of a bin: a full-scale tone has 5.5."""
 RINGING = 2.0
-"""Where damping begins: a bin keeps sigmoid(2) = 0.88 of what it held a frame ago."""
+"""Where training begins: a bin keeps sigmoid(2) = 0.88 of what it held a frame ago."""
 
 
 class Vocoder(nn.Module):
@@ -63,11 +64,11 @@ class Vocoder(nn.Module):
         mel_BFM = pad(mel_BMF.float(), (0, 1), mode="replicate").transpose(1, 2)
         known_BFK = ((3 * mel_BFM - 1) * log(10) - level_M) @ spread_MK
         magnitude = (known_BFK + loud).clamp_max(LOUDEST).exp()
-        damping = ((ringing + RINGING) @ spread_MK).sigmoid()
+        kept = ((ringing + RINGING) @ spread_MK).sigmoid()
         turn_K = torch.arange(BINS, device=device) % 4 * (pi / 2)  # of a bin's own frequency
         new = torch.complex(real, imaginary)
         new = new + (noise @ spread_MK) * _noise(new.shape[1], device)
-        phase = _carried(torch.polar(damping, angle + turn_K), new)
+        phase = _carried(torch.polar(kept, angle + turn_K), (1 - kept) * new)
         return (magnitude * phase).transpose(1, 2)
 
 
