@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,10 @@ from torch.nn.functional import interpolate
 from nextgpt_mini import spectrogram
 from nextgpt_mini.flow import FlowDecoder, Shape
 from nextgpt_mini.latents import PATCH
+from nextgpt_mini.options import SoundOptions
+from nextgpt_mini.vocoder import Vocoder
 from nextgpt_registry.media import Media
+from nextgpt_registry.tensors import load_compact
 
 SIDE = 64
 FRAMES = 8
@@ -73,7 +77,7 @@ class ClipDecoder(FlowDecoder):
 
 
 class SoundDecoder(FlowDecoder):
-    """2.048 seconds of sound at 16 kHz, through a mel spectrogram of 80 x 128."""
+    """2.048 seconds of sound at 16 kHz: a mel spectrogram of 80 x 128, and a vocoder."""
 
     shape = Shape(
         channels=1,
@@ -83,13 +87,24 @@ class SoundDecoder(FlowDecoder):
         width=spectrogram.FRAMES // PATCH,
     )
 
+    def __init__(self, options: SoundOptions) -> None:
+        """Build on the current device with random weights."""
+        super().__init__(options)
+        self.vocoder = Vocoder(options.vocoder_width).eval()
+
+    def load(self, paths: Mapping[str, Path]) -> None:
+        """Load `vocoder` beside the others."""
+        super().load(paths)
+        self.vocoder.load_state_dict(load_compact(paths["vocoder"]))
+
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B sounds -> (B, 1, 80, 128), cut or padded with silence to 2.048 s."""
         return spectrogram.to_mel(torch.stack([_sound(m) for m in media]))[:, None]
 
+    @torch.no_grad()
     def to_media(self, x: Tensor) -> list[Media]:
         """(B, 1, 80, 128) -> B sounds."""
-        sounds = spectrogram.to_sound(x[:, 0].cpu())
+        sounds = self.vocoder(x[:, 0]).cpu()
         sounds = sounds / sounds.abs().amax(-1, keepdim=True).clamp_min(1e-3) * 0.7
         return [Media("audio", s.numpy(), float(spectrogram.RATE)) for s in sounds]
 

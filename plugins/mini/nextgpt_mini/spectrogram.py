@@ -1,4 +1,4 @@
-"""Sound to mel spectrogram and back (Griffin-Lim). Knows nothing about models.
+"""Sound to mel spectrogram and, untrained, back (Griffin-Lim). Knows nothing about models.
 
 Legend: B batch, N samples at 16 kHz, F frames, M mel bins (80).
 Source of the inversion: Griffin and Lim, 1984. Momentum (Perraudin et al., 2013) would come a

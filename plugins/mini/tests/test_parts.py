@@ -111,6 +111,8 @@ def test_batching_changes_a_trained_medium_by_rounding_only(spec):
     name = spec.name.removeprefix("mini-")
     latents = {"clip": "picture"}.get(name, name)
     files = {"text": "text", "latents": f"{latents}-latents", "denoiser": name}
+    if spec.modality == "audio":
+        files["vocoder"] = "vocoder"
     live.load({part: WEIGHTS / f"{file}.safetensors" for part, file in files.items()})
 
     together, alone = in_company_and_alone(

@@ -18,6 +18,7 @@ from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
 from nextgpt_mini.flow import FlowDecoder
 from nextgpt_mini.latents import Latents
 from nextgpt_mini.options import DecoderOptions, SoundOptions
+from nextgpt_mini.spectrogram import to_sound
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
@@ -88,6 +89,8 @@ def train_part(part: str, library: Library, *, steps: int | None = None) -> Path
         return _write(part, decoder.latents.state_dict())
     decoder.text.load_state_dict(_read("text"))
     decoder.latents.load_state_dict(_read(f"{_LATENTS[name]}-latents"))
+    if isinstance(decoder, SoundDecoder):
+        decoder.vocoder.load_state_dict(_read("vocoder"))
     if name == "clip" and run.resume() is None:
         _start_from_picture(decoder)
     bank = run.folder / "bank.safetensors"
@@ -131,8 +134,15 @@ def _fit(decoder: FlowDecoder, examples: Examples, run: Run) -> None:
     shown = [examples[-1 - n][0] for n in range(16)]
     pixels = decoder.to_pixels(shown)
     back = decoder.latents.decode(decoder.latents.encode(pixels))
-    save_sheet([*shown, *decoder.to_media(back)], run.folder / "sample.png", columns=16)
+    save_sheet([*shown, *_as_media(decoder, back)], run.folder / "sample.png", columns=16)
     run.log(variance_kept=kept, squared_error=mse_loss(back, pixels).item())
+
+
+def _as_media(decoder: FlowDecoder, x: Tensor) -> list[Media]:
+    """What latents leave; a sound by Griffin-Lim, as its vocoder is trained on them only later."""
+    if isinstance(decoder, SoundDecoder):
+        return [Media("audio", sound.numpy(), float(RATE)) for sound in to_sound(x[:, 0])]
+    return decoder.to_media(x)
 
 
 def _start_from_picture(decoder: FlowDecoder) -> None:
