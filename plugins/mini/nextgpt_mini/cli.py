@@ -37,7 +37,7 @@ def prepare() -> None:
 @app.command()
 def train(
     part: Annotated[
-        str, typer.Argument(help="text, picture-latents, sound-latents, picture, clip or sound.")
+        str, typer.Argument(help="text, {picture,sound}-latents, vocoder, picture, clip or sound.")
     ],
     steps: Steps = None,
     folder: Folder = None,
@@ -51,6 +51,17 @@ def train(
         typer.echo(
             train_part(part, _library(library), steps=steps, folder=folder, examples=examples)
         )
+
+
+@app.command()
+def inversions(
+    count: Annotated[int, typer.Option(help="How many held-out sounds.")] = 148,
+    library: LibraryOption = "",
+) -> None:
+    """Measure both ways from a spectrogram back to sound: Griffin-Lim and the vocoder."""
+    from nextgpt_mini.train.parts import measure_vocoder  # torch: only when run
+
+    typer.echo(measure_vocoder(_library(library), count))
 
 
 @app.command()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,10 +13,13 @@ from torch.nn.functional import interpolate
 from nextgpt_mini import spectrogram
 from nextgpt_mini.flow import FlowDecoder, Shape
 from nextgpt_mini.latents import Latents
+from nextgpt_mini.options import SoundOptions
 from nextgpt_mini.painter import PictureLatents
+from nextgpt_mini.vocoder import Vocoder
 from nextgpt_registry.media import Media
+from nextgpt_registry.tensors import load_compact
 
-_PATCH = 4
+SOUND_PATCH = 4
 """Of a spectrogram: bins and frames."""
 CELLS = 16
 """A picture's latents, along one side."""
@@ -79,27 +83,38 @@ class ClipDecoder(FlowDecoder):
 
 
 class SoundDecoder(FlowDecoder):
-    """3.072 seconds of sound at 16 kHz, through a mel spectrogram of 80 x 192."""
+    """3.072 seconds of sound at 16 kHz: a mel spectrogram of 80 x 192, and a vocoder."""
 
     shape = Shape(
         kept=8,
         frames=1,
-        height=spectrogram.MELS // _PATCH,
-        width=spectrogram.FRAMES // _PATCH,
+        height=spectrogram.MELS // SOUND_PATCH,
+        width=spectrogram.FRAMES // SOUND_PATCH,
         patch=(1, 4, 2),
     )
 
+    def __init__(self, options: SoundOptions) -> None:
+        """Build on the current device with random weights."""
+        super().__init__(options)
+        self.vocoder = Vocoder(options.vocoder_width).eval()
+
+    def load(self, paths: Mapping[str, Path]) -> None:
+        """Load `vocoder` beside the others."""
+        super().load(paths)
+        self.vocoder.load_state_dict(load_compact(paths["vocoder"]))
+
     def make_latents(self) -> Latents:
         """Those of spectrograms."""
-        return Latents(1, self.shape.kept, _PATCH)
+        return Latents(1, self.shape.kept, SOUND_PATCH)
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B sounds -> (B, 1, 80, 192), cut or padded with silence to 3.072 s."""
         return spectrogram.to_mel(torch.stack([_sound(m) for m in media]))[:, None]
 
+    @torch.no_grad()
     def to_media(self, x: Tensor) -> list[Media]:
         """(B, 1, 80, 192) -> B sounds."""
-        sounds = spectrogram.to_sound(x[:, 0].cpu())
+        sounds = self.vocoder(x[:, 0]).cpu()
         sounds = sounds / sounds.abs().amax(-1, keepdim=True).clamp_min(1e-3) * 0.7
         return [Media("audio", s.numpy(), float(spectrogram.RATE)) for s in sounds]
 

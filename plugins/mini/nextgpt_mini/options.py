@@ -32,6 +32,8 @@ class SoundOptions(DecoderOptions):
     """A spectrogram needs fewer layers than a picture."""
 
     layers: int = Field(default=4, gt=0)
+    vocoder_width: int = Field(default=160, ge=16)
 
 
 TWIN = {"hidden": 32, "layers": 1, "text_layers": 1, "steps": 2}
+SOUND_TWIN = {**TWIN, "vocoder_width": 16}

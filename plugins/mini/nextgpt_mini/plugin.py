@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nextgpt_mini.options import CONDITION_TOKENS, CONDITION_WIDTH, TWIN
+from nextgpt_mini.options import CONDITION_TOKENS, CONDITION_WIDTH, SOUND_TWIN, TWIN
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.specs import Condition, Decoder, Encoder, Manifest, System
 
@@ -89,8 +89,8 @@ def nextgpt_manifest() -> Manifest:
                 summary="Flow matching, 3 s at 16 kHz",
                 target="nextgpt_mini.decoders:SoundDecoder",
                 options="nextgpt_mini.options:SoundOptions",
-                parameters=6_564_288,
-                **_DECODER,
+                parameters=7_946_820,
+                **_DECODER | {"twin": SOUND_TWIN, "weights": (*_DECODER["weights"], "vocoder")},
             ),
         ),
         systems=(

@@ -1,4 +1,4 @@
-"""Sound to mel spectrogram and back (Griffin-Lim). Knows nothing about models.
+"""Sound to mel spectrogram and, untrained, back (Griffin-Lim). Knows nothing about models.
 
 Legend: B batch, N samples at 16 kHz, F frames, M mel bins (80).
 Source of the inversion: Griffin and Lim, 1984. Momentum (Perraudin et al., 2013) would come a
@@ -32,6 +32,17 @@ def _filters() -> Tensor:
 @cache
 def _inverse() -> Tensor:
     return torch.linalg.pinv(_filters())
+
+
+@cache
+def mel_bands() -> tuple[Tensor, Tensor]:
+    """(M, K) shares that spread a value of each band over bins, (M,) natural logs of band sums."""
+    filters = _filters()
+    sums = filters.sum(0)
+    spread = filters.T / sums[:, None]  # a value spread over bins: wide bands weigh no less
+    heard = spread.sum(0).nonzero()
+    spread[0, : heard[0]], spread[-1, heard[-1] + 1 :] = 1.0, 1.0  # beyond the outermost bands
+    return spread / spread.sum(0), sums.log()
 
 
 def _stft(sound_BN: Tensor) -> Tensor:

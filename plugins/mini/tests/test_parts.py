@@ -110,6 +110,8 @@ def test_batching_changes_a_trained_medium_by_rounding_only(spec):
     live = resolve(spec.target)(resolve(spec.options)())
     name = spec.name.removeprefix("mini-")
     files = {"text": "text", "latents": f"{name}-latents", "denoiser": name}
+    if spec.modality == "audio":
+        files["vocoder"] = "vocoder"
     live.load({part: WEIGHTS / f"{file}.safetensors" for part, file in files.items()})
 
     together, alone = in_company_and_alone(

@@ -29,7 +29,7 @@ from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import save_compact
 
-STEPS: dict[Kind, int] = {"image": 2000, "video": 1500, "audio": 900}
+STEPS: dict[Kind, int] = {"image": 2000, "video": 1500, "audio": 700}
 _BATCH: dict[Kind, int] = {"image": 96, "video": 16, "audio": 64}
 _BANK: dict[Kind, int] = {"image": 20_000, "video": 6_000, "audio": 5_000}
 _CHECKED = 2_000

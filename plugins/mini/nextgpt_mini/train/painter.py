@@ -24,7 +24,7 @@ def train_painter(
     sample: Callable[[], None] | None = None,
 ) -> None:
     """`draw` gives a picture, (3, H, W) in [-1, 1]; the linear part stays as it was fitted."""
-    latents.painter.to(memory_format=torch.channels_last)
+    latents.painter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss(step: int) -> Tensor:
         rng, generator = Random(step), Generator().manual_seed(step)

@@ -1,7 +1,7 @@
 """The parts of mini that are trained here, each by one resumable call that ends in a file.
 
-Order: `text`, the latents (fitted at once), then the decoders; `clip` starts from `picture`'s
-weights.
+Order: `text`, the latents (fitted at once), `vocoder` (hears what its latents leave), then the
+decoders; `clip` starts from `picture`'s weights.
 """
 
 from __future__ import annotations
@@ -11,21 +11,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import torch
 from torch import Generator, Tensor
 
-from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder
+from nextgpt_mini.decoders import SOUND_PATCH, ClipDecoder, PictureDecoder, SoundDecoder
 from nextgpt_mini.flow import FlowDecoder
+from nextgpt_mini.latents import Latents
 from nextgpt_mini.options import DecoderOptions, SoundOptions
+from nextgpt_mini.painter import PictureLatents
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
+from nextgpt_mini.train.inversions import examples as sounds_held_out
+from nextgpt_mini.train.inversions import inversions, measure, table
 from nextgpt_mini.train.painter import train_painter
 from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.sheet import save_sheet
 from nextgpt_mini.train.text import train_text
-from nextgpt_mini.world.library import Library
+from nextgpt_mini.train.vocoder import train_vocoder
+from nextgpt_mini.vocoder import Vocoder
+from nextgpt_mini.world.library import RATE, Library
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.media import Media
@@ -51,6 +58,7 @@ STEPS = {
     "picture-latents": 2500,
     "clip-latents": 1,
     "sound-latents": 1,
+    "vocoder": 10_000,
     "picture": 6000,
     "clip": 3000,
     "sound": 2500,
@@ -87,6 +95,8 @@ def train_part(
         encoder = CaptionEncoder()
         train_text(encoder, run)
         return _write(weights, part, encoder.state_dict())
+    if part == "vocoder":
+        return _train_vocoder(library, run, weights)
     name = part.removesuffix("-latents")
     kind, options = _DECODERS[name][1], _OPTIONS[name]
     decoder = _DECODERS[name][0](options)
@@ -98,6 +108,8 @@ def train_part(
         return _write(weights, part, decoder.latents.state_dict())
     decoder.text.load_state_dict(_read(weights, "text"))
     decoder.latents.load_state_dict(_read(weights, f"{name}-latents"))
+    if isinstance(decoder, SoundDecoder):
+        decoder.vocoder.load_state_dict(_read(weights, "vocoder"))
     if name == "clip" and run.resume() is None:
         _start_from_picture(decoder, weights)
     bank = run.folder / "bank.safetensors"
@@ -114,6 +126,29 @@ def train_part(
         decoder, bank, run, batch=min(_BATCH[name], examples or _BATCH[name]), sample=checkpoint
     )
     return _write(weights, name, decoder.denoiser.state_dict())
+
+
+def _train_vocoder(library: Library, run: Run, weights: Path) -> Path:
+    vocoder, latents = Vocoder(), Latents(1, SoundDecoder.shape.kept, SOUND_PATCH)
+    latents.load_state_dict(_read(weights, "sound-latents"))
+    shown = sounds_held_out(library, 8)
+
+    def checkpoint() -> None:
+        _write(weights, "vocoder", vocoder.state_dict())
+        made = [sounds for _, _, sounds, _ in inversions(shown, vocoder, latents)]
+        media = [Media("audio", s.numpy(), float(RATE)) for row in (shown, *made) for s in row]
+        save_sheet(media, run.folder / f"sample-{run.step:06d}.png", columns=len(shown))
+
+    train_vocoder(vocoder, latents, library, run, sample=checkpoint)
+    return _write(weights, "vocoder", vocoder.state_dict())
+
+
+def measure_vocoder(library: Library, count: int) -> str:
+    """The shipped vocoder beside Griffin-Lim on so many held-out sounds, as a table."""
+    vocoder, latents = Vocoder(), Latents(1, SoundDecoder.shape.kept, SOUND_PATCH)
+    vocoder.load_state_dict(_read(WEIGHTS, "vocoder"))
+    latents.load_state_dict(_read(WEIGHTS, "sound-latents"))
+    return table(measure(sounds_held_out(library, count), vocoder, latents))
 
 
 @torch.no_grad()
@@ -147,13 +182,18 @@ def _train_painter(decoder: PictureDecoder, library: Library, run: Run, weights:
         back = decoder.to_media(decoder.latents.decode(z))
         save_sheet([*shown, *back], run.folder / f"sample-{run.step:06d}.png", columns=16)
 
-    train_painter(decoder.latents, draw, run, sample=sample)
+    train_painter(cast(PictureLatents, decoder.latents), draw, run, sample=sample)
 
 
 def _outline(weights: Path, name: str) -> None:
     """An untrained decoder where there is none: a system that names it can be assembled."""
-    if not (weights / f"{name}.safetensors").exists():
-        _write(weights, name, _DECODERS[name][0](_OPTIONS[name]).denoiser.state_dict())
+    decoder = _DECODERS[name][0](_OPTIONS[name])
+    parts = {name: decoder.denoiser}
+    if isinstance(decoder, SoundDecoder):
+        parts["vocoder"] = decoder.vocoder
+    for part, module in parts.items():
+        if not (weights / f"{part}.safetensors").exists():
+            _write(weights, part, module.state_dict())
 
 
 def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
