@@ -199,15 +199,14 @@ def _outline(weights: Path, name: str) -> None:
 def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
     """A clip's frames are pictures: take all weights that fit, spread the others over time."""
     state = dict(decoder.denoiser.state_dict())
+    frames = decoder.shape.patch[0]
     for name, value in _read(weights, "picture").items():
-        if name not in state:
-            continue
-        if state[name].shape == value.shape:
-            state[name] = value
-        elif name == "patch_embedding.weight":
-            state[name] = value.repeat(1, 1, 2, 1, 1) / 2
+        if name == "patch_embedding.weight":
+            value = value.repeat(1, 1, frames, 1, 1) / frames
         elif name.startswith("proj_out"):
-            state[name] = value.repeat(2, *[1] * (value.dim() - 1))
+            value = value.repeat(frames, *[1] * (value.dim() - 1))
+        if name in state and state[name].shape == value.shape:
+            state[name] = value
     decoder.denoiser.load_state_dict(state)
 
 
