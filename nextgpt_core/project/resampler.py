@@ -24,8 +24,8 @@ class Resampler(nn.Module):
         super().__init__()
         self.tokens = options.tokens
         self.fc_in = nn.Linear(width_in, options.width)
-        self.norm = nn.LayerNorm(options.width) if options.norm else nn.Identity()
-        self.place = learned(tokens, options.width, size=_PLACE if options.norm else 0.02)
+        self.norm = nn.LayerNorm(options.width)
+        self.place = learned(tokens, options.width, size=_PLACE)
         self.queries = learned(options.tokens, options.width)
         self.layers = decoder_stack(
             options.width,

@@ -225,6 +225,13 @@ def _check_parts(system: System, settings: RunSettings) -> None:
             "is to be trained, and the system has none",
             "add it to the config (llm.lora, encoders, decoders), or set run.parts",
         )
+    captioned = {name for name, decoder in system.decoders.items() if decoder.spec.captions}
+    if settings.matching and not captioned & model.inputs.keys():
+        raise TrainingError(
+            "matching",
+            "no channel has both an encoder and a decoder with caption targets",
+            "set run.matching to 0",
+        )
     for name, projection in model.outputs.items() if settings.matching else ():
         count, given = len(model.vocabulary.block(name).ids), model.inputs.get(name)
         if isinstance(projection, LinearProjection) and given and given.tokens != count:
@@ -234,7 +241,7 @@ def _check_parts(system: System, settings: RunSettings) -> None:
                 "set its kind to query, or matching to 0",
             )
     if "output" in settings.parts and (settings.alignment or settings.denoising):
-        mute = [name for name, d in system.decoders.items() if not d.spec.captions]
+        mute = [name for name in system.decoders if name not in captioned]
         if mute:
             raise TrainingError(
                 ", ".join(mute),

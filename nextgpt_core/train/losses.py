@@ -91,16 +91,16 @@ class Objective:
                 if name == "alignment":
                     own = loss.item() * shares["alignment"] / shares[f"alignment.{channel}"]
                     parts[f"alignment.{channel}"] = own
-        if shares["matching"]:
-            matching = self._matching(prompts).sum() / shares["matching"]
+        captioned = [s for prompt in prompts for s in prompt.features if self._matched(s)]
+        if captioned:
+            matching = self._matching(captioned).sum() / shares["matching"]
             total = total + self.settings.matching * matching
             parts["matching"] = matching.item()
         return Losses(total, parts | {"loss": total.item()})
 
-    def _matching(self, prompts: Sequence[Prompt]) -> Tensor:
-        """The squared error of every captioned medium of a pass, read without its conversation."""
+    def _matching(self, slots: Sequence[FeatureSlot]) -> Tensor:
+        """(N,) squared errors of captioned media, kind by kind, read without their conversation."""
         model, errors = self.system.model, []
-        slots = [slot for prompt in prompts for slot in prompt.features if self._matched(slot)]
         features = project_features(self.system, self.cache, slots)
         kinds = [(slot.channel, len(features[slot.key])) for slot in slots]
         for kind in dict.fromkeys(kinds):

@@ -51,7 +51,6 @@ class ResamplerOptions(_Attention):
 
     tokens: int = Field(default=8, gt=0)
     depth: int = Field(default=2, gt=0)
-    norm: bool = True  # of what is read, before its places are added
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 

@@ -49,8 +49,8 @@ def input_parameters(options: Settings, *, tokens: int, width_in: int, width_llm
         case ResamplerOptions(width=width, ffn=ffn):
             learned = (tokens + options.tokens) * width
             layers = decoder(width, ffn, options.depth)
-            normed = norm(width) if options.norm else 0
-            return linear(width_in, width) + normed + learned + layers + linear(width, width_llm)
+            frame = linear(width_in, width) + norm(width) + linear(width, width_llm)
+            return frame + learned + layers
         case LinearOptions():
             return linear(width_in, width_llm)
     raise AssertionError(f"a kind of input projection without a size: {options!r}")

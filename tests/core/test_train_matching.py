@@ -26,11 +26,20 @@ class Shown:
         return Turn("user", (part, "What is it?")), Turn("assistant", (f"A {WORDS[which]}.",))
 
 
+class Mixed(Shown):
+    """Every second dialogue shows nothing."""
+
+    def __getitem__(self, number: int) -> Sequence[Turn]:
+        if number % 2:
+            return Turn("user", ("Hello there.",)), Turn("assistant", ("Hello.",))
+        return super().__getitem__(number)
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
 
-    def run(projection: str = "query", **given: Any) -> Trained:
+    def run(*overrides: str, shown: type = Shown, **given: Any) -> Trained:
         kit = SystemKit(tmp_path)
         settings = {
             "parts": ["input", "output"],
@@ -44,9 +53,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
             "validate_on": 4,
             **given,
         }
-        data = {"target": f"{__name__}:Shown", "run": settings}
+        data = {"target": f"{__name__}:{shown.__name__}", "run": settings}
         builder = kit.builder.set(training={"match": data})
-        loaded = load_config(builder.config(), [f"modalities.glyph.output_projection={projection}"])
+        glyphs = "modalities.glyph"
+        loaded = load_config(
+            builder.config(),
+            [f"{glyphs}.output_projection=query", *(f"{glyphs}.{o}" for o in overrides)],
+        )
         return train(loaded, builder.catalog, "match", out=tmp_path / "run")
 
     return run
@@ -66,6 +79,15 @@ def test_media_are_matched_with_captions_and_no_language_model_runs(
     assert 0 < last < 0.3 * first
 
 
+def test_a_pass_that_shows_nothing_adds_nothing(run: Train) -> None:
+    assert run(shown=Mixed, steps=2, window=1, pass_tokens=1).values["matching"] > 0
+
+
 def test_a_projection_for_a_fixed_number_of_signals_cannot_match(run: Train) -> None:
     with pytest.raises(TrainingError, match=r"(?s)glyph.*3 signals.*8 tokens.*query"):
-        run("linear", steps=1)
+        run("output_projection=linear", steps=1)
+
+
+def test_nothing_to_match_with_is_an_error(run: Train) -> None:
+    with pytest.raises(TrainingError, match="no channel has both"):
+        run("encoder=null", parts=["output"], steps=1)

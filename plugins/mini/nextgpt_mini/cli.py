@@ -45,7 +45,8 @@ def train(
     library: LibraryOption = "",
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
-    from nextgpt_mini.train.parts import runs, train_part  # torch: only when run
+    from nextgpt_mini.train.parts import train_part  # torch: only when run
+    from nextgpt_mini.train.run import runs
 
     with _alone((folder or runs()) / part):
         typer.echo(
@@ -75,7 +76,7 @@ def judge(
     """Train one judge, or go on where a killed run stopped; prints its ceiling."""
     from nextgpt_mini.judge.media import WEIGHTS
     from nextgpt_mini.judge.train import train_judge  # torch: only when run
-    from nextgpt_mini.train.parts import runs
+    from nextgpt_mini.train.run import runs
 
     with _alone((folder or runs()) / f"judge-{kind}"):
         ceiling = train_judge(
@@ -83,7 +84,7 @@ def judge(
             _library(library),
             steps=steps,
             folder=folder / "judges" if folder else WEIGHTS,
-            runs=folder,
+            home=folder,
             examples=examples,
         )
     typer.echo(ceiling)

@@ -1,10 +1,10 @@
-"""Pixels to latents and back: 4x4 patches in their whitened principal components.
+"""Pixels to latents and back: square patches in their whitened principal components.
 
-Legend: B batch, C channels, H W pixels, c components kept, h w = H/4 W/4.
+Legend: B batch, C channels, H W pixels, c components kept, h w patches along each side.
 
-Linear, fitted in closed form, and a few kilobytes: 14 of a picture's 48 components keep more than
-99 % of the variance. Whitening is what matters for a small denoiser: on raw patches it
-learns the background and leaves the rest noise, because nearly all of the squared error is there.
+Linear, fitted in closed form, and a few kilobytes. Whitening is what matters for a small denoiser:
+on raw patches it learns the background and leaves the rest noise, because nearly all of the squared
+error is there.
 """
 
 from __future__ import annotations

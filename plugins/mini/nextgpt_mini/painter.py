@@ -21,11 +21,11 @@ WIDTHS = (128, 64, 32)
 class PictureLatents(Latents):
     """Patches of 8x8 in their leading components, and back to pixels through the painter."""
 
-    def __init__(self, kept: int, *, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, kept: int) -> None:
         """Random until fitted and trained, or loaded."""
-        super().__init__(3, kept, 2 ** len(widths))
-        layers: list[nn.Module] = [nn.Conv2d(kept, widths[0], 3, padding=1)]
-        for width, after in zip(widths, (*widths[1:], 3), strict=True):
+        super().__init__(3, kept, 2 ** len(WIDTHS))
+        layers: list[nn.Module] = [nn.Conv2d(kept, WIDTHS[0], 3, padding=1)]
+        for width, after in zip(WIDTHS, (*WIDTHS[1:], 3), strict=True):
             layers += [_Residual(width), _Residual(width)]
             layers += [nn.Conv2d(width, 4 * after, 3, padding=1), nn.PixelShuffle(2)]
         self.painter = nn.Sequential(*layers)

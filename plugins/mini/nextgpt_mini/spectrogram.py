@@ -45,14 +45,15 @@ def mel_bands() -> tuple[Tensor, Tensor]:
     return spread / spread.sum(0), sums.log()
 
 
-def _stft(sound_BN: Tensor) -> Tensor:
-    window = torch.hann_window(FFT, device=sound_BN.device)
-    return torch.stft(sound_BN, FFT, HOP, window=window, return_complex=True)[..., :-1]
+def stft(sound_BN: Tensor, fft: int = FFT, hop: int = HOP) -> Tensor:
+    """(B, N) -> (B, fft / 2 + 1, N / hop + 1) complex, with a Hann window."""
+    window = torch.hann_window(fft, device=sound_BN.device)
+    return torch.stft(sound_BN.float(), fft, hop, window=window, return_complex=True)
 
 
 def to_mel(sound_BN: Tensor) -> Tensor:
     """(B, N) -> (B, M, F) in about [-1, 1]: log10 amplitude, -4 at -1 and 2 at +1."""
-    magnitude = _stft(sound_BN).abs()
+    magnitude = stft(sound_BN)[..., :-1].abs()
     mel_BMF = _filters().to(sound_BN.device).T @ magnitude
     return (mel_BMF.clamp_min(FLOOR).log10() + 1) / 3
 
@@ -67,6 +68,6 @@ def to_sound(mel_BMF: Tensor, *, rounds: int = 48) -> Tensor:
     phase = torch.ones_like(target, dtype=torch.complex64)
     for _ in range(rounds):
         sound_BN = torch.istft(target * phase, FFT, HOP, window=window, length=samples)
-        now = torch.stft(sound_BN, FFT, HOP, window=window, return_complex=True)
+        now = stft(sound_BN)
         phase = now / now.abs().clamp_min(1e-8)
     return torch.istft(target * phase, FFT, HOP, window=window, length=samples)

@@ -8,7 +8,7 @@ import torch
 
 from nextgpt_mini.latents import Latents
 from nextgpt_mini.spectrogram import HOP, MELS, RATE, mel_bands, to_mel
-from nextgpt_mini.train.inversions import examples, frechet, measure, table
+from nextgpt_mini.train.inversions import frechet, held_out_sounds, measure, table
 from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.vocoder import Pair, crops, phase_loss, spectral_loss, train_vocoder
 from nextgpt_mini.vocoder import BINS, Vocoder
@@ -133,7 +133,7 @@ def test_a_killed_vocoder_goes_on_bit_for_bit(tmp_path, library, latents):
 
 
 def test_inversions_are_measured_for_both_ways_and_both_spectrograms(library, latents):
-    rows = measure(examples(library, 3), fresh(), latents)
+    rows = measure(held_out_sounds(library, 3), fresh(), latents)
 
     lines = table(rows).splitlines()
     assert [(r.way, r.given) for r in rows] == [

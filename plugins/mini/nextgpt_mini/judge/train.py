@@ -20,12 +20,11 @@ from nextgpt_mini.judge.media import WEIGHTS, MediaJudge
 from nextgpt_mini.judge.network import Network
 from nextgpt_mini.judge.questions import UNSAID, answers, labels
 from nextgpt_mini.train.examples import draw
-from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.train.run import Run, runs, train
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, facts
 from nextgpt_mini.world.split import Kind
-from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import save_compact
 
@@ -42,19 +41,18 @@ def train_judge(
     *,
     steps: int | None = None,
     folder: Path = WEIGHTS,
-    runs: Path | None = None,
+    home: Path | None = None,
     examples: int | None = None,
 ) -> dict[str, float]:
     """Train a judge, or go on where a killed run stopped, and write it; returns its ceiling.
 
-    It is written to `folder`, its run lies in `runs` (default: in the cache), and it sees and is
+    It is written to `folder`, its run lies in `home` (default: in the cache), and it sees and is
     measured on so many `examples`, where fewer will do.
 
     Raises:
         SourceError: clips are to be judged and there is no judge of pictures to start from.
     """
-    home = runs or cache_dir() / "runs" / "mini"
-    run = Run(home / f"judge-{kind}", steps or STEPS[kind])
+    run = Run((home or runs()) / f"judge-{kind}", steps or STEPS[kind])
     torch.manual_seed(0)
     network = Network(kind)
     clips = kind == "video"
@@ -85,7 +83,6 @@ def train_judge(
 
     network.train()
     train(run, f"{kind} judge", network, loss, lr=3e-3, decay=0.98, warmup=50)
-    folder.mkdir(parents=True, exist_ok=True)
     save_compact(network.state_dict(), folder / f"{kind}.safetensors")
     ceiling = measure(kind, library, folder=folder, count=examples or _CHECKED)
     _note(kind, ceiling, folder / "ceilings.json")

@@ -21,7 +21,8 @@ from torch.nn.functional import l1_loss
 
 from nextgpt_mini.judge.media import MediaJudge
 from nextgpt_mini.latents import Latents
-from nextgpt_mini.spectrogram import to_mel, to_sound
+from nextgpt_mini.spectrogram import stft, to_mel, to_sound
+from nextgpt_mini.train.vocoder import through
 from nextgpt_mini.vocoder import Vocoder
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render_sound
@@ -45,7 +46,7 @@ class Row:
     seconds: float
 
 
-def examples(library: Library, count: int) -> Tensor:
+def held_out_sounds(library: Library, count: int) -> Tensor:
     """(B, N): renderings of held-out combinations, one concept after the other."""
     rng, sounds = Random("inversions"), []
     concepts = sorted(library.sounds)
@@ -63,7 +64,7 @@ def inversions(
 ) -> Iterator[tuple[str, str, Tensor, float]]:
     """The way, what it was given, (B, N) what it made, seconds per sound (made one by one)."""
     mel_BMF = to_mel(sounds_BN)
-    left_BMF = latents.decode(latents.encode(mel_BMF[:, None]))[:, 0]
+    left_BMF = through(latents, mel_BMF)
     ways: dict[str, Callable[[Tensor], Tensor]] = {"Griffin-Lim": to_sound, "vocoder": vocoder}
     for given, spectra in {"its mel": mel_BMF, "its latents": left_BMF}.items():
         for way, invert in ways.items():
@@ -115,10 +116,6 @@ def _spectral_distance(made_BN: Tensor, true_BN: Tensor) -> float:
     """Mean |ln|made| - ln|true|| over several resolutions."""
     distances = []
     for fft, hop in _SPECTRA:
-        window = torch.hann_window(fft)
-        made, true = (
-            torch.stft(sounds, fft, hop, window=window, return_complex=True).abs().clamp_min(_FLOOR)
-            for sounds in (made_BN, true_BN)
-        )
+        made, true = (stft(x, fft, hop).abs().clamp_min(_FLOOR) for x in (made_BN, true_BN))
         distances.append(l1_loss(made.log(), true.log()))
     return float(torch.stack(distances).mean())

@@ -1,33 +1,29 @@
 """The parts of mini that are trained here, each by one resumable call that ends in a file.
 
-Order: `text`, the latents (fitted at once), `vocoder` (hears what its latents leave), then the
-decoders; `clip` starts from `picture`'s weights.
+Order: `text`, the latents (of pictures also for clips), `vocoder` (hears what its latents leave),
+then the decoders; `clip` starts from `picture`'s weights.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import cast
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from nextgpt_mini.decoders import SOUND_PATCH, ClipDecoder, PictureDecoder, SoundDecoder
+from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder, sound_latents
 from nextgpt_mini.flow import FlowDecoder
-from nextgpt_mini.latents import Latents
 from nextgpt_mini.options import DecoderOptions, SoundOptions
-from nextgpt_mini.painter import PictureLatents
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
-from nextgpt_mini.train.inversions import examples as sounds_held_out
-from nextgpt_mini.train.inversions import inversions, measure, table
+from nextgpt_mini.train.inversions import held_out_sounds, inversions, measure, table
 from nextgpt_mini.train.painter import train_painter
-from nextgpt_mini.train.run import Run
+from nextgpt_mini.train.run import Run, runs
 from nextgpt_mini.train.sheet import save_sheet
 from nextgpt_mini.train.text import train_text
 from nextgpt_mini.train.vocoder import train_vocoder
@@ -36,19 +32,31 @@ from nextgpt_mini.world.library import RATE, Library
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.media import Media
-from nextgpt_registry.sources import cache_dir
 from nextgpt_registry.tensors import load_compact, save_compact
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
-_DECODERS: dict[str, tuple[type[FlowDecoder], Kind]] = {
-    "picture": (PictureDecoder, "image"),
-    "clip": (ClipDecoder, "video"),
-    "sound": (SoundDecoder, "audio"),
+
+@dataclass(frozen=True)
+class _Made:
+    """How a decoder is made and trained: `bank` is how many examples, `batch` of them a step."""
+
+    decoder: type[FlowDecoder]
+    options: DecoderOptions
+    kind: Kind
+    latents: str
+    bank: int
+    batch: int
+
+    def __call__(self) -> FlowDecoder:
+        return self.decoder(self.options)
+
+
+_DECODERS = {
+    "picture": _Made(PictureDecoder, DecoderOptions(), "image", "picture-latents", 40_000, 64),
+    "clip": _Made(ClipDecoder, DecoderOptions(), "video", "picture-latents", 8_000, 16),
+    "sound": _Made(SoundDecoder, SoundOptions(), "audio", "sound-latents", 12_000, 32),
 }
-_OPTIONS = {"picture": DecoderOptions(), "clip": DecoderOptions(), "sound": SoundOptions()}
-_BATCH = {"picture": 64, "clip": 16, "sound": 32}
-_BANK = {"picture": 40_000, "clip": 8_000, "sound": 12_000}
 _FITTED = 2000
 _GRID = 16
 """Things stand on the transformer's own cells of 16x16 pixels. Between them the same thing would
@@ -56,18 +64,12 @@ look different to it at each of many offsets, which takes a small network many t
 STEPS = {
     "text": 500,
     "picture-latents": 2500,
-    "clip-latents": 1,
     "sound-latents": 1,
     "vocoder": 10_000,
     "picture": 6000,
     "clip": 3000,
     "sound": 2500,
 }
-
-
-def runs() -> Path:
-    """Where training runs are kept: outside any checkout, so that they outlive it."""
-    return cache_dir() / "runs" / "mini"
 
 
 def train_part(
@@ -97,41 +99,40 @@ def train_part(
         return _write(weights, part, encoder.state_dict())
     if part == "vocoder":
         return _train_vocoder(library, run, weights)
-    name = part.removesuffix("-latents")
-    kind, options = _DECODERS[name][1], _OPTIONS[name]
-    decoder = _DECODERS[name][0](options)
+    made = _DECODERS[part.removesuffix("-latents")]
+    decoder = made()
+    drawn = Examples(made.kind, library, grid=_GRID)
     if part.endswith("-latents"):
-        _fit(decoder, Examples(kind, library, grid=_GRID), run, examples or _FITTED)
-        _outline(weights, name)
+        _fit(decoder, drawn, run, examples or _FITTED)
+        _outline(weights, part)
         if isinstance(decoder, PictureDecoder):
             _train_painter(decoder, library, run, weights)
         return _write(weights, part, decoder.latents.state_dict())
     decoder.text.load_state_dict(_read(weights, "text"))
-    decoder.latents.load_state_dict(_read(weights, f"{name}-latents"))
+    decoder.latents.load_state_dict(_read(weights, made.latents))
     if isinstance(decoder, SoundDecoder):
         decoder.vocoder.load_state_dict(_read(weights, "vocoder"))
-    if name == "clip" and run.resume() is None:
+    if part == "clip" and run.resume() is None:
         _start_from_picture(decoder, weights)
     bank = run.folder / "bank.safetensors"
-    drawn = Examples(kind, library, grid=_GRID).__getitem__
-    if seconds := build_bank(decoder, drawn, examples or _BANK[name], bank):
+    if seconds := build_bank(decoder, drawn.__getitem__, examples or made.bank, bank):
         run.log(bank_seconds=seconds)
-    look = _sampler(decoder, library, kind, run, min(16, examples or 16))
+    look = _sampler(decoder, library, made.kind, run, min(16, examples or 16))
 
     def checkpoint() -> None:
-        _write(weights, name, decoder.denoiser.state_dict())
+        _write(weights, part, decoder.denoiser.state_dict())
         look()
 
     train_decoder(
-        decoder, bank, run, batch=min(_BATCH[name], examples or _BATCH[name]), sample=checkpoint
+        decoder, bank, run, batch=min(made.batch, examples or made.batch), sample=checkpoint
     )
-    return _write(weights, name, decoder.denoiser.state_dict())
+    return _write(weights, part, decoder.denoiser.state_dict())
 
 
 def _train_vocoder(library: Library, run: Run, weights: Path) -> Path:
-    vocoder, latents = Vocoder(), Latents(1, SoundDecoder.shape.kept, SOUND_PATCH)
+    vocoder, latents = Vocoder(), sound_latents()
     latents.load_state_dict(_read(weights, "sound-latents"))
-    shown = sounds_held_out(library, 8)
+    shown = held_out_sounds(library, 8)
 
     def checkpoint() -> None:
         _write(weights, "vocoder", vocoder.state_dict())
@@ -145,10 +146,10 @@ def _train_vocoder(library: Library, run: Run, weights: Path) -> Path:
 
 def measure_vocoder(library: Library, count: int) -> str:
     """The shipped vocoder beside Griffin-Lim on so many held-out sounds, as a table."""
-    vocoder, latents = Vocoder(), Latents(1, SoundDecoder.shape.kept, SOUND_PATCH)
+    vocoder, latents = Vocoder(), sound_latents()
     vocoder.load_state_dict(_read(WEIGHTS, "vocoder"))
     latents.load_state_dict(_read(WEIGHTS, "sound-latents"))
-    return table(measure(sounds_held_out(library, count), vocoder, latents))
+    return table(measure(held_out_sounds(library, count), vocoder, latents))
 
 
 @torch.no_grad()
@@ -182,15 +183,18 @@ def _train_painter(decoder: PictureDecoder, library: Library, run: Run, weights:
         back = decoder.to_media(decoder.latents.decode(z))
         save_sheet([*shown, *back], run.folder / f"sample-{run.step:06d}.png", columns=16)
 
-    train_painter(cast(PictureLatents, decoder.latents), draw, run, sample=sample)
+    train_painter(decoder.latents, draw, run, sample=sample)
 
 
-def _outline(weights: Path, name: str) -> None:
-    """An untrained decoder where there is none: a system that names it can be assembled."""
-    decoder = _DECODERS[name][0](_OPTIONS[name])
-    parts = {name: decoder.denoiser}
-    if isinstance(decoder, SoundDecoder):
-        parts["vocoder"] = decoder.vocoder
+def _outline(weights: Path, latents: str) -> None:
+    """Untrained decoders of these latents where there are none: systems can be assembled."""
+    parts: dict[str, nn.Module] = {}
+    for name, made in _DECODERS.items():
+        if made.latents == latents:
+            decoder = made()
+            parts[name] = decoder.denoiser
+            if isinstance(decoder, SoundDecoder):
+                parts["vocoder"] = decoder.vocoder
     for part, module in parts.items():
         if not (weights / f"{part}.safetensors").exists():
             _write(weights, part, module.state_dict())
@@ -234,8 +238,6 @@ def _read(weights: Path, part: str) -> dict[str, Tensor]:
 
 
 def _write(weights: Path, part: str, state: dict[str, Tensor]) -> Path:
-    weights.mkdir(parents=True, exist_ok=True)
-    path, aside = weights / f"{part}.safetensors", weights / f"{part}.{os.getpid()}.tmp"
-    save_compact(state, aside)
-    os.replace(aside, path)
+    path = weights / f"{part}.safetensors"
+    save_compact(state, path)
     return path

@@ -23,7 +23,7 @@ from torch.nn.functional import l1_loss, leaky_relu
 
 from nextgpt_mini.decoders import SOUND_PATCH
 from nextgpt_mini.latents import Latents
-from nextgpt_mini.spectrogram import FFT, HOP, to_mel
+from nextgpt_mini.spectrogram import HOP, stft, to_mel
 from nextgpt_mini.train.run import Run, train
 from nextgpt_mini.vocoder import Vocoder, to_samples
 from nextgpt_mini.world.library import Library
@@ -111,7 +111,7 @@ class Discriminator(nn.Module):
 
     def forward(self, sound_BN: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Complex spectra of compressed magnitude: it also hears how phase runs on."""
-        spectrum = _stft(sound_BN, self.fft, self.hop)
+        spectrum = stft(sound_BN, self.fft, self.hop)
         x = torch.view_as_real(spectrum).movedim(-1, 1)
         x = x * (x.square().sum(1, keepdim=True) + 1e-6) ** -0.35
         features = []
@@ -126,7 +126,7 @@ def spectral_loss(made_BN: Tensor, true_BN: Tensor) -> Tensor:
     """(B, N), (B, N) -> (): mel and multi-resolution STFT distances."""
     losses = [10 * l1_loss(to_mel(made_BN), to_mel(true_BN))]
     for fft, hop in _RESOLUTIONS:
-        made, true = (_stft(sound, fft, hop) for sound in (made_BN, true_BN))
+        made, true = (stft(sound, fft, hop) for sound in (made_BN, true_BN))
         made, true = _size(made), _size(true)
         losses.append((made - true).norm() / true.norm().clamp_min(1e-3))
         losses.append(l1_loss(made.log(), true.log()))
@@ -135,7 +135,7 @@ def spectral_loss(made_BN: Tensor, true_BN: Tensor) -> Tensor:
 
 def phase_loss(made_BKF: Tensor, true_BN: Tensor) -> Tensor:
     """(B, K, F + 1) complex, (B, N) -> (): how differently phase turns, where there is sound."""
-    true_BKF = _stft(true_BN, FFT, HOP)
+    true_BKF = stft(true_BN)
     size = _size(true_BKF)
     true, made = true_BKF / size, made_BKF / _size(made_BKF)
     weight = size.sqrt()
@@ -169,11 +169,6 @@ def through(latents: Latents, mel_BMF: Tensor, generator: Generator | None = Non
         most = NOISE * torch.rand(len(z_Bchw), 1, 1, 1, generator=generator)
         z_Bchw = z_Bchw + most * torch.randn(z_Bchw.shape, generator=generator)
     return latents.decode(z_Bchw)[:, 0]
-
-
-def _stft(sound_BN: Tensor, fft: int, hop: int) -> Tensor:
-    window = torch.hann_window(fft, device=sound_BN.device)
-    return torch.stft(sound_BN.float(), fft, hop, window=window, return_complex=True)
 
 
 def _size(spectrum: Tensor) -> Tensor:

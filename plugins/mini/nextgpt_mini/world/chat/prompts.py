@@ -1,6 +1,7 @@
 """Everyday prompts whose answer is text alone, made from `topics.json`. Answers nothing.
 
-Many of them speak of things, colours, pictures and sounds: such words alone ask for no medium.
+Many of them speak of things, colours, pictures and sounds, and some begin as a request for a medium
+would ("Show me how to …"): such words alone ask for no medium.
 """
 
 from __future__ import annotations
@@ -71,6 +72,11 @@ def _made(topics: dict[str, list[str]], rng: Random) -> Iterator[str]:
         total = rng.choice(topics["sums"]).format(a=rng.randint(2, 30), b=rng.randint(2, 12))
         yield rng.choice(topics["asked of every sum"]).format(one=total)
     yield from topics["single"]
+    for n, thing in enumerate(words.objects):
+        requests = topics["plain requests for every thing"]
+        template = requests[n % len(requests)]
+        yield template.format(one=_one(thing), many=words.plurals[thing], thing=thing)
+    yield from topics["plain requests"]
 
 
 def _one(thing: str) -> str:
