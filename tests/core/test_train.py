@@ -289,7 +289,7 @@ def test_samples_are_shown_as_a_page_with_media(run: Train) -> None:
     ("given", "told"),
     [
         ({"stage": "polish"}, "does not say what it trains"),
-        ({"lr": -1}, "training.encode.run: lr"),
+        ({"lr": -1}, r"training\.encode\.run\.lr"),
         ({"max_tokens": 3}, "of 8 dialogues 0 have at most 3"),
         ({"target": f"{__name__}:few", "window": 2, "batch": 1, "bacth": 2}, "bacth"),
     ],
