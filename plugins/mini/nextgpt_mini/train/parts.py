@@ -29,6 +29,7 @@ from nextgpt_mini.train.inversions import inversions, measure, table
 from nextgpt_mini.train.painter import train_painter
 from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.sheet import save_sheet
+from nextgpt_mini.train.steps import STEPS
 from nextgpt_mini.train.text import train_text
 from nextgpt_mini.train.vocoder import train_vocoder
 from nextgpt_mini.vocoder import Vocoder
@@ -53,16 +54,6 @@ _FITTED = 2000
 _GRID = 16
 """Things stand on the transformer's own cells of 16x16 pixels. Between them the same thing would
 look different to it at each of many offsets, which takes a small network many times as long."""
-STEPS = {
-    "text": 500,
-    "picture-latents": 2500,
-    "clip-latents": 1,
-    "sound-latents": 1,
-    "vocoder": 10_000,
-    "picture": 6000,
-    "clip": 3000,
-    "sound": 2500,
-}
 
 
 def runs() -> Path:

@@ -1,0 +1,25 @@
+"""A folder that one process at a time works in. Knows nothing about what is done there."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nextgpt_registry.errors import TrainingError
+
+
+def hold(folder: Path) -> AbstractContextManager[object]:
+    """The folder, held from now to the end of `with`, so that two processes never train in it.
+
+    Raises:
+        TrainingError: another process does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return FileLock(folder / ".lock").acquire(timeout=1)
+    except Timeout as error:
+        raise TrainingError(
+            str(folder), "another process trains in this folder", "wait for it, or end it"
+        ) from error
