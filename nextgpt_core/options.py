@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from nextgpt_core.engine.request import Cancel
 from nextgpt_registry.config import Generation
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.explain import lines
 
 
 class Options(TypedDict, total=False):
@@ -43,5 +44,4 @@ def generation(defaults: Generation, options: Options) -> Generation:
     try:
         return Generation.model_validate({**defaults.model_dump(), **own})
     except ValidationError as error:
-        told = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_url=False))
-        raise RequestError("options", told, "see the config's `generation`") from error
+        raise RequestError("options", f"are wrong:{lines(error, Generation)}") from error

@@ -20,12 +20,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from nextgpt_core.evaluate.scores import METRICS
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.config import Settings
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import Name
-
-METRICS = ("structure", "coverage", "order", "concept", "attributes")
 
 
 class Stage(Settings):
@@ -84,10 +84,7 @@ def read_axes(path: Path) -> Ablations:
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise ConfigError(str(path), f"cannot be read: {error}", "check the file") from error
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
-        )
-        raise ConfigError(str(path), told, "see `nextgpt_core.ablate.axes`") from error
+        raise ConfigError(str(path), f"cannot be read:{lines(error, Ablations)}") from error
 
 
 def narrowed(ablations: Ablations, only: Sequence[str]) -> Ablations:

@@ -15,7 +15,7 @@ from typing import Any
 
 from nextgpt_core.ablate.axes import Ablations, Variant
 from nextgpt_core.checkpoint import anchored
-from nextgpt_core.train.settings import split_overrides
+from nextgpt_core.train.settings import split_overrides, untrained
 from nextgpt_registry.config import Weight
 from nextgpt_registry.configfile import Loaded, load_config
 
@@ -57,9 +57,9 @@ def chains(
         ConfigError: a change does not fit the config.
         TrainingError: a change is neither of a config nor of a run.
     """
-    untrained = replace(loaded, config=loaded.config.model_copy(update={"weights": {}}))
+    fresh = untrained(loaded)
     return tuple(
-        _chain(untrained, ablations, axis, name, variant, steps, measured_by)
+        _chain(fresh, ablations, axis, name, variant, steps, measured_by)
         for axis, variants in ablations.axes.items()
         for name, variant in variants.items()
     )

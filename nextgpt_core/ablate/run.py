@@ -91,7 +91,7 @@ def _measured(
     say(f"  {ablations.suite}, {ablations.limit} prompts")
     plan = resolve(with_parts(chain.asked, before), catalog)
     with Pipeline(assemble(plan, catalog, merge=True)) as pipeline:
-        suite = load_suite(plan.config, ablations.suite)
+        suite = load_suite(plan.config, ablations.suite, catalog)
         asked = evaluate(
             pipeline, suite, limit=ablations.limit, out=out / "evaluations" / chain.key
         )

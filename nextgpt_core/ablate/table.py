@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from nextgpt_core.evaluate.metrics import macro
-from nextgpt_core.evaluate.scores import Result
+from nextgpt_core.evaluate.scores import Result, rounded
 from nextgpt_registry.content import replace_file
 
 Figure = list[float] | None
@@ -29,8 +30,7 @@ def columns(results: Sequence[Result], wanted: Mapping[str, str]) -> dict[str, F
             and fnmatchcase(r.direction, direction)
             and (value := getattr(r, metric)) is not None
         ]
-        figure = macro(values)
-        found[name] = None if figure is None else [round(value, 4) for value in figure]
+        found[name] = rounded(macro(values))
     return found
 
 
@@ -115,7 +115,6 @@ def _plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
         panel.tick_params(axis="x", labelrotation=20)
     canvas.axes[0].set_ylabel("%")
     canvas.axes[0].legend(fontsize="small")
-    aside = path.with_name(f".{path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.savefig(aside, format="png", dpi=100)
-    return aside.replace(path)
+    drawn = BytesIO()
+    canvas.savefig(drawn, format="png", dpi=100)
+    return replace_file(path, drawn.getvalue())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +27,7 @@ def command(
 ) -> None:
     """Train variants of a system for a small budget, measure them, and write one table."""
     from nextgpt_core.ablate.axes import narrowed, read_axes
+    from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import ConfigError, RequestError
@@ -47,17 +47,14 @@ def command(
     }
     catalog = Catalog.discover(loaded.config.plugins)
 
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in `nextgpt train`
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    yield_cores()
+    quiet()
     from rich.console import Console
     from rich.table import Table
-    from transformers.utils import logging
 
     from nextgpt_core.ablate.run import ablate
     from nextgpt_core.ablate.table import cells, write
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
     rows = ablate(
         loaded,
         catalog,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +36,8 @@ def command(
     exact: Annotated[bool, typer.Option("--exact", help="Export floats instead of int8.")] = False,
 ) -> None:
     """Train one stage of a system, or go on with it."""
-    from nextgpt_core.train.settings import split_overrides, stage_of
+    from nextgpt_core.cli.quiet import quiet, yield_cores
+    from nextgpt_core.train.settings import split_overrides, stage_of, untrained
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.plan import resolve
@@ -46,21 +45,16 @@ def command(
     given = [*(overrides or []), *([] if steps is None else [f"steps={steps}"])]
     loaded = load_config(system, split_overrides(stage, given))
     if fresh:
-        loaded = replace(loaded, config=loaded.config.model_copy(update={"weights": {}}))
+        loaded = untrained(loaded)
     stage_of(loaded.config, stage)
     catalog = Catalog.discover(loaded.config.plugins)
     resolve(loaded, catalog)  # all that is wrong is told before torch is imported
 
-    # Read when torch is imported. A thread that waits for work by spinning takes the core from one
-    # that has some, where anything else is running: several times slower on two cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from transformers.utils import logging
-
+    yield_cores()
+    quiet()
     from nextgpt_core.train.export import export_parts
     from nextgpt_core.train.start import train
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
     if speed:
         from nextgpt_core.train.speed import compare_cache
 

@@ -26,6 +26,7 @@ from nextgpt_core.signal import Grammar
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.explain import lines
 
 
 class Engine:
@@ -120,8 +121,5 @@ def _options(channel: str, decoder: LiveDecoder, given: Mapping[str, Any]) -> Ba
     try:
         return type(defaults).model_validate({**defaults.model_dump(), **given})
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
-        )
-        known = ", ".join(type(defaults).model_fields) or "none"
-        raise RequestError(f"{channel} options", told, f"options are: {known}") from error
+        told = lines(error, type(defaults), channel)
+        raise RequestError("decoder options", f"are wrong:{told}") from error

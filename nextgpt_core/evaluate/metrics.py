@@ -17,7 +17,7 @@ from nextgpt_registry.suites import TEXT, Expected
 Interval = tuple[float, float, float]
 """A value and the ends of its 95 % interval."""
 
-_Z = 1.959963984540054  # of the normal distribution, two-sided 95 %
+Z = 1.959963984540054  # of the normal distribution, two-sided 95 %
 
 
 def structure(expected: Sequence[str], found: Sequence[str]) -> bool:
@@ -78,9 +78,9 @@ def wilson(share: float, count: float) -> Interval:
     """
     if count <= 0:
         return share, 0.0, 1.0
-    spread = _Z * _Z / count
+    spread = Z * Z / count
     middle = (share + spread / 2) / (1 + spread)
-    half = _Z * sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
+    half = Z * sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
     return share, max(0.0, middle - half), min(1.0, middle + half)
 
 

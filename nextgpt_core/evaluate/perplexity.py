@@ -19,13 +19,11 @@ from torch.nn import functional as F
 
 from nextgpt_core.assemble import bare_backbone
 from nextgpt_core.compose import UNLABELLED, Prompt
-from nextgpt_core.evaluate.metrics import Interval
+from nextgpt_core.evaluate.metrics import Interval, Z
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import Dialogue
-
-_Z = 1.959963984540054
 
 
 def perplexities(system: System, dialogues: Sequence[Dialogue]) -> dict[str, Any]:
@@ -87,4 +85,4 @@ def ratio(ours: Sequence[float], theirs: Sequence[float], tokens: Sequence[int])
     mean = sum(more) / total
     rest = sum((d - mean * t) ** 2 for d, t in zip(more, tokens, strict=True))
     error = sqrt(count / max(count - 1, 1) * rest) / total
-    return exp(mean), exp(mean - _Z * error), exp(mean + _Z * error)
+    return exp(mean), exp(mean - Z * error), exp(mean + Z * error)

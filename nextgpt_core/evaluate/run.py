@@ -25,7 +25,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.plan import Plan
-from nextgpt_registry.suites import Featured, Judge, Prompt, Suite
+from nextgpt_registry.suites import Featured, Judge, Suite
 from nextgpt_registry.targets import blamed, resolve
 
 
@@ -88,21 +88,17 @@ def evaluate(
     judges = suite.live_judges()
     asker = Asker(pipeline, judges)
 
-    def one(prompt: Prompt) -> tuple[Prompt, Asked]:
-        return prompt, asker.ask(prompt)
-
     with (
         Progress(f"{plan.system} {suite.name}", total=len(chosen), done=len(done)) as progress,
         ThreadPoolExecutor(jobs, "nextgpt-eval") as pool,
     ):
-        coming = [pool.submit(one, prompt) for prompt in waiting]
+        coming = [pool.submit(asker.ask, prompt) for prompt in waiting]
         try:
             for count, future in enumerate(as_completed(coming), len(chosen) - len(waiting) + 1):
-                prompt, found = future.result()
-                _keep(pipeline, folder, found, judges)
-                done[prompt.id] = found.result
+                result = _keep(pipeline, folder, future.result(), judges)
+                done[result.id] = result
                 progress.tell(count, {})
-                progress.note(prompt.direction)
+                progress.note(result.direction)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     results = tuple(done[prompt.id] for prompt in chosen)
@@ -144,7 +140,8 @@ def default_folder(about: dict[str, Any]) -> Path:
 
 def _keep(
     pipeline: Pipeline, folder: EvaluationFolder, asked: Asked, judges: Mapping[str, Judge]
-) -> None:
+) -> Result:
+    """The result, with the files of its media."""
     made = [made.media for made in asked.answer.media] if asked.answer else []
     features: dict[str, Any] = {}
     for kind in dict.fromkeys(media.modality for media in made):
@@ -159,6 +156,7 @@ def _keep(
     ]
     result = asked.result.model_copy(update={"media": tuple(files)})
     folder.add(result, fragment(pipeline.system.catalog, asked))
+    return result
 
 
 def _ceiling(judge: Judge) -> dict[str, Any]:

@@ -123,6 +123,11 @@ def ceiling(result: Result, metric: str, ceilings: Ceilings) -> float | None:
     return whole
 
 
+def rounded(figure: Interval | None) -> list[float] | None:
+    """A figure as reports hold it."""
+    return None if figure is None else [round(value, 4) for value in figure]
+
+
 def _direction(results: Sequence[Result], ceilings: Ceilings) -> dict[str, Any]:
     found: dict[str, Any] = {"n": len(results)}
     for metric in METRICS:
@@ -138,7 +143,7 @@ def _direction(results: Sequence[Result], ceilings: Ceilings) -> dict[str, Any]:
 
 def _figure(results: Sequence[Result], metric: str) -> list[float] | None:
     values = [(r.group, float(v)) for r in results if (v := getattr(r, metric)) is not None]
-    return _rounded(macro(values))
+    return rounded(macro(values))
 
 
 def _ceiling(results: Sequence[Result], metric: str, ceilings: Ceilings) -> float | None:
@@ -155,8 +160,4 @@ def _facts(results: Sequence[Result]) -> dict[str, list[float] | None]:
             for fact, value in wanted.items():
                 right = (told or {}).get(fact) == value
                 values.setdefault(fact, []).append((result.group, float(right)))
-    return {fact: _rounded(macro(found)) for fact, found in sorted(values.items())}
-
-
-def _rounded(figure: Interval | None) -> list[float] | None:
-    return None if figure is None else [round(value, 4) for value in figure]
+    return {fact: rounded(macro(found)) for fact, found in sorted(values.items())}

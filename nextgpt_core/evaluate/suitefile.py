@@ -93,9 +93,7 @@ def write_suite(folder: Path, suite: Suite, prompts: Iterable[Prompt], write: Wr
     head = _Head(
         suite=suite.name,
         judges={kind: _target(j) for kind, j in suite.judges.items() if isinstance(j, Named)},
-        goals={
-            n: _Goal(most=g.value) if isinstance(g, AtMost) else g for n, g in suite.goals.items()
-        },
+        goals={name: _goal(goal) for name, goal in suite.goals.items()},
         reference=_target(suite.reference) if isinstance(suite.reference, Named) else None,
     )
     lines: list[_Line] = [head]

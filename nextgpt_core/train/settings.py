@@ -7,13 +7,16 @@ in a config. The defaults suit a language model of 135M parameters on two cores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.config import Config, Settings, TrainingData
+from nextgpt_registry.configfile import Loaded
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.explain import lines
 
 Part = Literal["input", "output", "signals", "lora"]
 
@@ -65,6 +68,11 @@ FREE_TO_CHANGE = frozenset(
 """What may differ when a run is gone on with."""
 
 
+def untrained(loaded: Loaded) -> Loaded:
+    """The config without its trained parts."""
+    return replace(loaded, config=loaded.config.model_copy(update={"weights": {}}))
+
+
 def split_overrides(stage: str, given: Sequence[str]) -> list[str]:
     """`lr=1e-4` as the config's own `training.STAGE.run.lr=1e-4`; the rest as it is.
 
@@ -100,7 +108,7 @@ def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
             f"{config.name} has no data for it (its stages: {have})",
             f"add training.{stage} with a target to the config",
         )
-    settings = run_settings(data.run, who=f"training.{stage}.run")
+    settings = run_settings(data.run, stage=stage)
     if settings.parts:
         return data, settings
     if stage not in STAGES:
@@ -112,7 +120,7 @@ def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
     return data, settings.model_copy(update={"parts": STAGES[stage]})
 
 
-def run_settings(given: Mapping[str, Any], *, who: str) -> RunSettings:
+def run_settings(given: Mapping[str, Any], *, stage: str) -> RunSettings:
     """The settings that are given and the defaults of the others.
 
     Raises:
@@ -121,7 +129,5 @@ def run_settings(given: Mapping[str, Any], *, who: str) -> RunSettings:
     try:
         return RunSettings.model_validate(dict(given))
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
-        )
-        raise TrainingError(who, told, f"known: {', '.join(RunSettings.model_fields)}") from error
+        told = lines(error, RunSettings, f"training.{stage}.run")
+        raise TrainingError(f"stage {stage!r}", f"its settings are wrong:{told}") from error

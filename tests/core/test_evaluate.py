@@ -114,6 +114,20 @@ def test_media_of_an_answer_are_judged_and_kept(pipeline: Pipeline, tmp_path: Pa
     assert result.coverage == 1.0
 
 
+def test_a_fresh_evaluation_and_one_gone_on_with_are_equal(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    drawn = suite(count=1).prompts[0]
+    eager(pipeline, drawn.request())
+    one = Suite("one", [drawn], suite().judges)
+
+    fresh = evaluate(pipeline, one, out=tmp_path / "out")
+    again = evaluate(pipeline, one, out=tmp_path / "out")
+
+    assert fresh.results[0].media
+    assert again == fresh
+
+
 def test_required_counts_are_never_passed(pipeline: Pipeline, tmp_path: Path) -> None:
     asked: list[dict[str, Any]] = []
     ask = pipeline.ask

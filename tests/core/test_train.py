@@ -13,12 +13,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from nextgpt_core.components import LiveEncoder
-from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.train.folder import read_parts
 from nextgpt_core.train.settings import STAGES
-from nextgpt_core.train.speed import compare_cache
 from nextgpt_core.train.start import Trained, train
 from nextgpt_registry import MediaPart, TrainingError, Turn
 from nextgpt_registry.configfile import load_config
@@ -217,47 +214,6 @@ def test_a_finished_run_can_be_made_longer(run: Train) -> None:
     assert [line["step"] for line in losses(longer.folder)] == [1, 2, 3, 4]
 
 
-def test_each_medium_is_encoded_once_for_all_stages(
-    run: Train, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[int] = []
-    encode = LiveEncoder.encode
-
-    def counted(self: LiveEncoder, media: Sequence[Any], **options: Any) -> list[Tensor]:
-        calls.append(len(media))
-        return encode(self, media, **options)
-
-    monkeypatch.setattr(LiveEncoder, "encode", counted)
-    first = run("encode", out="first", steps=10)
-    run("instruct", out="second", steps=10, start=first.folder)
-
-    assert sum(calls) == 4  # the glyphs there are
-
-
-def test_where_outputs_alone_are_trained_the_language_model_runs_once_for_a_dialogue(
-    run: Train, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows: list[int] = []
-    run_backbone = Backbone.run
-
-    def counted(self: Backbone, x_BTD: Tensor, **options: Any) -> Any:
-        rows.append(len(x_BTD))
-        return run_backbone(self, x_BTD, **options)
-
-    monkeypatch.setattr(Backbone, "run", counted)
-    settings = {"dialogues": 8, "steps": 12, "validate_on": 0, "precision": "fp32"}
-    alone = run("decode", out="alone", parts=["output"], lr=0.01, clip=1e9, **settings)
-    few = sum(rows)
-    both = run("decode", out="both", lr=0.01, rates={"signals": 1e-30}, clip=1e9, **settings)
-
-    assert few <= 4 + 2  # half of the dialogues have media; two passes may share a beginning
-    assert sum(rows) - few > 3 * few
-    for name in ("output.fc_out.0.weight", "output.fc_out.0.bias"):
-        torch.testing.assert_close(
-            alone.parts["project.glyph"][name], both.parts["project.glyph"][name], atol=1e-4, rtol=0
-        )
-
-
 def test_kept_states_serve_a_run_that_goes_on(run: Train) -> None:
     settings = {"parts": ["output"], "dialogues": 16, "decay": "none", "warmup": 0}
     whole = run("decode", out="whole", steps=12, **settings)
@@ -289,7 +245,7 @@ def test_samples_are_shown_as_a_page_with_media(run: Train) -> None:
     ("given", "told"),
     [
         ({"stage": "polish"}, "does not say what it trains"),
-        ({"lr": -1}, "training.encode.run: lr"),
+        ({"lr": -1}, r"training\.encode\.run\.lr"),
         ({"max_tokens": 3}, "of 8 dialogues 0 have at most 3"),
         ({"target": f"{__name__}:few", "window": 2, "batch": 1, "bacth": 2}, "bacth"),
     ],
@@ -314,25 +270,3 @@ def test_several_processes_are_refused(run: Train, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(TrainingError, match="launched as 2 processes"):
         run("encode")
-
-
-def test_speed_is_measured_with_and_without_cached_features(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
-    calls: list[int] = []
-    encode = LiveEncoder.encode
-
-    def counted(self: LiveEncoder, media: Sequence[Any], **options: Any) -> list[Tensor]:
-        calls.append(len(media))
-        return encode(self, media, **options)
-
-    monkeypatch.setattr(LiveEncoder, "encode", counted)
-    data = {"target": f"{__name__}:Glyphs", "run": RUN}
-    builder = SystemKit(tmp_path).builder.set(training={"encode": data})
-
-    found = compare_cache(load_config(builder.config()), builder.catalog, "encode", steps=4)
-
-    assert set(found) == {"without", "with"}
-    assert min(found.values()) > 0
-    assert sum(calls) > 8  # of four glyphs: again and again without the cache, then once

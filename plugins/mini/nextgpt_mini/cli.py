@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nextgpt_mini.train.steps import STEPS
 from nextgpt_mini.world.split import Kind
 
 if TYPE_CHECKING:
@@ -36,19 +35,17 @@ def prepare() -> None:
 
 @app.command()
 def train(
-    part: Annotated[
-        str, typer.Argument(help="text, {picture,sound}-latents, vocoder, picture, clip or sound.")
-    ],
+    part: Annotated[str, typer.Argument(help=f"One of: {', '.join(STEPS)}.")],
     steps: Steps = None,
     folder: Folder = None,
     examples: Examples = None,
     library: LibraryOption = "",
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
+    from nextgpt_mini.folder import hold, runs
     from nextgpt_mini.train.parts import train_part  # torch: only when run
-    from nextgpt_mini.train.run import runs
 
-    with _alone((folder or runs()) / part):
+    with hold((folder or runs()) / part):
         typer.echo(
             train_part(part, _library(library), steps=steps, folder=folder, examples=examples)
         )
@@ -74,11 +71,11 @@ def judge(
     library: LibraryOption = "",
 ) -> None:
     """Train one judge, or go on where a killed run stopped; prints its ceiling."""
+    from nextgpt_mini.folder import hold, runs
     from nextgpt_mini.judge.media import WEIGHTS
     from nextgpt_mini.judge.train import train_judge  # torch: only when run
-    from nextgpt_mini.train.run import runs
 
-    with _alone((folder or runs()) / f"judge-{kind}"):
+    with hold((folder or runs()) / f"judge-{kind}"):
         ceiling = train_judge(
             kind,
             _library(library),
@@ -157,24 +154,3 @@ def _library(name: str) -> Library:
     if name == "samples":
         return Library.samples()
     return Library.load(Path(name) if name else library_path())
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, so that two processes never train in it.
-
-    Raises:
-        TrainingError: another process does.
-    """
-    from filelock import FileLock, Timeout
-
-    from nextgpt_registry.errors import TrainingError
-
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=1):
-            yield
-    except Timeout as error:
-        raise TrainingError(
-            str(folder), "another process trains in this folder", "wait for it, or end it"
-        ) from error

@@ -11,6 +11,7 @@ from nextgpt_mini.card import command
 from nextgpt_mini.card.figures import kept, off, table
 from nextgpt_mini.cli import app
 from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 
 REPORT = {
@@ -111,6 +112,22 @@ def test_the_card_is_filled_between_its_marks_and_the_rest_is_left(evaluation, t
     assert json.loads((out / "figures.json").read_text()) == kept([REPORT])
 
 
+def test_figures_of_other_suites_stay(evaluation, tmp_path):
+    out = tmp_path / "docs"
+    out.mkdir()
+    (out / "model-card.md").write_text(CARD)
+    command.write([evaluation], out)
+    chat = {**REPORT, "suite": "chat", "goals_missed": ["text->text/false_media"]}
+    (evaluation / "report.json").write_text(json.dumps(chat))
+
+    command.write([evaluation], out)
+
+    assert json.loads((out / "figures.json").read_text()) == kept([REPORT, chat])
+    card = (out / "model-card.md").read_text()
+    assert "Goals missed: text->image/concept." in card
+    assert "Goals missed: text->text/false_media." in card
+
+
 def frames(path):
     with Image.open(path) as image:
         return getattr(image, "n_frames", 1)
@@ -136,6 +153,20 @@ def test_the_gallery_shows_moving_clips_sounds_and_what_was_not_found(evaluation
     assert sorted(map(frames, shown)) == [1, 1, 1, 1, 1, 4]
     assert "](gallery/006.ogg)" in page
     assert (out / "gallery" / "006.ogg").stat().st_size > 1000
+
+
+def test_a_gallery_that_fails_leaves_the_one_before(evaluation, tmp_path):
+    out = tmp_path / "docs"
+    out.mkdir()
+    (out / "model-card.md").write_text(CARD)
+    command.write([evaluation], out)
+    before = sorted(out.rglob("*"))
+    (evaluation / "media" / "2.wav").unlink()
+
+    with pytest.raises(FileNotFoundError):
+        command.write([evaluation], out)
+
+    assert sorted(out.rglob("*")) == before
 
 
 def moved(by):
@@ -170,3 +201,10 @@ def test_the_command_tells_what_does_not_agree(evaluation, tmp_path):
     assert found.exit_code == 1
     assert "measured now 90%" in found.output
     assert "no figures here" in str(same.exception)
+
+
+def test_a_suite_that_the_card_does_not_hold_is_told(evaluation, tmp_path):
+    (tmp_path / "figures.json").write_text(json.dumps({"chat": {}, "perplexity": {}}))
+
+    with pytest.raises(RequestError, match=r"any2any.*figures of chat, perplexity"):
+        command.check([evaluation], tmp_path)

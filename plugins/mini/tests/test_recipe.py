@@ -12,7 +12,7 @@ from nextgpt_mini.recipe.lanes import here, in_processes, run_jobs
 from nextgpt_mini.recipe.log import summary, thinned
 from nextgpt_mini.recipe.report import rows, write
 from nextgpt_mini.recipe.steps import Job, Place, Recipe, Step, jobs, load_recipe
-from nextgpt_mini.train.parts import STEPS
+from nextgpt_mini.train.steps import STEPS
 from nextgpt_registry.errors import ConfigError, TrainingError
 
 

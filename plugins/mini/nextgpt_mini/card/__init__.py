@@ -1,1 +1,4 @@
-"""The model card and the gallery, made of evaluations. `command.run` does it."""
+"""The model card and the gallery, made of evaluations.
+
+`command.write` makes them; `command.check` holds a fresh evaluation to them.
+"""

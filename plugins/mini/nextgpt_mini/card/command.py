@@ -21,14 +21,16 @@ _GALLERY_OF = "any2any"
 def write(evaluations: Sequence[Path], out: Path) -> list[Path]:
     """Write the figures, put their tables into the card, and make the gallery.
 
+    Figures of suites that are not among the evaluations stay as they are.
+
     Raises:
         RequestError: a folder holds no finished evaluation, or there is no card to fill.
     """
     reports = {folder: _report(folder) for folder in evaluations}
-    figures = kept(list(reports.values()))
     card = out / CARD
     if not card.is_file():
         raise RequestError(str(card), "there is no model card here", "give --out its folder")
+    figures = {**_figures(out), **kept(list(reports.values()))}
     files = [
         replace_file(out / FIGURES, (json.dumps(figures, indent=1) + "\n").encode()),
         replace_file(card, filled(card.read_text("utf-8"), figures).encode()),
@@ -44,13 +46,23 @@ def check(evaluations: Sequence[Path], out: Path) -> list[str]:
     """Which figures of fresh evaluations do not agree with the card's.
 
     Raises:
-        RequestError: a folder holds no finished evaluation, or there are no figures.
+        RequestError: a folder holds no finished evaluation, or one of a suite that the card has no
+            figures of.
     """
-    path = out / FIGURES
-    if not path.is_file():
-        raise RequestError(str(path), "there are no figures here", "give --out the card's folder")
-    card: Figures = json.loads(path.read_text("utf-8"))
-    return [line for folder in evaluations for line in off(card, _report(folder))]
+    card = _figures(out)
+    if not card:
+        raise RequestError(
+            str(out / FIGURES), "there are no figures here", "give --out the card's folder"
+        )
+    reports = {folder: _report(folder) for folder in evaluations}
+    for folder, report in reports.items():
+        if report["suite"] not in card:
+            raise RequestError(
+                str(folder),
+                f"is of the suite {report['suite']}, and the card has figures of {', '.join(card)}",
+                "write them first, without --check",
+            )
+    return [line for report in reports.values() for line in off(card, report)]
 
 
 def filled(card: str, figures: Figures) -> str:
@@ -76,6 +88,12 @@ def _shown(own: dict[str, Any]) -> str:
         )
     told.append(f"Goals missed: {', '.join(own['goals_missed']) or 'none'}.")
     return "\n\n".join(told)
+
+
+def _figures(out: Path) -> Figures:
+    path = out / FIGURES
+    found: Figures = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
 
 
 def _report(folder: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def kept(reports: Sequence[Mapping[str, Any]]) -> Figures:
 
 def off(card: Figures, report: Mapping[str, Any]) -> list[str]:
     """The figures of a fresh report whose interval does not meet the card's, each with both."""
-    before = dict(_intervals(card.get(report["suite"], {})))
+    before = dict(_intervals(card[report["suite"]]))
     after = dict(_intervals(kept([report])[report["suite"]]))
     return [
         f"{name}: the card says {_told(before[name])}, measured now {_told(value)}"
@@ -65,6 +65,4 @@ def _intervals(own: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[float]]]:
 
 def _told(figure: Sequence[float]) -> str:
     value, low, high = figure
-    if high > 1:
-        return f"{value:.3f} ({low:.3f}-{high:.3f})"
     return f"{value:.0%} ({100 * low:.0f}-{100 * high:.0f})"

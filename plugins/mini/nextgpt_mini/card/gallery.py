@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import soundfile
@@ -22,14 +22,22 @@ _KINDS = {".png": "image", ".mp4": "video", ".wav": "audio"}
 _LONGEST = 300
 
 
-def write_gallery(evaluation: Path, page: Path, catalog: Catalog, *, each: int = EACH) -> int:
-    """Write `page` and, in a folder of its name, its media; returns how many requests it shows."""
+def write_gallery(evaluation: Path, page: Path, catalog: Catalog) -> None:
+    """Write `page` and, in a folder of its name, its media, once all of them are made."""
+    media = page.with_suffix("")
+    with TemporaryDirectory(dir=page.parent, prefix=f".{media.name}.") as aside:
+        made = Path(aside) / media.name
+        made.mkdir()
+        text = _page(evaluation, _Shower(catalog, made))
+        if media.exists():
+            media.replace(Path(aside) / "before")
+        made.replace(media)
+    replace_file(page, text.encode())
+
+
+def _page(evaluation: Path, shower: _Shower) -> str:
     asked = {line["id"]: line for line in _lines(evaluation / "suite.jsonl") if "id" in line}
     results = _lines(evaluation / "results.jsonl")
-    media = page.with_suffix("")
-    shutil.rmtree(media, ignore_errors=True)
-    media.mkdir(parents=True)
-    shower = _Shower(catalog, media)
     lines = [
         "# Gallery",
         "",
@@ -37,20 +45,17 @@ def write_gallery(evaluation: Path, page: Path, catalog: Catalog, *, each: int =
         "words that were never combined so in training. A clip moves; a sound is shown as its",
         "spectrogram, which links to the sound. ✗ marks what the judges did not find.",
     ]
-    count = 0
     for direction in dict.fromkeys(result["direction"] for result in results):
         lines += ["", f"## {direction}", "", "| asked | answered | judged |", "| --- | --- | --- |"]
-        for result in [r for r in results if r["direction"] == direction][:each]:
+        for result in [r for r in results if r["direction"] == direction][:EACH]:
             said = shower.turns(asked[result["id"]]["turns"], evaluation)
             came = shower.answer(result, evaluation)
             lines.append(f"| {said} | {came} | {_verdict(result)} |")
-            count += 1
-    replace_file(page, ("\n".join(lines) + "\n").encode())
-    return count
+    return "\n".join(lines) + "\n"
 
 
 class _Shower:
-    """Media as Markdown, each copied once."""
+    """Media as Markdown, a numbered copy for each time that one is shown."""
 
     def __init__(self, catalog: Catalog, folder: Path) -> None:
         self._catalog, self._folder = catalog, folder

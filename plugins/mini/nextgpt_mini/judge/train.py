@@ -14,13 +14,14 @@ from rich.progress import track
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
+from nextgpt_mini.folder import runs
 from nextgpt_mini.judge.blemishes import blemish_pictures, blemish_sounds
 from nextgpt_mini.judge.inputs import to_input
 from nextgpt_mini.judge.media import WEIGHTS, MediaJudge
 from nextgpt_mini.judge.network import Network
 from nextgpt_mini.judge.questions import UNSAID, answers, labels
 from nextgpt_mini.train.examples import draw
-from nextgpt_mini.train.run import Run, runs, train
+from nextgpt_mini.train.run import Run, train
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, facts

@@ -8,14 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from nextgpt_mini.folder import hold
 from nextgpt_mini.recipe.display import Display
 from nextgpt_mini.recipe.lanes import here, in_processes, run_jobs
 from nextgpt_mini.recipe.report import rows, show, write
 from nextgpt_mini.recipe.steps import Place, jobs, load_recipe
 from nextgpt_registry.cache import cache_dir
-from nextgpt_registry.errors import TrainingError
 
 
 def run(
@@ -38,18 +36,12 @@ def run(
     if not collect:
         chosen = jobs(recipe, place, overrides=overrides, only=only)
         folder = place.runs / "mini-recipe"
-        folder.mkdir(parents=True, exist_ok=True)
         lanes = 1 if smoke else recipe.lanes
         # Ended by Ctrl-C or by a signal, it ends what it started, to be gone on with.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         launch = here if smoke else in_processes(max(1, _cores() // lanes))
-        try:
-            with FileLock(folder / ".lock", timeout=1), Display(chosen, lanes=lanes) as display:
-                run_jobs(chosen, folder, lanes=lanes, launch=launch, watch=display.watch)
-        except Timeout as error:
-            raise TrainingError(
-                str(folder), "another process runs this recipe", "wait for it, or end it"
-            ) from error
+        with hold(folder), Display(chosen, lanes=lanes) as display:
+            run_jobs(chosen, folder, lanes=lanes, launch=launch, watch=display.watch)
     every = jobs(recipe, place, overrides=overrides)
     found = rows(every)
     write(found, every, place, out)

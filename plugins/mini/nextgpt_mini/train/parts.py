@@ -17,14 +17,16 @@ from torch import Generator, Tensor, nn
 
 from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder, sound_latents
 from nextgpt_mini.flow import FlowDecoder
+from nextgpt_mini.folder import runs
 from nextgpt_mini.options import DecoderOptions, SoundOptions
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
 from nextgpt_mini.train.examples import Examples
 from nextgpt_mini.train.inversions import held_out_sounds, inversions, measure, table
 from nextgpt_mini.train.painter import train_painter
-from nextgpt_mini.train.run import Run, runs
+from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.sheet import save_sheet
+from nextgpt_mini.train.steps import STEPS
 from nextgpt_mini.train.text import train_text
 from nextgpt_mini.train.vocoder import train_vocoder
 from nextgpt_mini.vocoder import Vocoder
@@ -61,15 +63,6 @@ _FITTED = 2000
 _GRID = 16
 """Things stand on the transformer's own cells of 16x16 pixels. Between them the same thing would
 look different to it at each of many offsets, which takes a small network many times as long."""
-STEPS = {
-    "text": 500,
-    "picture-latents": 2500,
-    "sound-latents": 1,
-    "vocoder": 10_000,
-    "picture": 6000,
-    "clip": 3000,
-    "sound": 2500,
-}
 
 
 def train_part(

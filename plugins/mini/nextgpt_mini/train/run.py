@@ -16,14 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
-
-
-def runs() -> Path:
-    """Where training runs are kept: outside any checkout, so that they outlive it."""
-    return cache_dir() / "runs" / "mini"
 
 
 class Average(nn.Module):
