@@ -27,7 +27,7 @@ from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
 
 STAGES: dict[str, Stage] = {"encode": 1, "decode": 2, "instruct": 3}
-CHAT = {"encode": 0.0, "decode": 0.1, "instruct": 0.12}
+CHAT = {"encode": 0.0, "decode": 0.1, "instruct": 0.16}
 """The share of plain chat."""
 
 RENDERINGS = {"image": 1, "video": 2, "audio": 30}
