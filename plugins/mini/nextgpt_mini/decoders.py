@@ -63,7 +63,7 @@ class ClipDecoder(FlowDecoder):
     """Clips of 16 frames of 128x128 at 8 frames a second."""
 
     latents: PictureLatents
-    shape = Shape(kept=12, frames=FRAMES, height=CELLS, width=CELLS, patch=(4, 2, 2))
+    shape = Shape(kept=12, frames=FRAMES, height=CELLS, width=CELLS, patch=(4, 2, 2), clean=True)
 
     def make_latents(self) -> PictureLatents:
         """A picture's, for each frame."""

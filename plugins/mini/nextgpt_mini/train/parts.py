@@ -202,6 +202,7 @@ def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
             value = value.repeat(1, 1, frames, 1, 1) / frames
         elif name.startswith("proj_out"):
             value = value.repeat(frames, *[1] * (value.dim() - 1))
+            value = -value if decoder.shape.clean else value  # velocity is noise less latents
         if name in state and state[name].shape == value.shape:
             state[name] = value
     decoder.denoiser.load_state_dict(state)
