@@ -6,6 +6,7 @@ In an order that works; what is fitted and nothing else takes one step.
 STEPS = {
     "text": 500,
     "picture-latents": 2500,
+    "clip-latents": 1,
     "sound-latents": 1,
     "vocoder": 10_000,
     "picture": 6000,
