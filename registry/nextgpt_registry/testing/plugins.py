@@ -21,18 +21,23 @@ from nextgpt_registry.testing.kit import Kit
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
 
 IMPORT_S = 0.05
-"""What importing a declaration may cost beyond the registry: the best of three measurements."""
+"""Of the processor, for importing a declaration beyond the registry; the best of three."""
 
 _OUTSIDE = """
-import json, sys
+import json, sys, time
 sys.path[:] = json.loads(sys.argv[1])
-from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.hookspecs import ENTRY_POINTS
+from nextgpt_registry.loading import import_plugin
 from nextgpt_registry.targets import options_model
-plugin = Catalog.discover([sys.argv[2]]).plugins[0]
+(entry,) = (one for one in installed(ENTRY_POINTS) if one.name == sys.argv[2])
+start = time.process_time()
+plugin = import_plugin(entry)
+seconds = time.process_time() - start
 for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
     if component.options:
         options_model(component.options)
-told = {"seconds": plugin.import_s, "manifest": plugin.manifest.model_dump_json(),
+told = {"seconds": seconds, "manifest": plugin.manifest.model_dump_json(),
         "modules": [name for name in json.loads(sys.argv[3]) if name in sys.modules]}
 sys.stdout.write("\\n" + json.dumps(told))
 """
