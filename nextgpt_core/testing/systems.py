@@ -15,9 +15,9 @@ import pytest
 from nextgpt_core.answer import Answer
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing.kit import SystemKit
-from nextgpt_registry.config import Channel, Config
+from nextgpt_registry.config import Channel
 from nextgpt_registry.configfile import load_config
-from nextgpt_registry.errors import PluginError
+from nextgpt_registry.errors import NextGPTError, PluginError
 from nextgpt_registry.lock import differences, read_lock
 from nextgpt_registry.plan import make_plan
 from nextgpt_registry.specs import Decoder, Encoder
@@ -120,13 +120,13 @@ class SystemTests(Kit):
 
     @classmethod
     def _shipped(cls, name: str) -> Tiny:
-        config: Config = load_config(name).config
-        channels = {}
-        for channel, entry in config.modalities.items():
-            made = cls._channel(channel, entry)
-            if made:
-                channels[channel] = made
-        return Tiny(name, [plugin.partition(">")[0] for plugin in config.plugins], channels, True)
+        try:
+            config = load_config(name, catalog=cls.catalog()).config
+            made = {n: cls._channel(n, entry) for n, entry in config.modalities.items()}
+        except NextGPTError:  # test_system_plans says why
+            return Tiny(name, (), {}, shipped=True)
+        plugins = [plugin.partition(">")[0] for plugin in config.plugins]
+        return Tiny(name, plugins, {n: c for n, c in made.items() if c}, shipped=True)
 
     @classmethod
     def _channel(cls, name: str, entry: Channel) -> dict[str, Any]:
@@ -155,6 +155,8 @@ class SystemTests(Kit):
         return Tiny(f"{cls.plugin}-parts", list(plugins), channels)
 
     def _pipeline(self, spec: Tiny, folder: Path) -> Pipeline:
+        if not spec.channels:
+            pytest.skip("nothing that can be built without weights; see test_system_plans")
         kit = SystemKit(folder, plugins=dict.fromkeys(spec.plugins), channels=spec.channels)
         manifests = [plugin.manifest for plugin in self.catalog().plugins]
         licences = {c.licence for m in manifests for c in (*m.encoders, *m.decoders)}

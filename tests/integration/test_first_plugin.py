@@ -15,7 +15,10 @@ import pytest
 from nextgpt_registry.testing.running import run_kit
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-modality.md"
-FILE = re.compile(r"^[^\n`]*`(?P<path>[\w./]+\.(?:py|toml))`.*?^```\w+\n(?P<text>.*?)^```", re.M | re.S)
+FILE = re.compile(
+    r"^[^\n`]*`(?P<path>[\w./]+\.(?:py|toml))`.*?^```\w+\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from nextgpt_registry.cli.new import KINDS, scaffold
-from nextgpt_registry.testing.running import run_kit
+from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.testing.running import KITS, run_kit
 
 PACKAGE = "nextgpt_heartbeat"
 RIGHT = scaffold("heartbeat", kinds=KINDS, licence="MIT")
@@ -34,7 +35,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     def write(files: Mapping[str, str]) -> None:
         for path, text in files.items():
             if path.startswith(PACKAGE):
-                (tmp_path / path).parent.mkdir(exist_ok=True)
+                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / path).write_text(text)
         project = tomllib.loads(files["pyproject.toml"])["project"]
         info = tmp_path / f"{PACKAGE}-{project['version']}.dist-info"
@@ -44,7 +45,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\n{named}{needs}")
         points = project["entry-points"]["nextgpt.plugins"].items()
         lines = "".join(f"{name} = {target}\n" for name, target in points)
-        (info / "entry_points.txt").write_text(f"[nextgpt.plugins]\n{lines}")
+        kits = "" if installed(KITS) else f"[{KITS}]\nsystems = nextgpt_core.testing:SystemTests\n"
+        (info / "entry_points.txt").write_text(f"[nextgpt.plugins]\n{lines}{kits}")
 
     monkeypatch.syspath_prepend(tmp_path)
     yield write
@@ -60,7 +62,7 @@ def wrong(mistake: Mapping[str, Any]) -> Mapping[str, str]:
     for old, new in mistake["change"].items():
         assert old in text, f"the scaffold's {path} no longer has {old!r}"
         text = text.replace(old, new)
-    return {**RIGHT, path: text}
+    return {**RIGHT, path: text, **mistake.get("files", {})}
 
 
 def test_the_scaffold_passes(install: Install) -> None:

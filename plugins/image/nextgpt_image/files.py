@@ -57,7 +57,8 @@ def from_array(array: Any, *, source: str = "") -> Media:
 def sample(seed: int) -> Media:
     """A small picture of soft colours; shape and colours differ with the seed."""
     chance = np.random.default_rng(seed)
-    rows, columns = np.indices(chance.integers(24, 64, 2))[..., None] / 64
+    height, width = chance.integers(24, 64, 2).tolist()
+    rows, columns = np.indices((height, width))[..., None] / 64
     waves = np.sin(6 * (rows * chance.random(3) + columns * chance.random(3) + chance.random(3)))
     return from_array((127.5 + 127 * waves).round().astype(np.uint8))
 

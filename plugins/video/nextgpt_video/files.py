@@ -70,7 +70,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
 def sample(seed: int) -> Media:
     """A film of a few soft frames; shape, length and colours differ with the seed."""
     chance = np.random.default_rng(seed)
-    height, width = 16 * chance.integers(2, 5, 2)
+    height, width = (16 * chance.integers(2, 5, 2)).tolist()
     times, rows, columns = np.indices((5 + seed % 5, height, width))[..., None] / 64
     phase = 9 * times + rows * chance.random(3) + columns * chance.random(3) + chance.random(3)
     return from_array((127.5 + 127 * np.sin(6 * phase)).round().astype(np.uint8), 8)
