@@ -29,7 +29,7 @@ _OWN = {"modalities": "ModalityTests", "encoders": "EncoderTests", "decoders": "
 
 
 @dataclass(frozen=True)
-class Test:
+class Result:
     """How one test ended; `outcome` is "passed", "failed" or "skipped"."""
 
     name: str
@@ -43,7 +43,7 @@ class Report:
     """How a plugin did."""
 
     plugin: str
-    tests: list[Test] = field(default_factory=list)
+    tests: list[Result] = field(default_factory=list)
 
     def count(self, outcome: str) -> int:
         """How many tests ended so."""
@@ -74,7 +74,7 @@ def run_kit(name: str, *, only: str = "") -> Report:
             ended = pytest.main(arguments, plugins=[_Recorder(report)])
         sys.modules.pop(path.stem, None)
     if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        report.tests.append(Test("pytest", "failed", 0.0, f"pytest ended with {ended!r}"))
+        report.tests.append(Result("pytest", "failed", 0.0, f"pytest ended with {ended!r}"))
     return report
 
 
@@ -130,7 +130,7 @@ class _Recorder:
 
     def _add(self, name: str, report: pytest.TestReport | pytest.CollectReport) -> None:
         seconds = round(getattr(report, "duration", 0.0), 3)
-        self._report.tests.append(Test(name, report.outcome, seconds, _message(report)))
+        self._report.tests.append(Result(name, report.outcome, seconds, _message(report)))
 
 
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
