@@ -12,7 +12,7 @@ from torch import Tensor
 from nextgpt_core import weights
 from nextgpt_core.boundary import Blame
 from nextgpt_core.checkpoint import check_tokenizer
-from nextgpt_core.components import LiveEncoder, NoOptions, Recipe
+from nextgpt_core.components import LiveEncoder, Recipe
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.llm.lora import add_lora, merge_lora
@@ -25,7 +25,7 @@ from nextgpt_registry.config import Weight
 from nextgpt_registry.errors import LockError, PluginError
 from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan
 from nextgpt_registry.sources import OnProgress
-from nextgpt_registry.targets import options_model
+from nextgpt_registry.targets import NoOptions, options_model
 from nextgpt_registry.tensors import load_compact
 
 

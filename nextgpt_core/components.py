@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from torch import Tensor
 
 from nextgpt_core.boundary import Blame, check_conditions, check_features, check_media
@@ -23,12 +23,6 @@ from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.specs import Decoder, Encoder
 from nextgpt_registry.targets import resolve
-
-
-class NoOptions(BaseModel):
-    """What a component that declares no options is built with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,8 @@ class Recipe:
         target = resolve(self.spec.target)
         with home:
             component = target(self.options)
-        component.load(dict(self.paths))
+        if self.paths:  # a twin has none
+            component.load(dict(self.paths))
         if isinstance(component, torch.nn.Module):
             component.eval().requires_grad_(False)
         component.to(device=home, dtype=getattr(torch, self.dtype))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from nextgpt_registry.errors import MediaError
@@ -34,6 +36,7 @@ _STARTS = (
 )
 _RIFF = {b"WAVE": "WAV", b"WEBP": "WEBP", b"AVI ": "AVI"}
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"mif1": "HEIC", b"M4A ": "M4A"}
+_AGAIN = "save or download the file again"
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
 
@@ -73,6 +76,46 @@ def promises(blob: Blob, modality: Modality, *, but: tuple[str, ...] = ()) -> bo
     mime = blob.mime.partition(";")[0].strip().lower()
     said = {suffix, mime} - {*but, ""}
     return not said.isdisjoint((*modality.suffixes, *modality.mime))
+
+
+def is_ours(
+    blob: Blob, modality: Modality, found: bool, *, accepted: str = "", but: tuple[str, ...] = ()
+) -> bool:
+    """Whether a reader is to decode `blob`: `found` says that it begins like the modality's files.
+
+    False is to be declined with None. `accepted` names the formats there are, `but` is that of
+    `promises`.
+
+    Raises:
+        MediaError: it is empty, over the limit of bytes, or promises to be what it is not.
+    """
+    who = blob.name or modality.name
+    if not blob.data:
+        raise MediaError(who, "is empty (0 bytes)", _AGAIN)
+    if found:
+        check_limit(modality, "bytes", len(blob.data), who=who)
+        return True
+    if promises(blob, modality, but=but):
+        raise MediaError(
+            who,
+            f"is said to be of the modality {modality.name!r} ({blob.mime or blob.name}), its "
+            f"content is {describe(blob.data)}",
+            f"give {accepted or modality.suffixes[0]}, or pass it as what it is",
+        )
+    return False
+
+
+@contextmanager
+def decoding(blob: Blob, modality: Modality, kind: str = "") -> Iterator[None]:
+    """What decoding damaged bytes raises, which is almost anything, becomes a `MediaError`."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except Exception as error:
+        who, said = blob.name or modality.name, str(error).partition("<_io")[0].strip()
+        what = f"is a damaged or truncated {kind or modality.name}: {said}"
+        raise MediaError(who, what, _AGAIN) from error
 
 
 def check_limit(modality: Modality, of: str, found: float, *, who: str) -> None:

@@ -1,7 +1,8 @@
 """What a live component must offer. Shapes only: torch is never imported here.
 
 Legend: B batch, T tokens, D width. A component is built as `Target(options)` on the current
-default device without weights, then `load(paths)` is called with the files its declaration names.
+default device without weights, then `load(paths)` is called with the files its declaration names,
+if it names any: a twin has none.
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ class Modality(Spec):
     suffixes: tuple[str, ...]  # lower case, with the dot; the first is the one written
     limits: tuple[Limit, ...] = ()
     placeholder: str = ""  # how an input medium is written in prose; default "<name>"
+    sample: Target | None = None  # seed -> a small Media: what components are tested with
 
     @field_validator("suffixes")
     @classmethod

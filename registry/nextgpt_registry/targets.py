@@ -14,10 +14,16 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import PluginError
+
+
+class NoOptions(BaseModel):
+    """What a component that declares no options is built with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def locate(module: str) -> ModuleSpec | None:

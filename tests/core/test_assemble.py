@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -48,8 +47,8 @@ class Wrong(RowEncoder):
 
 
 class Unbuildable(RowEncoder):
-    def load(self, paths: Mapping[str, Path]) -> None:
-        raise RuntimeError("these are not my weights")
+    def make(self) -> None:
+        raise RuntimeError("these are not my sizes")
 
 
 class Watching(ToyPlugin):

@@ -17,6 +17,7 @@ AUDIO = Modality(
         Limit(of="seconds", at_most=600),
         Limit(of="hertz", at_most=384_000),
     ),
+    sample="nextgpt_audio.files:sample",
 )
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3")

@@ -20,7 +20,7 @@ from nextgpt_audio.waves import resample, start_of
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.specs import Encoder
-from nextgpt_registry.targets import missing, options_model, resolve
+from nextgpt_registry.targets import options_model, resolve
 
 
 def tone(hertz: float, seconds: float, rate: int) -> Any:
@@ -44,32 +44,6 @@ def build(spec: Encoder, **options: Any) -> Any:
 
 def named(name: str) -> Encoder:
     return next(spec for spec in ENCODERS if spec.name == name)
-
-
-@each
-def test_declared_sizes_are_those_of_the_full_model(spec: Encoder) -> None:
-    with torch.device("meta"):
-        encoder = build(spec)
-
-    assert sum(p.numel() for p in encoder.parameters()) == spec.parameters
-    batch = encoder.preprocess([SHORT, LONG]).to("meta")
-    assert encoder(batch).shape == (2, spec.tokens, spec.width)
-
-
-@each
-def test_twins_run_at_the_declared_sizes_and_repeat_themselves(spec: Encoder) -> None:
-    encoder = build(spec, **spec.twin)
-
-    with torch.no_grad():
-        both = encoder(encoder.preprocess([SHORT, LONG]))
-        again = encoder(encoder.preprocess([SHORT, LONG]))
-        alone = encoder(encoder.preprocess([SHORT]))
-
-    assert both.shape == (2, spec.tokens, spec.width)
-    assert torch.equal(both, again)
-    assert torch.allclose(both[:1], alone, atol=1e-5)
-    assert not torch.allclose(both[0], both[1])
-    assert not missing(spec.requires)
 
 
 def test_the_rate_of_a_file_does_not_change_what_is_heard() -> None:

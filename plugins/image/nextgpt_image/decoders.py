@@ -29,7 +29,7 @@ def _decoder(
         parameters=parameters,
         target=f"nextgpt_image.diffusion:{target}",
         options=f"nextgpt_image.options:{options}",
-        twin={"narrow": 16},
+        twin={"narrow": 16, "height": 64, "width": 64, "steps": 2},
         weights=weights,
         requires=_NEEDS,
         licence=licence,
@@ -44,7 +44,7 @@ DECODERS = (
         "Stable Diffusion 1.5, 512 x 512, by 77 text states of CLIP L/14",
         conditions=(Condition(name="text", tokens=77, width=768),),
         parameters=1_066_235_307,
-        licence="CreativeML-OpenRAIL-M",
+        licence="LicenseRef-CreativeML-OpenRAIL-M",
     ),
     _decoder(
         "sd2",
@@ -53,7 +53,7 @@ DECODERS = (
         "Stable Diffusion 2 (v-prediction), 768 x 768, by 77 text states of OpenCLIP H/14",
         conditions=(Condition(name="text", tokens=77, width=1024),),
         parameters=1_289_952_427,
-        licence="CreativeML-OpenRAIL++-M",
+        licence="LicenseRef-CreativeML-OpenRAIL-PlusPlus-M",
     ),
     _decoder(
         "sdxl-turbo",

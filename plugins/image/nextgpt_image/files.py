@@ -11,11 +11,9 @@ from PIL import Image, ImageOps
 
 from nextgpt_image.header import gif_frames, size_of
 from nextgpt_image.modality import FORMATS, IMAGE, SHARED
-from nextgpt_registry.content import check_limit, describe, format_of, promises
+from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
-
-_AGAIN = "save or download the file again"
 
 
 def read(blob: Blob) -> Media | None:
@@ -27,23 +25,14 @@ def read(blob: Blob) -> Media | None:
     Raises:
         MediaError: empty, damaged, over a limit, or named as a picture without being one.
     """
-    who = blob.name or IMAGE.name
-    if not blob.data:
-        raise MediaError(who, "is empty (0 bytes)", _AGAIN)
     kind = format_of(blob.data)
-    if kind not in FORMATS:
-        if not promises(blob, IMAGE, but=SHARED):
-            return None
-        raise MediaError(
-            who,
-            f"is said to be a picture ({blob.mime or blob.name}), its content is "
-            f"{describe(blob.data)}",
-            f"give one of {', '.join(FORMATS)}, or pass it as what it is",
-        )
+    if not is_ours(blob, IMAGE, kind in FORMATS, accepted=", ".join(FORMATS), but=SHARED):
+        return None
     if kind == "GIF" and blob.guess and gif_frames(blob.data) > 1:
         return None
-    check_limit(IMAGE, "bytes", len(blob.data), who=who)
-    return Media(IMAGE.name, _decode(blob.data, kind, who), source=blob.name)
+    with decoding(blob, IMAGE, kind):
+        data = _decode(blob.data, kind, blob.name or IMAGE.name)
+    return Media(IMAGE.name, data, source=blob.name)
 
 
 def from_array(array: Any, *, source: str = "") -> Media:
@@ -65,6 +54,15 @@ def from_array(array: Any, *, source: str = "") -> Media:
     return Media(IMAGE.name, np.array(data, order="C"), source=source)
 
 
+def sample(seed: int) -> Media:
+    """A small picture of soft colours; shape and colours differ with the seed."""
+    chance = np.random.default_rng(seed)
+    height, width = chance.integers(24, 64, 2).tolist()
+    rows, columns = np.indices((height, width))[..., None] / 64
+    waves = np.sin(6 * (rows * chance.random(3) + columns * chance.random(3) + chance.random(3)))
+    return from_array((127.5 + 127 * waves).round().astype(np.uint8))
+
+
 def png(media: Media) -> bytes:
     """The picture as a PNG file."""
     out = io.BytesIO()
@@ -73,23 +71,15 @@ def png(media: Media) -> bytes:
 
 
 def _decode(data: bytes, kind: str, who: str) -> Any:
-    try:
-        width, height = size_of(data, kind)
-    except ValueError as error:
-        raise MediaError(who, f"is a damaged {kind}: {error}", _AGAIN) from error
+    width, height = size_of(data, kind)
     if not width or not height:
-        raise MediaError(who, f"is a {kind} of {width}x{height} pixels", _AGAIN)
+        raise ValueError(f"it is {width}x{height} pixels")
     check_limit(IMAGE, "pixels", width * height, who=who)
-    try:
-        with Image.open(io.BytesIO(data), formats=(kind,)) as opened:
-            if opened.width * opened.height > IMAGE.limit("pixels"):  # a GIF frame may outgrow it
-                check_limit(IMAGE, "pixels", opened.width * opened.height, who=who)
-            opened.load()
-            return np.array(_upright_rgb(opened))
-    except MediaError:
-        raise
-    except Exception as error:  # decoders of damaged bytes raise almost anything
-        raise MediaError(who, f"is a damaged or truncated {kind}: {error}", _AGAIN) from error
+    with Image.open(io.BytesIO(data), formats=(kind,)) as opened:
+        if opened.width * opened.height > IMAGE.limit("pixels"):  # a GIF frame may outgrow it
+            check_limit(IMAGE, "pixels", opened.width * opened.height, who=who)
+        opened.load()
+        return np.array(_upright_rgb(opened))
 
 
 def _upright_rgb(picture: Image.Image) -> Image.Image:

@@ -13,6 +13,7 @@ IMAGE = Modality(
     mime=("image/png", "image/jpeg", "image/webp", "image/gif"),
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".gif"),
     limits=(Limit(of="bytes", at_most=64_000_000), Limit(of="pixels", at_most=50_000_000)),
+    sample="nextgpt_image.files:sample",
 )
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")

@@ -64,13 +64,13 @@ class _Block(nn.Module):
 class EfficientNetLite0(nn.Module):
     """(B, 3, H, W), scaled as (byte - 127) / 128, -> (B, 1280, H/32, W/32)."""
 
-    def __init__(self) -> None:
-        """Random weights; the checkpoint's classifier has no place here."""
+    def __init__(self, repeats: int | None = None) -> None:
+        """Random weights; at most `repeats` blocks of a stage, fewer than published for a twin."""
         super().__init__()
         self._conv_stem = _Same(3, 32, 3, 2)
         blocks, given = [], 32
-        for repeats, kernel, stride, expansion, made in _STAGES:
-            for n in range(repeats):
+        for count, kernel, stride, expansion, made in _STAGES:
+            for n in range(min(count, repeats or count)):
                 blocks.append(_Block(given, kernel, 1 if n else stride, expansion, made))
                 given = made
         self._blocks = nn.ModuleList(blocks)

@@ -35,9 +35,9 @@ class _Eye(nn.Module):
     """Pixels."""
 
     def __init__(self, options: EncoderOptions) -> None:
-        """Random weights; one size only."""
+        """Random weights; `options.layers` below 4 makes a twin."""
         super().__init__()
-        self.network = efficientnet.EfficientNetLite0()
+        self.network = efficientnet.EfficientNetLite0(options.layers)
         self.eval()
 
     def load(self, paths: Mapping[str, Path]) -> None:

@@ -18,7 +18,11 @@ _DECODER: dict[str, Any] = {
     "licence": "Apache-2.0",
     "captions": True,
 }
-_ENCODER: dict[str, Any] = {"options": "nextgpt_mini.options:EncoderOptions", "weights": ("model",)}
+_ENCODER: dict[str, Any] = {
+    "options": "nextgpt_mini.options:EncoderOptions",
+    "twin": {"layers": 1},
+    "weights": ("model",),
+}
 
 
 @hookimpl
@@ -59,7 +63,6 @@ def nextgpt_manifest() -> Manifest:
                 width=384,
                 parameters=7_709_184,
                 requires=("transformers",),
-                twin={"layers": 1},
                 licence="MIT",
                 **_ENCODER,
             ),

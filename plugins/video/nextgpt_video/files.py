@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from nextgpt_registry.content import check_limit, describe, format_of, promises
+from nextgpt_registry.content import check_limit, decoding, format_of, is_ours, promises
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_video.decoding import decode
 from nextgpt_video.header import check_whole, gif_frames, gif_size
 from nextgpt_video.modality import FORMATS, HIGHEST_RATE, SHARED, VIDEO
-
-_AGAIN = "save or download the file again"
 
 
 def read(blob: Blob) -> Media | None:
@@ -23,31 +21,16 @@ def read(blob: Blob) -> Media | None:
     Raises:
         MediaError: empty, damaged, over a limit, or named as a film without being one.
     """
-    who = blob.name or VIDEO.name
-    if not blob.data:
-        raise MediaError(who, "is empty (0 bytes)", _AGAIN)
-    kind = format_of(blob.data)
-    if kind not in FORMATS:
-        if not promises(blob, VIDEO, but=SHARED):
-            return None
-        raise MediaError(
-            who,
-            f"is said to be a film ({blob.mime or blob.name}), its content is "
-            f"{describe(blob.data)}",
-            f"give one of {', '.join(FORMATS)}, or pass it as what it is",
-        )
-    check_limit(VIDEO, "bytes", len(blob.data), who=who)
-    try:
+    who, kind = blob.name or VIDEO.name, format_of(blob.data)
+    if not is_ours(blob, VIDEO, kind in FORMATS, accepted=", ".join(FORMATS), but=SHARED):
+        return None
+    with decoding(blob, VIDEO, kind):
         check_whole(blob.data, kind)
         if kind == "GIF":
             if gif_frames(blob.data) < 2:
                 return None
             _check_size(*gif_size(blob.data), who)  # before FFmpeg makes room for a frame
         film = decode(blob.data, kind, who)
-    except MediaError:
-        raise
-    except Exception as error:  # decoders of damaged bytes raise almost anything
-        raise MediaError(who, f"is a damaged or truncated {kind}: {error}", _AGAIN) from error
     if film is None:
         if blob.guess or not promises(blob, VIDEO, but=SHARED):
             return None
@@ -82,6 +65,15 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     check_limit(VIDEO, "frames", len(data), who=who)
     check_limit(VIDEO, "seconds", len(data) / rate, who=who)
     return Media(VIDEO.name, np.array(data, order="C"), float(rate), source=source)
+
+
+def sample(seed: int) -> Media:
+    """A film of a few soft frames; shape, length and colours differ with the seed."""
+    chance = np.random.default_rng(seed)
+    height, width = (16 * chance.integers(2, 5, 2)).tolist()
+    times, rows, columns = np.indices((5 + seed % 5, height, width))[..., None] / 64
+    phase = 9 * times + rows * chance.random(3) + columns * chance.random(3) + chance.random(3)
+    return from_array((127.5 + 127 * np.sin(6 * phase)).round().astype(np.uint8), 8)
 
 
 def strip(media: Media, *, at_most: int = 8) -> Any:

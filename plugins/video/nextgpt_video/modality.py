@@ -19,6 +19,7 @@ VIDEO = Modality(
         Limit(of="frames", at_most=3600),
         Limit(of="pixels", at_most=9_000_000),  # of one frame
     ),
+    sample="nextgpt_video.files:sample",
 )
 
 FORMATS = ("MP4", "WEBM", "MATROSKA", "GIF")

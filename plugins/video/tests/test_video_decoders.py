@@ -14,15 +14,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from nextgpt_registry.errors import Cancelled, DecodeError, SourceError
+from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.specs import Decoder
-from nextgpt_registry.targets import missing, options_model, resolve
+from nextgpt_registry.targets import options_model, resolve
 from nextgpt_video import from_array
 from nextgpt_video.decoders import DECODERS
 from nextgpt_video.frames import filled
 
-SMALL = {"height": 64, "width": 64, "frames": 2, "steps": 2, "guidance": 3.0}
 FILM = from_array(np.random.default_rng(0).integers(0, 255, (5, 40, 90, 3), np.uint8), 8)
 
 # diffusers' samplers make arrays of tensors the way numpy 2 frowns upon
@@ -48,7 +47,7 @@ def live(name: str) -> Any:
     """A twin, its weights the same in every test."""
     torch.manual_seed(0)
     spec = next(spec for spec in DECODERS if spec.name == name)
-    return build(spec, **spec.twin, **SMALL).requires_grad_(False)
+    return build(spec, **spec.twin, guidance=3.0).requires_grad_(False)
 
 
 def seeds(*numbers: int) -> list[torch.Generator]:
@@ -68,20 +67,6 @@ def draw(decoder: Any, conditions: Mapping[str, Tensor], *numbers: int, **more: 
 
 
 @each
-def test_declared_sizes_are_those_of_the_full_model(spec: Decoder) -> None:
-    decoder = full(spec.name)
-
-    assert sum(p.numel() for p in decoder.parameters()) == spec.parameters
-    text = decoder.unet.config.cross_attention_dim
-    assert spec.conditions[0].model_dump(include={"tokens", "width"}) == {
-        "tokens": 77,
-        "width": text,
-    }
-    assert decoder.card.schedule["prediction_type"] == "epsilon"
-    assert not missing(spec.requires)
-
-
-@each
 def test_the_full_denoiser_takes_the_declared_conditions(spec: Decoder) -> None:
     unet = full(spec.name).unet
 
@@ -93,44 +78,6 @@ def test_the_full_denoiser_takes_the_declared_conditions(spec: Decoder) -> None:
         ).sample
 
     assert said.shape == (1, 4, 2, 8, 8)
-
-
-@each
-def test_captions_become_the_declared_conditions_and_films(spec: Decoder) -> None:
-    decoder = live(spec.name)
-    steps: list[tuple[int, int]] = []
-
-    conditions = decoder.caption_targets(["a cat", "two dogs"])
-    made = decoder.decode(
-        conditions,
-        taken=[[], []],
-        options=decoder.options,
-        generators=seeds(1, 2),
-        on_step=lambda done, total: steps.append((done, total)),
-    )
-
-    declared = {c.name: (2, c.tokens, c.width) for c in spec.conditions}
-    assert {name: tuple(value.shape) for name, value in conditions.items()} == declared
-    assert not torch.equal(conditions["text"][0], conditions["text"][1])
-    assert [(m.modality, m.data.shape, m.data.dtype.name) for m in made] == [
-        ("video", (2, 64, 64, 3), "uint8")
-    ] * 2
-    assert steps == [(1, 2), (2, 2)]
-
-
-@each
-def test_a_film_depends_on_its_own_seed_and_condition_only(spec: Decoder) -> None:
-    decoder = live(spec.name)
-    both = decoder.caption_targets(["a cat", "two dogs"])
-    one = {name: value[:1] for name, value in both.items()}
-
-    batch = draw(decoder, both, 1, 2)
-    alone = draw(decoder, one, 1)
-
-    assert alone == draw(decoder, one, 1)
-    assert alone != draw(decoder, one, 3)
-    off = np.abs(batch[0].data.astype(int) - alone[0].data)
-    assert off.max() <= 2
 
 
 @each
@@ -158,52 +105,6 @@ def test_guidance_is_one_call_and_leads_away_from_the_negative(
     assert len({plain[0], first[0], away[0]}) == 3
 
 
-@each
-def test_cancelling_stops_at_once_and_leaves_the_decoder_usable(spec: Decoder) -> None:
-    decoder = live(spec.name)
-    conditions = decoder.caption_targets(["a cat"])
-    before = draw(decoder, conditions, 1)
-
-    def stop(done: int, total: int) -> None:
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        decoder.decode(
-            conditions,
-            taken=[[]],
-            options=decoder.options,
-            generators=seeds(1),
-            on_step=stop,
-        )
-
-    assert draw(decoder, conditions, 1) == before
-
-
-@each
-def test_the_loss_reaches_the_conditions_and_repeats_by_seed(spec: Decoder) -> None:
-    decoder = live(spec.name)
-    conditions = {
-        name: value.clone().requires_grad_()
-        for name, value in decoder.caption_targets(["a cat", "two dogs"]).items()
-    }
-
-    losses = decoder.denoising_loss([FILM, FILM], conditions, seeds(1, 2))
-    again = decoder.denoising_loss([FILM, FILM], conditions, seeds(1, 2))
-    losses.sum().backward()
-
-    assert losses.shape == (2,)
-    assert torch.equal(losses, again)
-    assert all(value.grad is not None and value.grad.any() for value in conditions.values())
-
-
-def test_only_equal_options_share_a_call() -> None:
-    decoder = live("zeroscope")
-    options = decoder.options
-
-    assert decoder.batch_key(options) == decoder.batch_key(options.model_copy())
-    assert decoder.batch_key(options) != decoder.batch_key(options.model_copy(update={"steps": 3}))
-
-
 def test_films_are_cut_to_the_shape_and_length_asked_for() -> None:
     assert filled(FILM, frames=3, height=64, width=128).shape == (3, 3, 64, 128)
     assert filled(FILM, frames=9, height=64, width=64).shape == (9, 3, 64, 64)
@@ -224,7 +125,7 @@ def test_building_says_nothing_of_deprecation(caplog: pytest.LogCaptureFixture) 
 
 def test_published_files_are_loaded(tmp_path: Path) -> None:
     spec = DECODERS[0]
-    source, decoder = live("zeroscope"), build(spec, **spec.twin, **SMALL)
+    source, decoder = live("zeroscope"), build(spec, **spec.twin, guidance=3.0)
     older = {
         ".to_q.": ".query.",
         ".to_k.": ".key.",

@@ -298,14 +298,5 @@ def test_a_medium_made_from_an_array_is_held_to_the_layout(hook: Any) -> None:
         hook.nextgpt_check_media(media=Media("video", FRAMES))
 
 
-def test_media_of_others_are_left_to_others(hook: Any, tmp_path: Path) -> None:
-    other = Media("sonar", np.zeros(3, np.uint8))
-
-    assert hook.nextgpt_check_media(media=other) is None
-    assert hook.nextgpt_write_media(media=other, stem=tmp_path / "a") is None
-    assert hook.nextgpt_show_media(media=other) is None
-    assert hook.nextgpt_log_media(writer=None, tag="a", media=other, step=0) is None
-
-
 def test_limits_are_declared() -> None:
     assert {limit.of for limit in VIDEO.limits} == {"bytes", "seconds", "frames", "pixels"}

@@ -16,7 +16,15 @@ from nextgpt_registry.specs import API
 from nextgpt_registry.targets import locate, missing
 
 _SLOW_S = 0.1
-_DISTS = ("nextgpt-registry", "nextgpt-core", "torch", "transformers", "diffusers", "peft")
+_DISTS = (
+    "nextgpt-registry",
+    "nextgpt-core",
+    "torch",
+    "transformers",
+    "diffusers",
+    "peft",
+    "pytest",
+)
 _ASK_TORCH = (
     "import time; t = time.perf_counter(); import torch; t = time.perf_counter() - t;"
     "print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu', f'{t:.1f} s')"

@@ -1,10 +1,11 @@
-"""`nextgpt plugins list | show | doctor`: what is installed and what is wrong with it."""
+"""`nextgpt plugins`: what is installed, what is wrong with it, and how to begin another."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,9 @@ from nextgpt_registry.cli.tables import print_lines, print_table
 from nextgpt_registry.loading import Plugin
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="List, show and examine the installed plugins."
+    add_completion=False,
+    no_args_is_help=True,
+    help="List, show, examine and test plugins, or begin one.",
 )
 
 _KINDS = ("modalities", "encoders", "decoders", "systems")
@@ -105,6 +108,42 @@ def show_plugin(
         )
     if manifest.systems:
         print_table("systems", ("name", "summary"), [(s.name, s.summary) for s in manifest.systems])
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Of the modality: letters, digits, '-'.")],
+    encoder: Annotated[bool, typer.Option("--encoder", help="Media can be given.")] = False,
+    decoder: Annotated[bool, typer.Option("--decoder", help="Media can be made.")] = False,
+    licence: Annotated[str, typer.Option("--license", help="Of your code (SPDX).")] = "MIT",
+) -> None:
+    """Write a working plugin to nextgpt-NAME: both an encoder and a decoder, unless one is said."""
+    from nextgpt_registry.cli.new import KINDS, new_plugin
+
+    kinds = [kind for kind, wanted in zip(KINDS, (encoder, decoder), strict=True) if wanted]
+    home = new_plugin(name, Path.cwd(), kinds=kinds or KINDS, licence=licence)
+    print_lines(
+        f"written: {home}",
+        f"  pip install -e '{home.name}[test]'",
+        f"  nextgpt plugins check {name}",
+        f"then see {home.name}/README.md",
+    )
+
+
+@app.command("check")
+def check_plugin(
+    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _Json = False
+) -> None:
+    """Run the conformance kit on an installed plugin."""
+    from nextgpt_registry.cli.check import check, show
+
+    report = check(name)
+    if as_json:
+        _write(report.to_json())
+    else:
+        show(report)
+    if report.count("failed"):
+        raise typer.Exit(1)
 
 
 @app.command("doctor")

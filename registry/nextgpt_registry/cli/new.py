@@ -1,0 +1,135 @@
+"""What `nextgpt plugins new` does: a plugin that works, copied under another name.
+
+`scaffold/` is that plugin, called `example`; lines between `# +encoder` and `# -encoder` go where
+no encoder is wanted, and so do those of the decoder. Knows nothing about what it declares.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.hookspecs import ENTRY_POINTS
+from nextgpt_registry.targets import locate
+
+KINDS = ("encoder", "decoder")
+_SCAFFOLD = Path(str(files("nextgpt_registry"))) / "scaffold"
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 40
+_SECTION = re.compile(r"^ *# ([+-])(\w+)$")
+
+
+def licences() -> tuple[str, ...]:
+    """The licences whose text a new plugin can be given."""
+    return tuple(sorted(path.name for path in (_SCAFFOLD / "licences").iterdir()))
+
+
+def new_plugin(name: str, folder: Path, *, kinds: Collection[str], licence: str) -> Path:
+    """Write the plugin `name` to `folder/nextgpt-NAME`, which is whole or not there.
+
+    Raises:
+        NextGPTError: the name or the licence will not do, or the folder exists.
+    """
+    check_name(name)
+    if licence not in licences():
+        raise NextGPTError(
+            "plugins new",
+            f"has no text of the licence {licence!r}",
+            f"take one of {', '.join(licences())}; a plugin's own is easily exchanged later",
+        )
+    home = folder / f"nextgpt-{name}"
+    if home.exists():
+        raise NextGPTError(str(home), "exists already", "choose another name, or remove it")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".nextgpt-", dir=folder) as aside:
+            fresh = Path(aside, home.name)
+            for path, text in scaffold(name, kinds=kinds, licence=licence).items():
+                (fresh / path).parent.mkdir(parents=True, exist_ok=True)
+                (fresh / path).write_text(text, "utf-8")
+            shutil.copymode(folder, fresh)
+            fresh.rename(home)
+    except OSError as error:
+        raise NextGPTError(str(home), f"cannot be written: {error}", "go elsewhere") from error
+    return home
+
+
+def check_name(name: str) -> None:
+    """Raise unless `name` can be a plugin's, a modality's and a Python module's.
+
+    Raises:
+        NextGPTError: it cannot, or is taken.
+    """
+    reason, fix = (
+        "",
+        "write lower-case letters, digits and '-', beginning with a letter: 'heart-beat'",
+    )
+    module = f"nextgpt_{name.replace('-', '_')}"
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        reason = f"is no name: it becomes a folder, a module and a modality ({_LONGEST} letters)"
+    elif keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        reason, fix = "is a word of Python", "choose another"
+    elif locate(module) is not None:
+        reason, fix = f"is taken: there is a module {module}", "choose another"
+    elif name in {entry.name for entry in installed(ENTRY_POINTS)}:
+        reason, fix = "is the name of an installed plugin", "choose another"
+    elif name in Catalog.discover().modalities:
+        reason, fix = "is a modality that an installed plugin declares", "choose another"
+    if reason:
+        raise NextGPTError(repr(name), reason, fix)
+
+
+def scaffold(name: str, *, kinds: Collection[str], licence: str) -> Mapping[str, str]:
+    """The files of a new plugin: path -> text."""
+    words = {
+        "nextgpt_example": f"nextgpt_{name.replace('-', '_')}",
+        "EXAMPLE": name.replace("-", "_").upper(),
+        "example": name,
+    }
+    channel = [f"modalities.{name}.{kind}={word}" for kind, word in _parts(name) if kind in kinds]
+    told = {
+        "license": licence,
+        "channel": " ".join(channel),
+        "media": f" --media a.{name}" if "encoder" in kinds else "",
+        "require": f" --require {name}=1" if "decoder" in kinds else "",
+    }
+    text = (_SCAFFOLD / "licences" / licence).read_text("utf-8")
+    made = {"LICENSE": Template(text).substitute(year=date.today().year, name=name)}
+    absent = {f"{kind}.py" for kind in KINDS if kind not in kinds}
+    for path in sorted(_SCAFFOLD.rglob("*")):
+        inside = path.relative_to(_SCAFFOLD)
+        if not path.is_file() or inside.parts[0] == "licences" or path.name in absent:
+            continue
+        if path.suffix == ".pyc":
+            continue
+        text = "\n".join(_kept(path.read_text("utf-8").split("\n"), kinds))
+        text = Template(text).safe_substitute(told)
+        where = inside.as_posix()
+        for old, new in words.items():
+            text, where = text.replace(old, new), where.replace(old, new)
+        made[where.replace("github/", ".github/")] = text
+    return made
+
+
+def _parts(name: str) -> tuple[tuple[str, str], ...]:
+    return ("encoder", f"{name}-windows"), ("decoder", f"{name}-waves")
+
+
+def _kept(lines: list[str], kinds: Collection[str]) -> Iterator[str]:
+    """The lines outside sections, and those of the kinds wanted; never the marks."""
+    section = ""
+    for line in lines:
+        mark = _SECTION.match(line)
+        if mark:
+            section = mark[2] if mark[1] == "+" else ""
+        elif not section or section in kinds:
+            yield line

@@ -1,0 +1,32 @@
+"""The conformance kit: what is declared is so. Add tests of what your model knows."""
+
+from nextgpt_registry.testing import (
+    # +decoder
+    DecoderTests,
+    # -decoder
+    # +encoder
+    EncoderTests,
+    # -encoder
+    ModalityTests,
+    PluginTests,
+)
+
+
+class TestPlugin(PluginTests):
+    plugin = "example"
+
+
+class TestModality(ModalityTests):
+    plugin = "example"
+# +encoder
+
+
+class TestEncoder(EncoderTests):
+    plugin = "example"
+# -encoder
+# +decoder
+
+
+class TestDecoder(DecoderTests):
+    plugin = "example"
+# -decoder

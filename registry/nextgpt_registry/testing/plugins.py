@@ -1,0 +1,229 @@
+"""The kit for a plugin as a whole: its declaration is light, pure, licensed and can be kept."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import requires
+from typing import Any, ClassVar
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from nextgpt_registry.errors import PluginError
+from nextgpt_registry.loading import HEAVY, manifest_of
+from nextgpt_registry.specs import Decoder, Encoder, Manifest
+from nextgpt_registry.targets import missing, package_file, resolve
+from nextgpt_registry.testing.kit import Kit
+from nextgpt_registry.testing.verdict import attempt, expect, refuse
+
+IMPORT_S = 0.05
+"""Of the processor, for importing a declaration beyond the registry; the best of three."""
+
+_OUTSIDE = """
+import json, sys, time
+sys.path[:] = json.loads(sys.argv[1])
+from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.hookspecs import ENTRY_POINTS
+from nextgpt_registry.loading import import_plugin
+from nextgpt_registry.targets import options_model
+(entry,) = (one for one in installed(ENTRY_POINTS) if one.name == sys.argv[2])
+start = time.process_time()
+plugin = import_plugin(entry)
+seconds = time.process_time() - start
+for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
+    if component.options:
+        options_model(component.options)
+told = {"seconds": seconds, "manifest": plugin.manifest.model_dump_json(),
+        "modules": [name for name in json.loads(sys.argv[3]) if name in sys.modules]}
+sys.stdout.write("\\n" + json.dumps(told))
+"""
+
+
+class PluginTests(Kit):
+    """The plugin as a whole."""
+
+    tested: ClassVar[str] = ""
+
+    def test_plugin_loads(self) -> None:
+        """Its entry point is imported; hooks, manifest and API level keep the protocol."""
+        try:
+            self.catalog().plugin(self.plugin)
+        except PluginError as error:
+            refuse(
+                self.plugin,
+                found=f"it does not load: {error}",
+                wanted="a plugin that `nextgpt plugins list` lists",
+                cause="an entry point that names another module, a misspelt hook or field, a newer "
+                "API, or a name that another plugin has",
+            )
+
+    def test_declaration_imports_nothing_heavy(self) -> None:
+        """No torch and the like, in a process of its own; options models included."""
+        self.loaded()
+        expect(
+            not outside(self.plugin)["modules"],
+            self.plugin,
+            found=f"its declaration imports {', '.join(outside(self.plugin)['modules'])}",
+            wanted="a declaration and options models without " + ", ".join(HEAVY),
+            cause="an import at the top of the module that the entry point names, or of one "
+            "that it imports: name targets as strings, import in the functions that need it",
+        )
+
+    def test_declaration_imports_quickly(self) -> None:
+        """Within `IMPORT_S`."""
+        self.loaded()
+        told = outside(self.plugin)["seconds"]
+        for _ in range(2):
+            told = told if told <= IMPORT_S else min(told, _ask(self.plugin)["seconds"])
+        expect(
+            told <= IMPORT_S,
+            self.plugin,
+            found=f"importing its declaration takes {told:.2f} s",
+            wanted=f"at most {IMPORT_S} s beyond the registry",
+            cause="work at import: files read, tables computed, a slow package imported",
+        )
+
+    def test_manifest_is_pure(self) -> None:
+        """The same at every call and in every process, and the same after a trip through JSON."""
+        plugin = self.loaded()
+        first, again = plugin.manifest, manifest_of(plugin.name, plugin.module)
+        told = first.model_dump_json()
+        cause = "a manifest that depends on time, chance, the environment or what is installed"
+        expect(
+            again == first,
+            self.plugin,
+            found="another manifest at the second call",
+            wanted="the same value at every call",
+            cause=cause,
+        )
+        expect(
+            outside(self.plugin)["manifest"] == told,
+            self.plugin,
+            found="another manifest in another process",
+            wanted="the same value everywhere",
+            cause=cause,
+        )
+        expect(
+            Manifest.model_validate_json(told) == first,
+            self.plugin,
+            found="another manifest after a trip through JSON",
+            wanted="values that JSON can hold",
+            cause="tuples, sets or objects in `twin`: write lists, numbers and strings",
+        )
+
+    def test_targets_can_be_imported(self) -> None:
+        """Targets of components and samples exist; files of systems are shipped."""
+        manifest = self.loaded().manifest
+        components = (*manifest.encoders, *manifest.decoders)
+        targets = [(c.name, c.target) for c in components if not missing(c.requires)]
+        targets += [(m.name, m.sample) for m in manifest.modalities if m.sample]
+        for name, target in targets:
+            with attempt(
+                f"{self.plugin}/{name}",
+                f"{target!r} to be importable",
+                "a misspelt target, a module left out of the wheel, or a package missing from "
+                "`requires` and from the dependencies",
+            ):
+                expect(
+                    callable(resolve(target)),
+                    f"{self.plugin}/{name}",
+                    found=f"{target} is no class or function",
+                    wanted="something that can be called",
+                    cause="a target that names a module's constant",
+                )
+        for system in manifest.systems:
+            with attempt(
+                f"{self.plugin}/{system.name}",
+                f"{system.config!r} to be shipped",
+                "a file left out of the wheel: see [tool.hatch.build]",
+            ):
+                package_file(system.config)
+
+    def test_modalities_of_components_exist(self) -> None:
+        """Each is declared here or by another installed plugin."""
+        known = self.catalog().modalities
+        for component in _components(self.loaded().manifest):
+            names = [component.modality, *getattr(component, "takes", ())]
+            absent = [name for name in names if name not in known]
+            expect(
+                not absent,
+                f"{self.plugin}/{component.name}",
+                found=f"it is for {', '.join(absent)}, which no installed plugin declares",
+                wanted=f"one of {', '.join(known)}",
+                cause="a misspelt modality, or a dependency that is not installed",
+            )
+
+    def test_licences_are_named(self) -> None:
+        """The code's, and that of the weights of each component that has any."""
+        manifest = self.loaded().manifest
+        told = {"license of the manifest": manifest.license}
+        for component in _components(manifest):
+            if component.weights or component.licence:
+                told[f"licence of {component.name}"] = component.licence
+        for what, licence in told.items():
+            try:
+                canonicalize_license_expression(licence)
+            except InvalidLicenseExpression as error:
+                refuse(
+                    self.plugin,
+                    found=f"{what}: {licence!r} ({error})",
+                    wanted="an SPDX expression, such as 'Apache-2.0', 'CC-BY-NC-4.0' or "
+                    "'LicenseRef-Name-Of-It'",
+                    cause="a licence in words, left empty, or not on SPDX's list: see "
+                    "https://spdx.org/licenses",
+                )
+
+    def test_distribution_requires_the_registry(self) -> None:
+        """And neither the core, which a plugin does not know, nor every future protocol."""
+        dist = self.loaded().dist
+        needed = [Requirement(line) for line in requires(dist) or ()]
+        needed = [one for one in needed if one.marker is None]  # not those of extras
+        ours = [one for one in needed if canonicalize_name(one.name) == "nextgpt-registry"]
+        expect(
+            any(
+                limit.operator in ("<", "<=", "==", "~=") for one in ours for limit in one.specifier
+            ),
+            dist,
+            found=f"dependencies {', '.join(map(str, needed)) or 'none'}",
+            wanted="'nextgpt-registry>=0.1,<0.2'",
+            cause="a dependency left out of pyproject.toml, or without an upper bound: the next "
+            "major protocol would load this plugin and break",
+        )
+
+
+def outside(plugin: str) -> dict[str, Any]:
+    """What another process makes of a plugin's declaration: `seconds`, `manifest`, `modules`."""
+    return _asked(plugin, tuple(sys.path))
+
+
+@cache
+def _asked(plugin: str, path: tuple[str, ...]) -> dict[str, Any]:
+    return _ask(plugin)
+
+
+def _ask(plugin: str) -> dict[str, Any]:
+    arguments = [json.dumps(sys.path), plugin, json.dumps(HEAVY)]
+    asked = subprocess.run(
+        [sys.executable, "-c", _OUTSIDE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if asked.returncode:
+        refuse(
+            plugin,
+            found=f"its declaration cannot be imported alone: {asked.stderr.strip()[-500:]}",
+            wanted="a declaration that a fresh process can import",
+            cause="something that only your tests import or set up",
+        )
+    told: dict[str, Any] = json.loads(asked.stdout.splitlines()[-1])
+    return told
+
+
+def _components(manifest: Manifest) -> tuple[Encoder | Decoder, ...]:
+    return (*manifest.encoders, *manifest.decoders)

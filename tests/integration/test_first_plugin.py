@@ -1,0 +1,82 @@
+"""The plugin that the how-to writes by hand: sixty lines with its tests, and it passes the kit."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nextgpt_registry.testing.running import run_kit
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-modality.md"
+FILE = re.compile(
+    r"^[^\n`]*`(?P<path>[\w./]+\.(?:py|toml))`.*?^```\w+\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@pytest.fixture
+def files() -> dict[str, str]:
+    """path -> text, of the section written by hand."""
+    section = PAGE.read_text("utf-8").partition("## The whole of it by hand")[2]
+    return {found["path"]: found["text"] for found in FILE.finditer(section.partition("\n## ")[0])}
+
+
+@pytest.fixture
+def site(files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The plugin as pip would have installed it."""
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    info = tmp_path / "nextgpt_pulse-0.1.0.dist-info"
+    info.mkdir()
+    named = "Metadata-Version: 2.1\nName: nextgpt-pulse\nVersion: 0.1.0\n"
+    (info / "METADATA").write_text(f"{named}Requires-Dist: nextgpt-registry>=0.1,<0.2\n")
+    (info / "entry_points.txt").write_text("[nextgpt.plugins]\npulse = nextgpt_pulse.plugin\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "nextgpt_pulse"]:
+        del sys.modules[name]
+
+
+def code_lines(text: str) -> int:
+    """Lines with code on them: no blank lines, comments or docstrings."""
+    prose = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    blank = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    lines = {
+        line
+        for token in tokens
+        if token.type not in (*blank, tokenize.ENDMARKER)
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    return len(lines - prose)
+
+
+def test_an_encoder_modality_is_sixty_lines_with_its_tests(files: dict[str, str]) -> None:
+    counted = {path: code_lines(text) for path, text in files.items() if path.endswith(".py")}
+
+    assert set(counted) == {
+        "nextgpt_pulse/plugin.py",
+        "nextgpt_pulse/encoder.py",
+        "tests/test_kit.py",
+    }
+    assert sum(counted.values()) <= 60, counted
+
+
+def test_it_passes_the_kit(site: Path) -> None:
+    report = run_kit("pulse")
+
+    assert [test for test in report.tests if test.outcome == "failed"] == []
+    assert report.count("passed") > 25

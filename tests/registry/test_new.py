@@ -1,0 +1,102 @@
+"""`nextgpt plugins new`: a name that will do, and a folder that is whole or not there."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from nextgpt_registry.cli.new import KINDS, new_plugin, scaffold
+from nextgpt_registry.errors import NextGPTError
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "is no name"),
+        ("Heart", "is no name"),
+        ("heart_beat", "is no name"),
+        ("2d", "is no name"),
+        ("a b", "is no name"),
+        ("hërz", "is no name"),
+        ("../up", "is no name"),
+        ("/etc", "is no name"),
+        ("a" * 41, "is no name"),
+        ("heart-", "is no name"),
+        ("class", "a word of Python"),
+        ("match", "a word of Python"),
+        ("registry", "taken: there is a module nextgpt_registry"),
+        ("depth", "taken: there is a module nextgpt_depth"),
+    ],
+)
+def test_a_name_that_will_not_do_is_refused(
+    name: str, reason: str, depth: Path, tmp_path: Path
+) -> None:
+    before = set(tmp_path.iterdir())
+
+    with pytest.raises(NextGPTError, match=reason) as refused:
+        new_plugin(name, tmp_path, kinds=KINDS, licence="MIT")
+
+    assert refused.value.fix
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_plugin_of_another_module_takes_its_names(depth: Path, tmp_path: Path) -> None:
+    info = next(depth.parent.glob("*.dist-info"))
+    (info / "entry_points.txt").write_text("[nextgpt.plugins]\nfar = nextgpt_depth.plugin\n")
+
+    with pytest.raises(NextGPTError, match="the name of an installed plugin"):
+        new_plugin("far", tmp_path, kinds=KINDS, licence="MIT")
+
+
+def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "nextgpt-pulse").mkdir()
+
+    with pytest.raises(NextGPTError, match="exists already"):
+        new_plugin("pulse", tmp_path, kinds=KINDS, licence="MIT")
+
+    assert not list((tmp_path / "nextgpt-pulse").iterdir())
+
+
+def test_an_unknown_licence_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(NextGPTError, match="no text of the licence 'WTF'") as refused:
+        new_plugin("pulse", tmp_path, kinds=KINDS, licence="WTF")
+
+    assert "Apache-2.0, MIT" in refused.value.fix
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NextGPTError, match="cannot be written"):
+        new_plugin("pulse", tmp_path / "file", kinds=KINDS, licence="MIT")
+
+
+@pytest.mark.parametrize("licence", ["MIT", "Apache-2.0"])
+@pytest.mark.parametrize("kinds", [KINDS, ("encoder",), ("decoder",)], ids="+".join)
+def test_a_plugin_is_written_under_its_name(
+    kinds: tuple[str, ...], licence: str, tmp_path: Path
+) -> None:
+    home = new_plugin("heart-beat", tmp_path, kinds=kinds, licence=licence)
+
+    files = {p.relative_to(home).as_posix(): p for p in home.rglob("*") if p.is_file()}
+    texts = {name: path.read_text("utf-8") for name, path in files.items()}
+    project = tomllib.loads(texts["pyproject.toml"])["project"]
+    assert {f"nextgpt_heart_beat/{kind}.py" for kind in kinds} <= set(files)
+    assert not [k for k in KINDS if k not in kinds and f"nextgpt_heart_beat/{k}.py" in files]
+    assert project["entry-points"]["nextgpt.plugins"] == {"heart-beat": "nextgpt_heart_beat.plugin"}
+    assert project["license"] == licence
+    assert ".github/workflows/test.yaml" in files
+    code = {name: text for name, text in texts.items() if name != "LICENSE"}
+    assert not [name for name, text in code.items() if "example" in text.lower()]
+    assert not [name for name, text in code.items() if "$" in text.replace("$ ", "")]
+    assert [ast.parse(text) for name, text in texts.items() if name.endswith(".py")]
+    assert list(tmp_path.iterdir()) == [home]
+
+
+def test_an_unwanted_kind_leaves_no_trace() -> None:
+    told = "".join(scaffold("pulse", kinds=("encoder",), licence="MIT").values())
+
+    assert not [word for word in ("Decoder", "decoder", "Condition", "waves") if word in told]
