@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="List, show and examine the installed plugins."
 )
 
-_KINDS = ("modalities", "encoders", "decoders", "systems")
+_KINDS = ("modalities", "encoders", "decoders", "systems", "additions")
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -103,8 +103,9 @@ def show_plugin(
             ],
             right=("signals", "parameters"),
         )
-    if manifest.systems:
-        print_table("systems", ("name", "summary"), [(s.name, s.summary) for s in manifest.systems])
+    for kind, rows in (("systems", manifest.systems), ("additions", manifest.additions)):
+        if rows:
+            print_table(kind, ("name", "summary"), [(row.name, row.summary) for row in rows])
 
 
 @app.command("doctor")
