@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nextgpt_registry.anchors import anchored
 from nextgpt_registry.cache import sha256_of
-from nextgpt_registry.config import Config, Weight
+from nextgpt_registry.config import Weight
 from nextgpt_registry.configfile import CONFIG_FILE, dump_config
 from nextgpt_registry.errors import ConfigError, LockError
 from nextgpt_registry.lock import LOCK_FILE, Lock, write_lock
@@ -113,26 +114,6 @@ def _write(system: System, folder: Path, *, compact: bool) -> None:
         update={"weights": weights, "lock": LOCK_FILE}
     )
     (folder / CONFIG_FILE).write_text(dump_config(config), "utf-8")
-
-
-def anchored(config: Config, base: Path) -> Config:
-    """The config with its `file:` sources, demo and ablations absolute, so that it may move."""
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: walk(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [walk(inner) for inner in value]
-        if isinstance(value, str) and value.startswith("file:"):
-            path = Path(value.removeprefix("file:")).expanduser()
-            return f"file:{(base / path).absolute()}"
-        return value
-
-    raw = config.model_dump(mode="json", exclude_defaults=True)
-    for name, path in (("demo", config.demo), ("ablations", config.ablations)):
-        if path is not None:
-            raw[name] = str((base / path).absolute())
-    return Config.model_validate({key: walk(value) for key, value in raw.items()})
 
 
 def _replaceable(folder: Path) -> bool:

@@ -163,11 +163,22 @@ class NextGPT(nn.Module):
         )
         return TrainOutput(total / max(tokens, 1), tokens, groups)
 
-    def trainable(self, parts: Collection[str]) -> dict[str, list[nn.Parameter]]:
-        """Let exactly these kinds of part be trained; returns their parameters by kind."""
+    def trainable(
+        self, parts: Collection[str], *, channels: Collection[str] | None = None
+    ) -> dict[str, list[nn.Parameter]]:
+        """Let exactly these kinds of part be trained; returns their parameters by kind.
+
+        Of projections and signal rows those of `channels` alone, if they are given. The rows of
+        all channels are one parameter: of the others the gradient is zero.
+        """
+
+        def of(modules: Mapping[str, nn.Module]) -> list[nn.Parameter]:
+            chosen = [m for name, m in modules.items() if channels is None or name in channels]
+            return [parameter for module in chosen for parameter in module.parameters()]
+
         found = {
-            "input": list(self._inputs.parameters()),
-            "output": list(self._outputs.parameters()),
+            "input": of(self.inputs),
+            "output": of(self.outputs),
             "signals": list(self.rows.parameters()),
             "lora": lora_parameters(self.backbone),
         }
@@ -178,6 +189,8 @@ class NextGPT(nn.Module):
         for part in parts:
             for parameter in found[part]:
                 parameter.requires_grad_(True)
+        if "signals" in parts:
+            self.rows.train_only(channels)
         return {part: found[part] for part in PARTS if part in parts}
 
     def state_by_part(self) -> dict[str, dict[str, Tensor]]:

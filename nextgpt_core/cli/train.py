@@ -1,9 +1,9 @@
-"""`nextgpt train`: one stage of training, from its start or from where it was killed."""
+"""`nextgpt train`: a stage of training, or the channels of an addition; begun or gone on with."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +16,24 @@ def command(
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Hyperparameters, and changes to the config."),
     ] = None,
+    add: Annotated[
+        str,
+        typer.Option(
+            help="Write a new system to --out, with the channels of an addition that a plugin "
+            "ships, of a YAML file like one, or of another saved system; train no others."
+        ),
+    ] = "",
     stage: Annotated[str, typer.Option(help="encode, decode, instruct, or the config's own.")] = "",
     steps: Annotated[int | None, typer.Option(help="How long; the same as steps=N.")] = None,
     start: Annotated[
         Path | None, typer.Option("--from", help="A run's folder whose parts this one starts from.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run's folder; default: in the cache, by system, stage.")
+        Path | None,
+        typer.Option(
+            help="The run's folder; default: in the cache, by system, stage. "
+            "With --add the new system's."
+        ),
     ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Also write the trained parts here, for `weights`.")
@@ -31,11 +42,16 @@ def command(
         int, typer.Option(help="Train nothing: measure N steps without and with cached features.")
     ] = 0,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start untrained, not from the system's own parts.")
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Start untrained, not from the system's own parts, "
+            "or with --add from those of the addition.",
+        ),
     ] = False,
-    exact: Annotated[bool, typer.Option("--exact", help="Export floats instead of int8.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Write floats instead of int8.")] = False,
 ) -> None:
-    """Train one stage of a system, or go on with it."""
+    """Train one stage of a system, or what an addition adds to it; or go on with that."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.train.settings import split_overrides, stage_of, untrained
     from nextgpt_registry.catalog import Catalog
@@ -43,6 +59,10 @@ def command(
     from nextgpt_registry.plan import resolve
 
     given = [*(overrides or []), *([] if steps is None else [f"steps={steps}"])]
+    if add:
+        unused = {"--stage": stage, "--from": start, "--export": export, "--speed": speed}
+        _add(system, add, given, out=out, fresh=fresh, exact=exact, unused=unused)
+        return
     loaded = load_config(system, split_overrides(stage, given))
     if fresh:
         loaded = untrained(loaded)
@@ -72,6 +92,54 @@ def command(
     sys.stdout.write(f"run: {trained.folder}\n")
     if export is not None:
         sys.stdout.write(export_parts(trained.parts, export, exact=exact))
+
+
+def _add(
+    system: str,
+    source: str,
+    given: Sequence[str],
+    *,
+    out: Path | None,
+    fresh: bool,
+    exact: bool,
+    unused: Mapping[str, object],
+) -> None:
+    """The new system, and what its training came to."""
+    from nextgpt_core.cli.quiet import quiet, yield_cores
+    from nextgpt_core.train.settings import split_overrides, stage_of
+    from nextgpt_registry.additions import find_offer, join
+    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.errors import TrainingError
+    from nextgpt_registry.plan import resolve
+
+    if told := [option for option, value in unused.items() if value]:
+        raise TrainingError(", ".join(told), "does not go with --add", "leave it out")
+    if out is None:
+        raise TrainingError("--add", "writes a new system, and nobody says where", "give --out DIR")
+    joined = join(load_config(system), find_offer(source))
+    stages = joined.stages or ("",)  # without any, what is given can be of the config alone
+    joined = joined.overridden(
+        list(dict.fromkeys(one for stage in stages for one in split_overrides(stage, given)))
+    )
+    for stage in joined.stages:
+        stage_of(joined.loaded.config, stage)
+    catalog = Catalog.discover(joined.loaded.config.plugins)
+    resolve(joined.loaded, catalog)  # all that is wrong is told before torch is imported
+
+    yield_cores()
+    quiet()
+    from nextgpt_core.train.adding import add
+
+    added = add(joined, catalog, out=out, fresh=fresh, exact=exact)
+    for difference in added.unfit:
+        sys.stderr.write(f"{source}: its trained parts do not fit ({difference}): trained anew\n")
+    for stage, run in zip(joined.stages, added.runs, strict=False):
+        values = "  ".join(f"{name} {value:.4f}" for name, value in run.values.items())
+        sys.stdout.write(f"{stage}: {run.steps} steps  {values}\n{_pace(run.metrics)}")
+    names = ", ".join(added.channels)
+    how = "trained" if added.runs else "as it was trained before, added"
+    sys.stdout.write(f"{names}: {how}\nsystem: {added.folder}\n")
 
 
 def _pace(metrics: Mapping[str, float]) -> str:

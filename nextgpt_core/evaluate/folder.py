@@ -24,8 +24,8 @@ import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import load_file, save
 
-from nextgpt_core.checkpoint import anchored
 from nextgpt_core.evaluate.scores import Result
+from nextgpt_registry.anchors import anchored
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.plan import Plan

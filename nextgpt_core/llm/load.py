@@ -37,9 +37,7 @@ def backbone_from_folder(
             attn_implementation=attention,
             local_files_only=True,
         )
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True
-        )
+        tokenizer = tokenizer_from_folder(folder)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             "llm.path",
@@ -51,6 +49,12 @@ def backbone_from_folder(
     backbone = Backbone(model.to(device), tokenizer, layer=layer)
     check_logits(backbone)
     return backbone
+
+
+def tokenizer_from_folder(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a Hugging Face folder; raises as transformers does."""
+    found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return found
 
 
 @torch.no_grad()

@@ -12,10 +12,12 @@ first, and numbers rows where we save them by channel name.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.hooks import RemovableHandle
 
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.signal.vocabulary import Block, SignalVocabulary
@@ -32,6 +34,7 @@ class SignalRows(nn.Module):
         shape = (vocabulary.size, backbone.width)
         self.vocabulary = vocabulary
         self.scale = backbone.embedding_scale
+        self._holds: list[RemovableHandle] = []
         self.input = nn.Parameter(torch.empty(shape, device=backbone.device))
         if backbone.tied:
             self.output = self.input
@@ -60,6 +63,26 @@ class SignalRows(nn.Module):
         """Signal ids (...) -> (..., D), scaled as the family scales its own rows."""
         rows = F.embedding(ids - self.vocabulary.base, self.input)
         return rows * self.scale if self.scale != 1.0 else rows
+
+    def train_only(self, channels: Collection[str] | None) -> None:
+        """Let the rows of these channels get gradients, all others zeros; all of them if None.
+
+        Rows that are held stay as they are bit for bit under an optimizer without weight decay.
+        """
+        for hold in self._holds:
+            hold.remove()
+        self._holds = []
+        self.requires_grad_(True)
+        if channels is None:
+            return
+        moves_S1 = torch.zeros(self.vocabulary.size, 1, dtype=torch.bool, device=self.input.device)
+        for block in self.vocabulary.blocks:
+            moves_S1[self._slice(block)] = block.channel in channels
+
+        def held(gradient_SD: Tensor) -> Tensor:
+            return gradient_SD.where(moves_S1, 0)
+
+        self._holds = [rows_SD.register_hook(held) for rows_SD in self.parameters()]
 
     def state(self) -> dict[str, Tensor]:
         """The rows by channel name: `<channel>.input`, and `.output` where untied."""

@@ -7,6 +7,7 @@ are sorted by length together, so that little is computed on padding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,6 +90,30 @@ class Dialogues:
 
 
 @dataclass(frozen=True)
+class Rehearsed:
+    """Dialogues among which so large a share are of `others`, in turn; none of these is kept.
+
+    Which number is whose follows from the number alone, and no dialogue is passed over.
+    """
+
+    own: Dialogues
+    others: Sequence[Dialogues]
+    share: float
+
+    def training(self, number: int) -> Dialogue:
+        """The dialogue that is trained on under this number."""
+        before, after = (math.floor(n * self.share) for n in (number, number + 1))
+        if before == after:
+            return self.own.training(number - before)
+        turn, whose = divmod(before, len(self.others))
+        return self.others[whose].training(turn)
+
+    def kept(self, count: int) -> list[Dialogue]:
+        """The first `count` own dialogues that are not trained on."""
+        return self.own.kept(count)
+
+
+@dataclass(frozen=True)
 class Example:
     """A dialogue, ready for the language model."""
 
@@ -102,7 +127,9 @@ Compose = Callable[[Dialogue], Prompt]
 class Batches:
     """The batches of a run by number, made in a thread ahead of their use."""
 
-    def __init__(self, dialogues: Dialogues, compose: Compose, settings: RunSettings) -> None:
+    def __init__(
+        self, dialogues: Dialogues | Rehearsed, compose: Compose, settings: RunSettings
+    ) -> None:
         self._dialogues = dialogues
         self._compose = compose
         self._settings = settings

@@ -7,7 +7,7 @@ nothing else; so a run that was killed and gone on with gives the same bits as o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from nextgpt_core.project.output import LinearProjection
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.compute import Compute
-from nextgpt_core.train.data import Batches, Dialogues, Example, cut
+from nextgpt_core.train.data import Batches, Dialogues, Example, Rehearsed, cut
 from nextgpt_core.train.folder import RunFolder
 from nextgpt_core.train.forward import Starts
 from nextgpt_core.train.losses import Objective
@@ -45,6 +45,7 @@ class Trainer:
         run: RunFolder,
         *,
         cache: TensorCache,
+        rehearsed: Sequence[Any] = (),
         title: str = "training",
     ) -> None:
         self.system = system
@@ -56,12 +57,16 @@ class Trainer:
         self._metrics: Values = {}
         _check_parts(system, settings)
         # Of the model's parts, frozen ones too: a frozen part must not draw noise or drop out.
-        self._parts = system.model.trainable(settings.parts)
+        self._parts = system.model.trainable(settings.parts, channels=settings.channels)
         self._compute = Compute(system.model.backbone.device, settings.precision)
         self._optimizer = Optimizer(self._parts, settings, clip=self._compute.clip)
-        self._dialogues = Dialogues(
+        own = Dialogues(
             source, keep=settings.validate_on, seed=settings.seed, of=settings.dialogues
         )
+        others = [Dialogues(other, keep=0, seed=settings.seed) for other in rehearsed]
+        self._dialogues: Dialogues | Rehearsed = own
+        if others:
+            self._dialogues = Rehearsed(own, others, settings.rehearsal or 0.0)
         self._composing = Composing(system, cache)
         self._batches = Batches(self._dialogues, self._composing, settings)
         starts: Starts | None = None if "lora" in settings.parts else {}
@@ -191,8 +196,8 @@ class Trainer:
         model = self.system.model
         model.eval()
         for part, modules in (("input", model.inputs), ("output", model.outputs)):
-            for module in modules.values():
-                module.train(part in self.settings.parts)
+            for name, module in modules.items():
+                module.train(part in self.settings.parts and self.settings.teaches(name))
         model.backbone.train("lora" in self.settings.parts)
 
     @contextmanager
@@ -212,10 +217,18 @@ def _check_parts(system: System, settings: RunSettings) -> None:
         TrainingError: it is not.
     """
     model = system.model
+    strange = [n for n in settings.channels or () if n not in system.plan.channels]
+    if strange:
+        known = ", ".join(system.plan.channels) or "none"
+        raise TrainingError(
+            ", ".join(strange), f"is no channel of this system (its channels: {known})", "name one"
+        )
+    inputs = {n: module for n, module in model.inputs.items() if settings.teaches(n)}
+    outputs = {n: module for n, module in model.outputs.items() if settings.teaches(n)}
     have = {
-        "input": bool(model.inputs),
-        "output": bool(model.outputs),
-        "signals": bool(model.vocabulary.size),
+        "input": bool(inputs),
+        "output": bool(outputs),
+        "signals": any(map(settings.teaches, model.vocabulary.channels)),
         "lora": "lora" in model.state_by_part(),
     }
     lacking = [part for part in settings.parts if not have[part]]
@@ -226,14 +239,14 @@ def _check_parts(system: System, settings: RunSettings) -> None:
             "add it to the config (llm.lora, encoders, decoders), or set run.parts",
         )
     captioned = {name for name, decoder in system.decoders.items() if decoder.spec.captions}
-    if settings.matching and not captioned & model.inputs.keys():
+    if settings.matching and not captioned & inputs.keys():
         raise TrainingError(
             "matching",
             "no channel has both an encoder and a decoder with caption targets",
             "set run.matching to 0",
         )
-    for name, projection in model.outputs.items() if settings.matching else ():
-        count, given = len(model.vocabulary.block(name).ids), model.inputs.get(name)
+    for name, projection in outputs.items() if settings.matching else ():
+        count, given = len(model.vocabulary.block(name).ids), inputs.get(name)
         if isinstance(projection, LinearProjection) and given and given.tokens != count:
             raise TrainingError(
                 f"output projection of {name}",
@@ -241,7 +254,7 @@ def _check_parts(system: System, settings: RunSettings) -> None:
                 "set its kind to query, or matching to 0",
             )
     if "output" in settings.parts and (settings.alignment or settings.denoising):
-        mute = [name for name in system.decoders if name not in captioned]
+        mute = [name for name in outputs if name not in captioned]
         if mute:
             raise TrainingError(
                 ", ".join(mute),

@@ -134,7 +134,7 @@ class Objective:
 
     def _can_align(self, channel: str) -> bool:
         decoder = self.system.decoders.get(channel)
-        return decoder is not None and decoder.spec.captions
+        return decoder is not None and decoder.spec.captions and self.settings.teaches(channel)
 
     def _of_channel(
         self, channel: str, groups: Sequence[GroupStates], shares: Shares, seed: int

@@ -51,7 +51,10 @@ class Optimizer:
         rates = {str(part): rate for part, rate in self._settings.rates.items()}
         for part, parameters in parts.items():
             if chosen := [p for p in parameters if wanted(p)]:
-                yield {"params": chosen, "factor": rates.get(part, 1.0)}
+                group: dict[str, Any] = {"params": chosen, "factor": rates.get(part, 1.0)}
+                if part == "signals" and self._settings.channels is not None:
+                    group["weight_decay"] = 0.0  # it would move the rows of other channels
+                yield group
 
     def step(self, step: int) -> dict[str, float]:
         """Clip, update, clear; returns the rate and the gradient's norm."""

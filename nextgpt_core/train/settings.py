@@ -17,6 +17,7 @@ from nextgpt_registry.config import Config, Settings, TrainingData
 from nextgpt_registry.configfile import Loaded
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.explain import lines
+from nextgpt_registry.specs import Name
 
 Part = Literal["input", "output", "signals", "lora"]
 
@@ -32,6 +33,7 @@ class RunSettings(Settings):
     """The hyperparameters of one run."""
 
     parts: tuple[Part, ...] = ()  # what is trained; empty: as the stage's name says
+    channels: tuple[Name, ...] | None = None  # whose projections and signals; default: all
     steps: int = Field(default=2000, gt=0)
     batch: int = Field(default=16, gt=0)  # dialogues together, alike in length
     accumulation: int = Field(default=1, gt=0)  # batches in one step
@@ -50,6 +52,7 @@ class RunSettings(Settings):
     precision: Literal["bf16", "fp32"] = "bf16"
     max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out
     dialogues: int = Field(default=0, ge=0)  # how many of an endless source; 0: ever new ones
+    rehearsal: float | None = Field(default=None, ge=0, lt=1)  # share of the other channels' data
     window: int = Field(default=8, gt=0)  # batches whose dialogues are sorted by length together
     workers: int = Field(default=1, ge=0)  # windows rendered ahead, each in its own thread
     seed: int = 0
@@ -60,6 +63,10 @@ class RunSettings(Settings):
     sample_tokens: int = Field(default=48, gt=0)  # the most that one of them is long
     validate_on: int = Field(default=32, ge=0)  # dialogues kept from training
     cache_gb: float = Field(default=4, ge=0)  # of features and caption targets on disk
+
+    def teaches(self, channel: str) -> bool:
+        """Whether the projections and signals of a channel are trained, where any are."""
+        return self.channels is None or channel in self.channels
 
 
 FREE_TO_CHANGE = frozenset(
@@ -109,15 +116,54 @@ def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
             f"add training.{stage} with a target to the config",
         )
     settings = run_settings(data.run, stage=stage)
-    if settings.parts:
-        return data, settings
-    if stage not in STAGES:
+    if not settings.parts:
+        settings = settings.model_copy(update={"parts": _default_parts(stage, settings)})
+    if settings.channels is not None and "lora" in settings.parts:
+        raise TrainingError(
+            f"stage {stage!r}",
+            "trains some channels alone, and `lora`, on which all of them stand",
+            f"take lora out of training.{stage}.run.parts, or channels out of the settings",
+        )
+    return data, _with_rehearsal(config, stage, settings)
+
+
+def rehearsed(config: Config, settings: RunSettings) -> tuple[TrainingData, ...]:
+    """The data of the channels that a run leaves alone: `instruct`, and what was added earlier."""
+    mine = set(settings.channels or ())
+    if not mine:
+        return ()
+    found = []
+    for stage, data in config.training.items():
+        channels = data.run.get("channels")
+        if stage == "instruct" if channels is None else not mine & set(channels):
+            found.append(data)
+    return tuple(found)
+
+
+def _default_parts(stage: str, settings: RunSettings) -> tuple[Part, ...]:
+    kind = stage.rpartition("-")[2]  # `smell-encode` is an `encode`
+    if kind not in STAGES:
         raise TrainingError(
             f"stage {stage!r}",
             f"is none of {', '.join(STAGES)}, and does not say what it trains",
             f"set training.{stage}.run.parts, for instance [output, signals]",
         )
-    return data, settings.model_copy(update={"parts": STAGES[stage]})
+    return tuple(p for p in STAGES[kind] if settings.channels is None or p != "lora")
+
+
+def _with_rehearsal(config: Config, stage: str, settings: RunSettings) -> RunSettings:
+    """Half of the dialogues are the other channels' where new signals learn when to be said."""
+    have = bool(rehearsed(config, settings))
+    if settings.rehearsal and not have:
+        raise TrainingError(
+            f"stage {stage!r}",
+            f"is to rehearse, and {config.name} has no data of other channels",
+            "set rehearsal to 0, or give the config data for `instruct`",
+        )
+    if settings.rehearsal is not None or settings.channels is None:
+        return settings
+    share = 0.5 if have and "signals" in settings.parts else 0.0
+    return settings.model_copy(update={"rehearsal": share})
 
 
 def run_settings(given: Mapping[str, Any], *, stage: str) -> RunSettings:

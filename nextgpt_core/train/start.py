@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.assemble import assemble, place
-from nextgpt_core.checkpoint import anchored, tokenizer_hash
+from nextgpt_core.checkpoint import tokenizer_hash
 from nextgpt_core.llm.backbone import Backbone, decoder_layers
 from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
@@ -24,10 +24,11 @@ from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.folder import RunFolder, read_parts
 from nextgpt_core.train.loop import Trainer
 from nextgpt_core.train.meter import Values
-from nextgpt_core.train.settings import FREE_TO_CHANGE, RunSettings, stage_of
+from nextgpt_core.train.settings import FREE_TO_CHANGE, RunSettings, rehearsed, stage_of
+from nextgpt_registry.anchors import anchored
 from nextgpt_registry.cache import cache_dir, sha256_of
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Config
+from nextgpt_registry.config import Config, TrainingData
 from nextgpt_registry.configfile import Loaded, dump_config
 from nextgpt_registry.lock import LOCK_FILE, write_lock
 from nextgpt_registry.plan import Plan, resolve
@@ -74,16 +75,18 @@ def train(
     data, settings = stage_of(loaded.config, stage)
     config = for_training(loaded.config, settings)
     plan = resolve(replace(loaded, config=config), catalog)
-    with blamed(data.target):
-        source = resolve_target(data.target)(**data.options)
+    source = _source(data)
+    others = rehearsed(config, settings) if settings.rehearsal else ()
     with RunFolder(out or run_folder(config, stage)) as run:
-        told = {
+        told: dict[str, Any] = {
             "stage": stage,
             "settings": settings.model_dump(mode="json"),
             "config": anchored(config, loaded.base).model_dump(mode="json", exclude=_NOT_OF_A_RUN),
-            "data": data.model_dump(mode="json", include={"target", "options"}),
+            "data": _told(data),
             "start": _digests(start),
         }
+        if others:
+            told["rehearsed"] = [_told(other) for other in others]
         run.agree(told, free=FREE_TO_CHANGE)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # fresh adapters are drawn: the same for every run
@@ -99,6 +102,7 @@ def train(
             settings,
             run,
             cache=tensor_cache(config, settings),
+            rehearsed=[_source(other) for other in others],
             title=f"{config.name} {stage}",
         )
         values = trainer.train()
@@ -140,6 +144,16 @@ def tensor_cache(config: Config, settings: RunSettings) -> TensorCache:
         memory_bytes=config.feature_cache_mb << 20,
         disk_bytes=int(settings.cache_gb * 2**30),
     )
+
+
+def _source(data: TrainingData) -> Any:
+    """The dialogues that a stage's target makes."""
+    with blamed(data.target):
+        return resolve_target(data.target)(**data.options)
+
+
+def _told(data: TrainingData) -> dict[str, Any]:
+    return data.model_dump(mode="json", include={"target", "options"})
 
 
 def _describe(run: RunFolder, plan: Plan, system: System, loaded: Loaded) -> None:

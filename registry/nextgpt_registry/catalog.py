@@ -12,10 +12,10 @@ from nextgpt_registry.entrypoints import Installed, installed
 from nextgpt_registry.errors import PluginError
 from nextgpt_registry.hookspecs import ENTRY_POINTS, hookimpl
 from nextgpt_registry.loading import Plugin, import_plugin, manifest_of, new_manager
-from nextgpt_registry.specs import Decoder, Encoder, Manifest, Modality, System
+from nextgpt_registry.specs import Addition, Decoder, Encoder, Manifest, Modality, System
 
 _T = TypeVar("_T")
-_KINDS = ("modalities", "encoders", "decoders", "systems")
+_KINDS = ("modalities", "encoders", "decoders", "systems", "additions")
 
 
 class Catalog:
@@ -102,6 +102,11 @@ class Catalog:
         """All shipped systems by name, in plugin order."""
         return {s.name: s for plugin in self.plugins for s in plugin.manifest.systems}
 
+    @property
+    def additions(self) -> dict[str, Addition]:
+        """All that can be added to a trained system, by name, in plugin order."""
+        return {a.name: a for plugin in self.plugins for a in plugin.manifest.additions}
+
     def encoders(self, modality: str) -> dict[str, Encoder]:
         """The encoders of one modality by name, in plugin order."""
         return {
@@ -130,13 +135,17 @@ class Catalog:
         """The system called `name`; `PluginError` with the alternatives if there is none."""
         return self._one("system", name, self.systems)
 
+    def addition(self, name: str) -> Addition:
+        """The addition called `name`; `PluginError` with the alternatives if there is none."""
+        return self._one("addition", name, self.additions)
+
     def plugin(self, name: str) -> Plugin:
         """The loaded plugin called `name`; `PluginError` with the alternatives if there is none."""
         if name in self.failures:
             raise self.failures[name]
         return self._one("plugin", name, {p.name: p for p in self.plugins})
 
-    def owner(self, declared: Modality | Encoder | Decoder | System) -> Plugin:
+    def owner(self, declared: Modality | Encoder | Decoder | System | Addition) -> Plugin:
         """The plugin that declares it."""
         for plugin in self.plugins:
             if any(declared in getattr(plugin.manifest, kind) for kind in _KINDS):

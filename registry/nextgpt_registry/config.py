@@ -144,6 +144,21 @@ class SuiteSettings(Settings):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class AdditionSettings(Settings):
+    """Channels for a trained system: what a plugin's addition, or a file like it, says.
+
+    All of it is written into the system, the stages as `ADDITION-STAGE`, each training these
+    channels alone.
+    """
+
+    plugins: tuple[str, ...] = ()  # beside the one that ships it
+    modalities: dict[Name, Channel] = Field(min_length=1)
+    training: dict[Name, TrainingData] = Field(default_factory=dict)  # stages, in this order
+    suites: dict[Name, SuiteSettings] = Field(default_factory=dict)
+    weights: dict[Name, Weight] = Field(default_factory=dict)  # trained already, for one system
+    lock: str | None = None  # path of the lock they were trained under, beside the file
+
+
 class Config(Settings):
     """A whole system."""
 

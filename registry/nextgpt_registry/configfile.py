@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Config
+from nextgpt_registry.config import Config, Settings
 from nextgpt_registry.errors import ConfigError, PluginError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.targets import package_file
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CONFIG_FILE = "nextgpt.yaml"
 """What a saved folder's config is called."""
 
+_S = TypeVar("_S", bound=Settings)
 _SHORT = {"encoder": "name", "decoder": "name", "input_projection": "kind"}
 _SHORT["output_projection"] = "kind"
 
@@ -71,6 +72,15 @@ def load_config(
     return Loaded(_build(raw, overrides, str(source)), path.parent.absolute(), str(source))
 
 
+def read_settings(path: Path, model: type[_S], *, origin: str) -> _S:
+    """What a YAML file says, with `define` and interpolation as in a config.
+
+    Raises:
+        ConfigError: it cannot be read, or has wrong keys or values; all of them are listed.
+    """
+    return _checked(_read(path), model, (), origin)
+
+
 def dump_config(config: Config) -> str:
     """The YAML that reads back as `config`; what is at its default is left out."""
     from omegaconf import OmegaConf  # 60 ms
@@ -91,10 +101,10 @@ def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
     if path.is_dir():
         inside = path / CONFIG_FILE
         if inside.is_file():
-            return inside, _name_from(path)
+            return inside, name_from(path)
         raise ConfigError(str(source), f"the folder has no {CONFIG_FILE}", "name a saved system")
     if path.is_file():
-        return path, _name_from(path)
+        return path, name_from(path)
     if plain:
         with _config_error(str(source)):
             (catalog or Catalog.discover()).system(str(source))
@@ -103,7 +113,8 @@ def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
     )
 
 
-def _name_from(path: Path) -> str:
+def name_from(path: Path) -> str:
+    """What a system or an addition is called that does not say it, after its file or folder."""
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")
     return name if re.match("[a-z]", name) else "custom"
 
@@ -137,12 +148,16 @@ def _edited(config: Config, overrides: Sequence[str], origin: str) -> Config:
 
 
 def _build(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> Config:
+    return _checked(raw, Config, overrides, origin)
+
+
+def _checked(raw: dict[str, Any], model: type[_S], overrides: Sequence[str], origin: str) -> _S:
     plain = _without_nulls(_resolved(_lengthened(raw), overrides, origin))
     plain.pop("define", None)  # its values are where they were asked for by now
     try:
-        return Config.model_validate(plain)
+        return model.model_validate(plain)
     except ValidationError as error:
-        raise ConfigError(origin, f"cannot be read:{lines(error, Config)}") from error
+        raise ConfigError(origin, f"cannot be read:{lines(error, model)}") from error
 
 
 def _resolved(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> dict[str, Any]:

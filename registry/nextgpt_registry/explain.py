@@ -33,7 +33,8 @@ def lines(error: ValidationError, model: type[BaseModel], at: str = "") -> str:
 def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | None) -> Problem:
     if item["type"] == "extra_forbidden":
         known = owner.model_fields if owner else ()
-        return Problem(where, "is no known key", did_you_mean(path[-1], known))
+        key = str(item["loc"][-1])  # not out of the path, which leaves out what looks like a tag
+        return Problem(where, "is no known key", did_you_mean(key, known))
     if item["type"] == "missing":
         return Problem(where, "is missing", f"give {path[-1]!r} a value")
     message = item["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]

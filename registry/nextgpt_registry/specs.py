@@ -123,6 +123,14 @@ class System(Spec):
     config: str  # "package:path/inside.yaml"
 
 
+class Addition(Spec):
+    """Channels that a plugin offers to a trained system, with what it takes to train them."""
+
+    name: Name
+    summary: str
+    config: str  # "package:path/inside.yaml", which holds an `AdditionSettings`
+
+
 class Manifest(Spec):
     """All that a plugin declares."""
 
@@ -133,3 +141,4 @@ class Manifest(Spec):
     encoders: tuple[Encoder, ...] = ()
     decoders: tuple[Decoder, ...] = ()
     systems: tuple[System, ...] = ()
+    additions: tuple[Addition, ...] = ()

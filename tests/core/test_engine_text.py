@@ -89,6 +89,27 @@ def test_even_a_tiny_nucleus_keeps_one() -> None:
     assert {sampler.choose(torch.tensor([0.0, 5.0, 0.0])) for _ in range(20)} == {1}
 
 
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_unlikely_ids_behind_the_others_change_no_draw(top_p: float) -> None:
+    logits_V = torch.randn(50, generator=torch.Generator().manual_seed(0))
+    more_V = torch.cat((logits_V, torch.full((7,), -30.0)))
+
+    one, two = (Sampler(temperature=1, top_p=top_p, seed=5) for _ in range(2))
+
+    draws = [one.choose(logits_V) for _ in range(200)]
+    assert [two.choose(more_V) for _ in range(200)] == draws
+    assert len(set(draws)) > 10
+
+
+def test_draws_are_as_likely_as_they_should_be() -> None:
+    sampler = Sampler(temperature=1, top_p=1, seed=0)
+    p_V = torch.tensor([0.1, 0.0, 0.6, 0.3])
+
+    draws = torch.tensor([sampler.choose(p_V.log()) for _ in range(4000)])
+
+    torch.testing.assert_close(draws.bincount(minlength=4) / len(draws), p_V, atol=0.03, rtol=0)
+
+
 @pytest.mark.parametrize("temperature", [0.5, 1.0])
 def test_what_is_banned_is_never_drawn(temperature: float) -> None:
     sampler = Sampler(temperature=temperature, top_p=1, seed=1)

@@ -241,9 +241,24 @@ def test_samples_are_shown_as_a_page_with_media(run: Train) -> None:
     assert list((trained.folder / "tensorboard").iterdir())
 
 
+def test_an_unknown_channel_is_told_with_those_there_are(run: Train) -> None:
+    with pytest.raises(TrainingError, match=r"smell: is no channel .* \(its channels: glyph\)"):
+        run("encode", channels=["smell"])
+
+
+def test_a_run_may_name_the_channels_that_it_trains(run: Train) -> None:
+    still = run("instruct", out="still", lr=1e-30, channels=["glyph"], weight_decay=0.0)
+
+    moved = run("instruct", out="moved", channels=["glyph"])
+
+    assert changed(still.parts, moved.parts) == {"input", "output", "signals"}
+    assert not any(t.any() for n, t in moved.parts["lora"].items() if n.endswith(".B"))
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
+        ({"rehearsal": 0.5, "channels": ["glyph"]}, "has no data of other channels"),
         ({"stage": "polish"}, "does not say what it trains"),
         ({"lr": -1}, r"training\.encode\.run\.lr"),
         ({"max_tokens": 3}, "of 8 dialogues 0 have at most 3"),

@@ -17,7 +17,7 @@ from nextgpt_core.model import NextGPT
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.train.cache import TensorCache
-from nextgpt_core.train.data import Batches, Dialogues
+from nextgpt_core.train.data import Batches, Dialogues, Rehearsed
 from nextgpt_core.train.export import export_parts
 from nextgpt_core.train.forward import Starts, common_start, forward
 from nextgpt_core.train.losses import alignment
@@ -197,6 +197,35 @@ def test_of_an_endless_source_so_many_may_be_enough() -> None:
     assert [sorted(one) for one in passes] == [["0", "1", "2", "3", "4"]] * 3
     assert len({tuple(one) for one in passes}) > 1
     assert min(int(turns[1].text) for turns in dialogues.kept(3)) > 10**12
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.7])
+def test_rehearsal_mixes_a_share_of_others_in_and_passes_none_over(share: float) -> None:
+    own, first, second = (Dialogues(Numbered(), keep=3, seed=0, of=of) for of in (0, 1, 1))
+    mixed = Rehearsed(own, [first, second], share)
+
+    sources = {id(own): "own", id(first): "first", id(second): "second"}
+    asked: dict[str, list[int]] = {name: [] for name in sources.values()}
+
+    def spy(dialogues: Dialogues) -> None:
+        training, name = dialogues.training, sources[id(dialogues)]
+
+        def told(number: int) -> Any:
+            asked[name].append(number)
+            return training(number)
+
+        dialogues.training = told  # type: ignore[method-assign]
+
+    for dialogues in (own, first, second):
+        spy(dialogues)
+    for number in range(40):
+        mixed.training(number)
+
+    others = len(asked["first"]) + len(asked["second"])
+    assert others == pytest.approx(40 * share, abs=1)
+    assert all(numbers == list(range(len(numbers))) for numbers in asked.values())
+    assert len(asked["first"]) - len(asked["second"]) in (0, 1)
+    assert mixed.kept(3) == own.kept(3)
 
 
 @pytest.mark.parametrize("source", [[], 3, [("no", "turns")]])

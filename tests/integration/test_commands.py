@@ -19,7 +19,7 @@ from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.testing.toy import PLUGIN
 from nextgpt_registry.cli import main
 from nextgpt_registry.configfile import dump_config
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import MediaPart, Turn
 from nextgpt_registry.suites import Expected, Prompt, Suite
 
 Run = Callable[..., tuple[int, str, str]]
@@ -270,3 +270,82 @@ def test_ablate_writes_one_table_and_goes_on(
     assert "as it is" in out
     assert "| signals | one |" in (tmp_path / "ablations.md").read_text()
     assert nextgpt("ablate", "kit.yaml")[0] == 2
+
+
+class Named:
+    """Eight dialogues in which a glyph is asked for by another name."""
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+        made = MediaPart("sketch", glyph(number), caption=f"thing {number}")
+        return Turn("user", (f"Sketch thing {number}.",)), Turn("assistant", ("Here: ", made))
+
+
+SKETCH = f"""
+define: {{query: {{kind: query, options: {{width: 16, layers: 1, heads: 2, ffn: 32}}}}}}
+modalities:
+  sketch: {{modality: glyph, decoder: painter, output_projection: "${{define.query}}"}}
+training:
+  decode:
+    target: "{__name__}:Named"
+    run: {{steps: 2, batch: 2, window: 1, samples: 0, validate_on: 0}}
+suites:
+  sketches: {{target: "{__name__}:words"}}
+"""
+
+
+def test_a_channel_is_planned_added_and_used(
+    nextgpt: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
+    addition, out = tmp_path / "sketch.yaml", tmp_path / "new"
+    addition.write_text(SKETCH)
+
+    code, planned, err = nextgpt("plan", "kit.yaml", "--add", addition, "--json")
+    assert code == 0, err
+    assert json.loads(planned)["signals"]["blocks"][1]["channel"] == "sketch"
+
+    code, shown, err = nextgpt("train", "kit.yaml", "--add", addition, "--out", out, "lr=0.01")
+    assert code == 0, err
+    assert "sketch-decode: 2 steps" in shown
+    assert shown.endswith(f"sketch: trained\nsystem: {out}\n")
+    run = json.loads((out / "runs" / "sketch-decode" / "run.json").read_text())
+    assert run["settings"]["lr"] == 0.01
+
+    code, planned, err = nextgpt("plan", out)
+    assert code == 0, err
+    assert "sketch.output" in planned
+    code, shown, err = nextgpt(
+        "run", out, "--text", "hello", "--require", "sketch=1", "--out", tmp_path / "made", "--json"
+    )
+    assert code == 0, err
+    assert "glyph" in [part["type"] for part in json.loads(shown)["parts"]]
+    code, shown, err = nextgpt(
+        "eval", out, "--suite", "sketches", "--out", tmp_path / "e", "--json"
+    )
+    assert code == 0, err
+    code, shown, err = nextgpt("chat", out, lines=["/quit"])
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--add", "toy", "--out", "new"], "toy: this plugin offers nothing to add"),
+        (["--add", "sketch.yaml"], "give --out DIR"),
+        (["--add", "sketch.yaml", "--out", "new", "--stage", "decode"], "--stage: does not go"),
+        (["--add", "sketch.yaml", "--out", "new", "lrr=1"], "lrr=1"),
+    ],
+)
+def test_what_cannot_be_added_is_told(
+    nextgpt: Run, folder: Path, arguments: list[str], told: str
+) -> None:
+    (folder / "sketch.yaml").write_text(SKETCH)
+
+    code, _, err = nextgpt("train", "kit.yaml", *arguments)
+
+    assert code == 2
+    assert told in err
+    assert not (folder / "new").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nextgpt_registry import Catalog, load_config, make_plan
+from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.targets import package_file
 
 CATALOG = Catalog.discover()
@@ -38,6 +39,17 @@ def test_a_shipped_system_says_what_there_is_to_fetch(name: str) -> None:
     ]
 
     assert not unknown
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG.additions))
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_shipped_addition_plans_on_every_shipped_system(system: str, name: str) -> None:
+    joined = join(load_config(system), find_offer(name))
+
+    plan = make_plan(joined.loaded)
+
+    assert set(joined.channels) <= set(plan.channels)
+    assert joined.stages or joined.ready
 
 
 def test_every_yaml_beside_a_shipped_system_is_one() -> None:

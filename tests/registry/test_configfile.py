@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nextgpt_registry import Catalog, Config, ConfigError, dump_config, load_config
@@ -188,6 +188,7 @@ def test_what_is_dumped_reads_back_equal(
     assert load_config({str(k): v for k, v in read.items()}).config == config
 
 
+@example(text="(0=")
 @given(text=st.text(max_size=30))
 def test_no_override_escapes_as_another_error(text: str) -> None:
     try:

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
+from nextgpt_registry.configfile import load_config
 from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
 
 
@@ -17,10 +19,17 @@ def command(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
+    add: Annotated[
+        str,
+        typer.Option(help="With the channels of an addition, a YAML file of one, or a system."),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Check a system and show its parts, without loading or fetching anything."""
-    plan = make_plan(system, overrides or [])
+    if add:
+        plan = make_plan(join(load_config(system), find_offer(add)).loaded, overrides or [])
+    else:
+        plan = make_plan(system, overrides or [])
     if as_json:
         sys.stdout.write(json.dumps(plan.to_json(), indent=1) + "\n")
         return

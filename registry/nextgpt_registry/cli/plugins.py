@@ -20,7 +20,7 @@ app = typer.Typer(
     help="List, show, examine and test plugins, or begin one.",
 )
 
-_KINDS = ("modalities", "encoders", "decoders", "systems")
+_KINDS = ("modalities", "encoders", "decoders", "systems", "additions")
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -106,8 +106,9 @@ def show_plugin(
             ],
             right=("signals", "parameters"),
         )
-    if manifest.systems:
-        print_table("systems", ("name", "summary"), [(s.name, s.summary) for s in manifest.systems])
+    for kind, rows in (("systems", manifest.systems), ("additions", manifest.additions)):
+        if rows:
+            print_table(kind, ("name", "summary"), [(row.name, row.summary) for row in rows])
 
 
 @app.command("new")
