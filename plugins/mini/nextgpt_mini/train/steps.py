@@ -9,7 +9,7 @@ STEPS = {
     "clip-latents": 1,
     "sound-latents": 1,
     "vocoder": 10_000,
-    "picture": 6000,
+    "picture": 4200,
     "clip": 3000,
     "sound": 2500,
 }
