@@ -20,6 +20,7 @@ _OWN = {
     "explain": "nextgpt_registry.cli.explain:command",
     "plan": "nextgpt_registry.cli.plan:command",
     "plugins": "nextgpt_registry.cli.plugins:app",
+    "schema": "nextgpt_registry.cli.schema:command",
 }
 
 
