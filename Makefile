@@ -14,7 +14,7 @@ EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shel
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 OUT     ?= out/demo
 
-.PHONY: help setup demo train-mini test test-fast check lint types imports format docs constraints clean
+.PHONY: help setup demo train-mini test test-fast check lint types imports format docs reference constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +63,9 @@ format: $(STAMP) ## mend what ruff can mend
 
 docs: $(STAMP) ## links, and every block of the docs that is marked to run
 	$(PY) -m pytest tests/policy/test_docs.py
+
+reference: $(STAMP) ## write what the code says into docs/reference
+	$(PY) docs/reference/generate.py
 
 constraints: $(STAMP) ## pin what is installed now
 	@{ sed -n '/^#/p' constraints.txt; \
