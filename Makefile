@@ -14,7 +14,8 @@ EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shel
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 OUT     ?= out/demo
 
-.PHONY: help setup demo train-mini test test-fast check lint types imports format docs constraints clean
+.PHONY: help setup demo train-mini test test-fast check lint types imports site format docs \
+	reference constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,7 +46,7 @@ test: $(STAMP) ## all tests (those marked gpu need a GPU, network a package regi
 test-fast: $(STAMP) ## the tests of a minute: neither slow nor network
 	$(PY) -m pytest -m 'not slow and not network'
 
-check: lint types imports ## everything that runs no code of ours
+check: lint types imports site ## everything that runs no code of ours
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
@@ -61,8 +62,14 @@ format: $(STAMP) ## mend what ruff can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: $(STAMP) ## links, and every block of the docs that is marked to run
-	$(PY) -m pytest tests/policy/test_docs.py
+site: $(STAMP) ## the documentation as a site, built strictly: out/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict  # --quiet would count no warning
+
+docs: site ## the site, links, and every block of the docs that is marked to run
+	$(PY) -m pytest tests/policy/test_docs.py tests/policy/test_reference.py
+
+reference: $(STAMP) ## write what the code says into docs/reference
+	$(PY) docs/reference/generate.py
 
 constraints: $(STAMP) ## pin what is installed now
 	@{ sed -n '/^#/p' constraints.txt; \

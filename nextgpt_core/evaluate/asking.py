@@ -65,7 +65,8 @@ class Asker:
         try:
             turns = tuple(self._turn(turn) for turn in prompt.request())
         except RequestError as error:
-            return Asked((), None, base.model_copy(update={"skipped": str(error)}))
+            why = f"{error.who}: {error.what}"
+            return Asked((), None, base.model_copy(update={"skipped": why}))
         start = time.monotonic()
         try:
             answer = self._answer(turns, prompt)

@@ -38,11 +38,11 @@ def _kinded(value: Any) -> Any:
 class ComponentSettings(Settings):
     """An encoder or decoder as one system uses it; a bare string is its name."""
 
-    name: Name
-    options: dict[str, Any] = Field(default_factory=dict)
-    weights: dict[str, Weight] = Field(default_factory=dict)
-    device: str = "auto"
-    dtype: str = "float32"
+    name: Name  # as its plugin declares it
+    options: dict[str, Any] = Field(default_factory=dict)  # its own; they change no dimension
+    weights: dict[str, Weight] = Field(default_factory=dict)  # the files it loads, by name
+    device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
+    dtype: str = "float32"  # how precisely
     offload: bool = False  # kept on the CPU, moved to `device` for each call
 
 
@@ -53,29 +53,29 @@ class EncoderSettings(ComponentSettings):
 class DecoderSettings(ComponentSettings):
     """A decoder in a channel."""
 
-    executor: Literal["inline", "process"] = "inline"
-    route: Literal["embedding", "caption"] = "embedding"
+    executor: Literal["inline", "process"] = "inline"  # `process`: one of its own
+    route: Literal["embedding", "caption"] = "embedding"  # `caption`: the model writes a prompt
 
 
 class ProjectionSettings(Settings):
     """A projection; a bare string is its kind. `options` belong to the kind."""
 
-    kind: Name
-    options: dict[str, Any] = Field(default_factory=dict)
+    kind: Name  # `nextgpt_registry.projections` lists them
+    options: dict[str, Any] = Field(default_factory=dict)  # of that kind
 
 
 class Channel(Settings):
     """How one modality enters and leaves the language model."""
 
-    modality: Name | None = None
-    encoder: Annotated[EncoderSettings, BeforeValidator(_named)] | None = None
+    modality: Name | None = None  # which one it carries; default: the channel's name
+    encoder: Annotated[EncoderSettings, BeforeValidator(_named)] | None = None  # none: no input
     input_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = ProjectionSettings(
         kind="linear"
-    )
-    decoder: Annotated[DecoderSettings, BeforeValidator(_named)] | None = None
+    )  # from the encoder to the language model
+    decoder: Annotated[DecoderSettings, BeforeValidator(_named)] | None = None  # none: no output
     output_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = ProjectionSettings(
         kind="query"
-    )
+    )  # from the language model to the decoder
     signals: int | None = Field(default=None, gt=0)  # in a group; default: the decoder's own
     spelling: str | None = None  # e.g. "[IMG{i}]"; default "<|channel:{i}|>"
 
@@ -83,22 +83,22 @@ class Channel(Settings):
 class Lora(Settings):
     """LoRA adapters, through peft."""
 
-    r: int = Field(default=16, gt=0)
-    alpha: float = 32
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    r: int = Field(default=16, gt=0)  # the rank
+    alpha: float = 32  # what is added is scaled by alpha / r
+    dropout: float = Field(default=0.0, ge=0, lt=1)  # in training
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")  # names of linear layers
 
 
 class LLMFacts(Settings):
     """The sizes of a language model, so that planning needs neither weights nor network."""
 
-    family: str
-    parameters: int = Field(gt=0)
-    width: int = Field(gt=0)
-    layers: int = Field(gt=0)
+    family: str  # transformers' `model_type`
+    parameters: int = Field(gt=0)  # in all
+    width: int = Field(gt=0)  # of the hidden states
+    layers: int = Field(gt=0)  # blocks
     vocabulary: int = Field(gt=0)  # rows of the embedding: signal ids start here
-    tied: bool
-    context: int = Field(gt=0)
+    tied: bool  # whether the output layer is the embedding
+    context: int = Field(gt=0)  # the most tokens it reads
     linears: dict[str, tuple[int, int]] = Field(default_factory=dict)  # of one block: (in, out)
 
 
@@ -106,42 +106,42 @@ class LLMSettings(Settings):
     """The language model: any causal LM that transformers knows, from a folder, hub or GGUF."""
 
     path: str | tuple[str, ...]  # a source; several are concatenated in order
-    sha256: str | None = None
-    bytes: int | None = Field(default=None, ge=0)
-    licence: str = ""
-    lora: Lora | None = None
+    sha256: str | None = None  # of the file
+    bytes: int | None = Field(default=None, ge=0)  # what a plan says there is to fetch
+    licence: str = ""  # SPDX identifier
+    lora: Lora | None = None  # none: the language model stays as it is
     layer: int = -1  # whose hidden state drives the decoders; -1 is after the final norm
-    facts: LLMFacts | None = None
-    device: str = "auto"
-    dtype: str = "float32"
+    facts: LLMFacts | None = None  # default: read from its files
+    device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
+    dtype: str = "float32"  # how precisely
     attention: str | None = None  # transformers' attn_implementation
 
 
 class Generation(Settings):
     """Defaults of a request; each can be said again with it."""
 
-    max_tokens: int = Field(default=256, gt=0)
+    max_tokens: int = Field(default=256, gt=0)  # the most that is generated
     temperature: float = Field(default=0.0, ge=0)  # 0 is greedy
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    stop: tuple[str, ...] = ()
+    top_p: float = Field(default=1.0, gt=0, le=1)  # nucleus sampling
+    stop: tuple[str, ...] = ()  # strings that end an answer
     max_media: int = Field(default=8, ge=0)  # groups in one answer
-    seed: int = 0
+    seed: int = 0  # of text and media
     deterministic: bool = False  # run items alone: byte-equal whatever else is going on
 
 
 class TrainingData(Settings):
     """A stage: a target returning numbered dialogues, and the hyperparameters of its run."""
 
-    target: Target
-    options: dict[str, Any] = Field(default_factory=dict)
+    target: Target  # called with `options`, returns the dialogues
+    options: dict[str, Any] = Field(default_factory=dict)  # the target's own
     run: dict[str, Any] = Field(default_factory=dict)  # what `nextgpt train` lets one say
 
 
 class SuiteSettings(Settings):
     """An evaluation suite: a target returning a `nextgpt_registry.suites.Suite`."""
 
-    target: Target
-    options: dict[str, Any] = Field(default_factory=dict)
+    target: Target  # called with `options`, returns the suite
+    options: dict[str, Any] = Field(default_factory=dict)  # the target's own
 
 
 class AdditionSettings(Settings):
@@ -152,9 +152,9 @@ class AdditionSettings(Settings):
     """
 
     plugins: tuple[str, ...] = ()  # beside the one that ships it
-    modalities: dict[Name, Channel] = Field(min_length=1)
+    modalities: dict[Name, Channel] = Field(min_length=1)  # the channels, by name
     training: dict[Name, TrainingData] = Field(default_factory=dict)  # stages, in this order
-    suites: dict[Name, SuiteSettings] = Field(default_factory=dict)
+    suites: dict[Name, SuiteSettings] = Field(default_factory=dict)  # evaluation, by name
     weights: dict[Name, Weight] = Field(default_factory=dict)  # trained already, for one system
     lock: str | None = None  # path of the lock they were trained under, beside the file
 
@@ -162,17 +162,17 @@ class AdditionSettings(Settings):
 class Config(Settings):
     """A whole system."""
 
-    name: Name = "custom"
-    llm: LLMSettings
+    name: Name = "custom"  # the system's
+    llm: LLMSettings  # the language model
     plugins: tuple[str, ...] = ()  # only these are imported, in this order
-    modalities: dict[Name, Channel] = Field(default_factory=dict)
+    modalities: dict[Name, Channel] = Field(default_factory=dict)  # the channels, by name
     weights: dict[Name, Weight] = Field(default_factory=dict)  # trained parts, by part name
     lock: str | None = None  # path of nextgpt.lock.json beside the config
-    system_prompt: str | None = None
-    generation: Generation = Generation()
+    system_prompt: str | None = None  # what a conversation starts with; default: the template's
+    generation: Generation = Generation()  # defaults of a request
     training: dict[Name, TrainingData] = Field(default_factory=dict)  # by stage
     suites: dict[Name, SuiteSettings] = Field(default_factory=dict)  # evaluation, by name
     demo: str | None = None  # path of a scripted conversation, beside the config
     ablations: str | None = None  # path of what `nextgpt ablate` compares, beside the config
-    feature_cache_mb: int = Field(default=256, ge=0)
-    accept_licences: tuple[str, ...] = ()
+    feature_cache_mb: int = Field(default=256, ge=0)  # the most that encoded media take in memory
+    accept_licences: tuple[str, ...] = ()  # those that were read and accepted

@@ -13,7 +13,8 @@
     ├── TrainingError      a training run cannot start or go on
     └── Cancelled          the caller asked to stop; not a fault
 
-Each says who is concerned, what was found and wanted, and how to mend it.
+Each says who is concerned, what was found and wanted, how to mend it, and ends with the command
+that prints its page: `nextgpt explain PlanError`. The pages are `error_pages/*.md`.
 """
 
 from __future__ import annotations
@@ -31,9 +32,15 @@ class NextGPTError(Exception):
         self.what = what
         self.fix = fix
 
+    @property
+    def page(self) -> str:
+        """What `nextgpt explain` calls it; a plugin's own error has the page of its base here."""
+        return next(c.__name__ for c in type(self).__mro__ if c.__module__ == __name__)
+
     def __str__(self) -> str:
-        """`who: what (fix)`; what the command line prints."""
-        return f"{self.who}: {self.what}" + (f"\n  fix: {self.fix}" if self.fix else "")
+        """`who: what`, the fix and the page on lines of their own; what the command line prints."""
+        fix = f"\n  fix: {self.fix}" if self.fix else ""
+        return f"{self.who}: {self.what}{fix}\n  see: nextgpt explain {self.page}"
 
 
 class PluginError(NextGPTError):

@@ -26,20 +26,31 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def nextgpt_manifest() -> Manifest:  # type: ignore[empty-body]
-    """Return what this plugin declares. Pure: the same value at every call, nothing imported."""
+    """Return all that the plugin declares: modalities, encoders, decoders, systems.
+
+    Pure: the same value at every call. The module that holds it is imported to list plugins and to
+    plan, so it must not import torch and the like: targets are strings
+    (`"nextgpt_depth.live:Patch"`), imported when they are built.
+    """
 
 
 @hookspec
 def nextgpt_plan_resolved(plan: Plan) -> None:
-    """Look at a finished plan before any weight loads; raise `PluginError` to veto it."""
+    """Look at a finished plan before any weight is loaded.
+
+    Raise `PluginError` to veto it; the message is listed among the plan's problems.
+    """
 
 
 @hookspec(firstresult=True)
 def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
-    """*First.* Decode `blob` as `modality`.
+    """*First.* Decode the bytes of `blob` as `modality`.
 
-    Return `None` for another plugin's modality, or content that is plainly something else;
-    raise `MediaError` for content of this kind that is damaged or over a declared limit.
+    Return `None` for another plugin's modality, or for content that is plainly something else (its
+    name and MIME type may lie). Raise `MediaError` for content of this kind that is damaged or over
+    a declared limit; hold the limits before decoding. `blob.guess` says that `modality` is one of
+    several candidates: then decline whatever is not plainly yours, such as a film to a reader of
+    pictures.
     """
 
 
@@ -47,26 +58,38 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 def nextgpt_check_media(media: Media) -> Media | None:
     """*First.* Hold a medium that a caller made from an array against its modality's layout.
 
-    Return it as a reader would have made it (the rate a float, the array a copy of its own);
-    raise `MediaError` for another dtype, shape, range or rate, or one over a declared limit.
+    Return it as a reader would have made it (the rate a float, the array a copy of its own). Raise
+    `MediaError` for another dtype, shape, range or rate, or one over a declared limit: only the
+    plugin knows the layout, and an array that does not fit would otherwise fail deep inside an
+    encoder, or be believed.
     """
 
 
 @hookspec(firstresult=True)
 def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
-    """*First.* Write `media` to `stem` plus its suffix, aside then renamed; return the path."""
+    """*First.* Write `media` to `stem` plus the suffix that fits; return the path.
+
+    Write aside, then rename, so that a reader never finds half a file
+    (`nextgpt_registry.content.replace_file` does that).
+    """
 
 
 @hookspec(firstresult=True)
 def nextgpt_show_media(media: Media) -> str | None:
-    """*First.* An HTML fragment with the medium inside it (a data URL), no outside reference."""
+    """*First.* Return an HTML fragment for pages, reports and contact sheets.
+
+    The medium is inside it as a data URL, with no reference to anything outside.
+    """
 
 
 @hookspec(firstresult=True)
 def nextgpt_log_media(writer: Any, tag: str, media: Media, step: int) -> bool | None:
-    """*First.* Log `media` to a TensorBoard `SummaryWriter`; return True when done."""
+    """*First.* Log `media` to a TensorBoard `SummaryWriter`; return `True` when done."""
 
 
 @hookspec
 def nextgpt_component_ready(kind: str, name: str, component: Any) -> None:
-    """Be told that an `encoder` or `decoder` called `name` was built and loaded."""
+    """Be told that an `encoder` or a `decoder` (that is `kind`) was built and its weights loaded.
+
+    For observation; the component, called `name`, is not to be changed.
+    """

@@ -20,13 +20,13 @@ class LinearOptions(Settings):
 class MlpOptions(Settings):
     """Two matrices with a GELU between; `hidden` defaults to the width that comes out."""
 
-    hidden: int | None = Field(default=None, gt=0)
+    hidden: int | None = Field(default=None, gt=0)  # width between the two
 
 
 class _Attention(Settings):
-    width: int = Field(default=512, gt=0)
-    heads: int = Field(default=8, gt=0)
-    ffn: int = Field(default=2048, gt=0)
+    width: int = Field(default=512, gt=0)  # of its own states; a multiple of `heads`
+    heads: int = Field(default=8, gt=0)  # of attention
+    ffn: int = Field(default=2048, gt=0)  # width between the two matrices of a layer
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -41,25 +41,25 @@ class GroupingOptions(_Attention):
     `groups` says how many groups each stage has; the last number of tokens reaches the LLM.
     """
 
-    groups: tuple[int, ...] = Field(default=(64, 8), min_length=1)
+    groups: tuple[int, ...] = Field(default=(64, 8), min_length=1)  # of each stage, in order
     depth: int = Field(default=2, gt=0)  # transformer layers before each stage
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)  # in training
 
 
 class ResamplerOptions(_Attention):
     """Learned queries that attend to the features (Perceiver)."""
 
-    tokens: int = Field(default=8, gt=0)
-    depth: int = Field(default=2, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    tokens: int = Field(default=8, gt=0)  # queries: what reaches the language model
+    depth: int = Field(default=2, gt=0)  # layers
+    dropout: float = Field(default=0.0, ge=0, lt=1)  # in training
 
 
 class QueryOptions(_Attention):
     """The paper's output projection: a small transformer with learned queries."""
 
-    heads: int = Field(default=4, gt=0)
+    heads: int = Field(default=4, gt=0)  # of attention
     layers: int = Field(default=4, gt=0)  # of the encoder, and of the decoder
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)  # in training
 
 
 INPUT_KINDS: Mapping[str, type[Settings]] = {

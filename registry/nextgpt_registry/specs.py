@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 API = "1.0"
 """The protocol's own version: same major, minor no newer than the host."""
@@ -30,8 +30,16 @@ def _check_target(value: str) -> str:
     return value
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
-Target = Annotated[str, AfterValidator(_check_target)]
+Name = Annotated[
+    str,
+    AfterValidator(_check_name),
+    WithJsonSchema({"type": "string", "pattern": _NAME.pattern}),
+]
+Target = Annotated[
+    str,
+    AfterValidator(_check_target),
+    WithJsonSchema({"type": "string", "pattern": _TARGET.pattern}),
+]
 """`"package.module:Name"`, imported only when it is needed."""
 
 
@@ -45,17 +53,17 @@ class Limit(Spec):
     """The most of something that a reader accepts, checked before decoding."""
 
     of: Name  # "bytes", "pixels", "seconds", "frames", or the modality's own word
-    at_most: float = Field(gt=0)
+    at_most: float = Field(gt=0)  # more than that is refused
 
 
 class Modality(Spec):
     """A kind of media: how it is recognised, bounded and named."""
 
-    name: Name
-    summary: str
-    mime: tuple[str, ...]
+    name: Name  # unique among plugins
+    summary: str  # one line
+    mime: tuple[str, ...]  # types; others may have the same
     suffixes: tuple[str, ...]  # lower case, with the dot; the first is the one written
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[Limit, ...] = ()  # what its reader holds
     placeholder: str = ""  # how an input medium is written in prose; default "<name>"
     sample: Target | None = None  # seed -> a small Media: what components are tested with
 
@@ -75,19 +83,19 @@ class Modality(Spec):
 class Condition(Spec):
     """One tensor (B, tokens, width) that a decoder is driven by."""
 
-    name: Name
-    tokens: int = Field(gt=0)
-    width: int = Field(gt=0)
+    name: Name  # the key under which the decoder is handed it
+    tokens: int = Field(gt=0)  # its length, exactly
+    width: int = Field(gt=0)  # its features, exactly
     mask: bool = False  # also takes a (B, tokens) mask
 
 
 class _Component(Spec):
     """What an encoder and a decoder have in common."""
 
-    name: Name
-    modality: Name
-    summary: str = ""
-    target: Target
+    name: Name  # its dimensions belong to this name
+    modality: Name  # what it reads, or makes
+    summary: str = ""  # one line
+    target: Target  # the class, imported when a system is assembled
     options: Target | None = None  # a pydantic model; importing it must stay light
     twin: dict[str, Any] = Field(default_factory=dict)  # options: same classes, widths 8-64
     weights: tuple[Name, ...] = ()  # names of the files that `load` expects
@@ -99,8 +107,8 @@ class _Component(Spec):
 class Encoder(_Component):
     """Media in, features (B, tokens, width) out."""
 
-    tokens: int = Field(gt=0)
-    width: int = Field(gt=0)
+    tokens: int = Field(gt=0)  # of each medium
+    width: int = Field(gt=0)  # of each token
     varying: bool = False  # `tokens` is the most, not the exact number
     shares: str = ""  # encoders naming the same trunk get one instance
 
@@ -108,37 +116,37 @@ class Encoder(_Component):
 class Decoder(_Component):
     """Conditions in, media out, driven by `signals` signal tokens."""
 
-    signals: int = Field(gt=0)
-    conditions: tuple[Condition, ...] = Field(min_length=1)
+    signals: int = Field(gt=0)  # tokens in a group
+    conditions: tuple[Condition, ...] = Field(min_length=1)  # what it is driven by
     takes: tuple[Name, ...] = ()  # media of the conversation that it is handed
-    max_batch: int = Field(default=8, gt=0)
+    max_batch: int = Field(default=8, gt=0)  # the most items in one call
     captions: bool = False  # has `caption_targets`: trainable, and usable by the caption route
 
 
 class System(Spec):
     """A ready-made config that a plugin ships."""
 
-    name: Name
-    summary: str
+    name: Name  # what commands call it
+    summary: str  # one line
     config: str  # "package:path/inside.yaml"
 
 
 class Addition(Spec):
     """Channels that a plugin offers to a trained system, with what it takes to train them."""
 
-    name: Name
-    summary: str
+    name: Name  # unique among plugins: what `--add` is given
+    summary: str  # one line
     config: str  # "package:path/inside.yaml", which holds an `AdditionSettings`
 
 
 class Manifest(Spec):
     """All that a plugin declares."""
 
-    api: str = API
-    summary: str
-    license: str
-    modalities: tuple[Modality, ...] = ()
-    encoders: tuple[Encoder, ...] = ()
-    decoders: tuple[Decoder, ...] = ()
-    systems: tuple[System, ...] = ()
-    additions: tuple[Addition, ...] = ()
+    api: str = API  # the protocol that it speaks
+    summary: str  # one line
+    license: str  # SPDX identifier of the plugin's code
+    modalities: tuple[Modality, ...] = ()  # kinds of media
+    encoders: tuple[Encoder, ...] = ()  # ways in
+    decoders: tuple[Decoder, ...] = ()  # ways out
+    systems: tuple[System, ...] = ()  # ready-made configs
+    additions: tuple[Addition, ...] = ()  # channels for systems that are there

@@ -1,9 +1,10 @@
-"""The documentation keeps its word: marked blocks run, commands and links exist, Python parses.
+"""The documentation keeps its word: blocks run or say why not, commands and links exist.
 
-A comment on the line above a python, bash or console block marks it to be run, with the pytest
-marks that apply: `<!-- run -->`, `<!-- run: network slow -->`. Blocks of one file share a folder
-and run in their order; of a console block the lines after `$ ` run. Knows nothing about what the
-blocks say.
+A comment on the line above every python, bash or console block says whether it is run, and with
+which pytest marks: `<!-- run -->`, `<!-- run: network slow -->`, `<!-- not run: takes hours -->`.
+`<!-- run: fails -->` wants an error, and what the block shows of it; `<!-- save: NAME -->` writes
+a block of any language to a file. Blocks of one page share a folder and run in their order; of a
+console block the lines after `$ ` run. Knows nothing about what the blocks say.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ERRORS = "registry/nextgpt_registry/error_pages"
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "registry/*.md", "plugins/*/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "registry/*.md", f"{ERRORS}/*.md", "plugins/*/*.md")
     for path in ROOT.glob(pattern)
 )
 MARK = re.compile(r"^<!-- run(?::(?P<marks>[ \w]*))? -->$")
+SAVE = re.compile(r"^<!-- save: (?P<name>[\w.-]+) -->$")
+NOT_RUN = re.compile(r"^<!-- not run: \S.* -->$")
+FAILS = "fails"
 FENCE = re.compile(r"^```(?P<language>\w*)")
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 SHELLS = ("bash", "console")
@@ -37,8 +42,27 @@ class Block:
     line: int
     language: str
     text: str
-    runs: bool
-    marks: tuple[str, ...]
+    above: str
+
+    @property
+    def runs(self) -> bool:
+        return MARK.match(self.above) is not None
+
+    @property
+    def saved(self) -> str:
+        """The file that it is saved as."""
+        save = SAVE.match(self.above)
+        return save["name"] if save else ""
+
+    @property
+    def words(self) -> list[str]:
+        """What the mark says beside `run`."""
+        mark = MARK.match(self.above)
+        return (mark["marks"] or "").split() if mark else []
+
+    @property
+    def marks(self) -> list[str]:
+        return [word for word in self.words if word != FAILS]
 
     @property
     def name(self) -> str:
@@ -56,16 +80,22 @@ class Block:
                 continued = line.endswith("\\")
         return "\n".join(typed)
 
+    @property
+    def shown(self) -> list[str]:
+        """Of a console block, what is shown as printed, in pieces: `…` stands for anything."""
+        if self.language != "console":
+            return []
+        lines = [line for line in self.text.splitlines() if not line.startswith("$ ")]
+        return [piece for line in lines for each in line.split("…") if (piece := each.strip())]
+
 
 def blocks_of(page: Path) -> Iterator[Block]:
     lines = page.read_text(encoding="utf-8").splitlines()
     start, language = None, ""
     for number, line in enumerate(lines):
         if start is not None and line.startswith("```"):
-            mark = MARK.match(lines[start - 1]) if start else None
-            marks = tuple((mark["marks"] or "").split()) if mark else ()
             text = "\n".join(lines[start + 1 : number]) + "\n"
-            yield Block(page, start + 1, language, text, mark is not None, marks)
+            yield Block(page, start + 1, language, text, lines[start - 1] if start else "")
             start = None
         elif start is None and (fence := FENCE.match(line)):
             start, language = number, fence["language"]
@@ -105,11 +135,30 @@ def run(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("block", params([block for block in BLOCKS if block.runs]))
+@pytest.mark.parametrize("block", params([b for b in BLOCKS if b.runs or b.saved]))
 def test_marked_block_runs(block: Block, folders: dict[Path, Path]) -> None:
+    if block.saved:
+        (folders[block.page] / block.saved).write_text(block.text, encoding="utf-8")
+        return
     done = run(block, folders[block.page])
 
-    assert done.returncode == 0, f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    told = f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    assert (done.returncode != 0) == (FAILS in block.words), told
+    if FAILS in block.words:
+        assert block.shown
+        assert not [piece for piece in block.shown if piece not in done.stderr], told
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_runs_or_says_why_not(page: Path) -> None:
+    silent = [
+        block.name
+        for block in BLOCKS
+        if block.page == page and block.language in ("python", *SHELLS)
+        if not (block.runs or block.saved or NOT_RUN.match(block.above))
+    ]
+
+    assert not silent
 
 
 def test_only_blocks_that_can_run_are_marked() -> None:
@@ -143,7 +192,7 @@ def test_nextgpt_commands_in_docs_exist() -> None:
     used = {
         (block.name, command)
         for block in BLOCKS
-        if block.language in SHELLS
+        if block.language in SHELLS and FAILS not in block.words
         for command in re.findall(r"^(?:\$ )?nextgpt ([a-z]\w*)", block.text, re.MULTILINE)
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,17 @@ def test_every_yaml_beside_a_shipped_system_is_one() -> None:
     beside = {path for folder in {p.parent for p in shipped} for path in folder.glob("*.y*ml")}
 
     assert beside == shipped
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_shipped_system_tells_editors_its_schema(name: str) -> None:
+    path = package_file(CATALOG.system(name).config)
+
+    first = path.read_text("utf-8").partition("\n")[0]
+
+    marked = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert marked
+    assert (path.parent / marked[1]).is_file()  # in a checkout, where such a file is edited
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -17,8 +17,10 @@ from nextgpt_registry.targets import blamed, locate
 GROUP = "nextgpt.commands"
 
 _OWN = {
+    "explain": "nextgpt_registry.cli.explain:command",
     "plan": "nextgpt_registry.cli.plan:command",
     "plugins": "nextgpt_registry.cli.plugins:app",
+    "schema": "nextgpt_registry.cli.schema:command",
 }
 
 

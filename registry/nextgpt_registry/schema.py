@@ -1,0 +1,152 @@
+"""The JSON Schema of a config, so that editors complete and check YAML. Reads no config.
+
+What a key means stands once: in the comment beside its field. Comments are read from the source
+when a schema is asked for, so they cost nothing at import.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+import tokenize
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+
+from nextgpt_registry.config import Config, Settings
+from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
+
+Schema = dict[str, Any]
+
+DIALECT = GenerateJsonSchema.schema_dialect
+_FIELD = re.compile(r" {4}(\w+):")
+_REFERENCE = "Interpolation"
+_ABOUT = ("description", "default")
+_TEXT = {"type": "string"}
+
+
+def comments(model: type[BaseModel]) -> dict[str, str]:
+    """What the comment beside each field says, by the field's name; those of bases too."""
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base is not BaseModel:
+            found.update(_comments(inspect.getsource(base)))
+    return found
+
+
+def described(model: type[BaseModel]) -> Schema:
+    """The JSON Schema of a model, with the comments as descriptions."""
+    return model.model_json_schema(schema_generator=_Described)
+
+
+def config_schema() -> Schema:
+    """The JSON Schema of a config as it is written in a file.
+
+    Beside what the models take, a file may have `define`, `${…}` in place of any value, and
+    `null` for an entry of `modalities` or `weights` that is left out.
+    """
+    roots: list[type[BaseModel]] = [Config, *INPUT_KINDS.values(), *OUTPUT_KINDS.values()]
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(m, "validation") for m in roots]
+    _, schema = models_json_schema(models, schema_generator=_Described)
+    types = schema["$defs"]
+    config, channel = types["Config"]["properties"], types["Channel"]["properties"]
+    for key, kinds in (("input_projection", INPUT_KINDS), ("output_projection", OUTPUT_KINDS)):
+        channel[key].pop("$ref")
+        channel[key] |= _projection(kinds)
+    for key in ("encoder", "decoder"):
+        channel[key]["anyOf"].insert(0, {"type": "string"})  # its name alone
+    for key in ("modalities", "weights"):
+        entry = config[key]["additionalProperties"]
+        config[key]["additionalProperties"] = {"anyOf": [entry, {"type": "null"}]}
+    config["define"] = {
+        "type": "object",
+        "description": "what several parts share: named once, used as ${define.NAME}",
+    }
+    types.pop("ProjectionSettings")
+    types = {name: _interpolable(found) for name, found in types.items()}
+    types[_REFERENCE] = {"type": "string", "pattern": r"\$\{.+\}", "description": "${define.NAME}"}
+    title = {"$schema": DIALECT, "title": "A system of nextgpt"}
+    return {**title, **types.pop("Config"), "$defs": dict(sorted(types.items()))}
+
+
+class _Described(GenerateJsonSchema):
+    """Descriptions from comments, no titles, and one way to say what the keys of a dict are."""
+
+    def model_schema(self, schema: Any) -> Schema:
+        """A model; its docstring and comments say what it and its keys are."""
+        found = super().model_schema(schema)
+        found.pop("title", None)
+        told = comments(schema["cls"])
+        for name, field in found.get("properties", {}).items():
+            if name in told:
+                field.setdefault("description", told[name])
+        return found
+
+    def dict_schema(self, schema: Any) -> Schema:
+        """A dict; `additionalProperties` checks every value, whatever its key."""
+        found = super().dict_schema(schema)
+        for pattern, values in found.pop("patternProperties", {}).items():
+            found |= {"additionalProperties": values, "propertyNames": {"pattern": pattern}}
+        return found
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """A key is its own title."""
+        return False
+
+
+def _comments(source: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    field = ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        start = _FIELD.match(token.line)
+        if start and token.start[1] == start.start(1):
+            field = start[1]
+        if token.type == tokenize.COMMENT and field and not token.string.startswith("# type:"):
+            found[field] = token.string.removeprefix("#").strip()
+        if token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
+            field = ""
+    return found
+
+
+def _projection(kinds: Mapping[str, type[Settings]]) -> Schema:
+    """A kind by its name, or with its options."""
+    written = [
+        {
+            "type": "object",
+            "properties": {
+                "kind": {"const": kind},
+                "options": {"$ref": f"#/$defs/{options.__name__}"},
+            },
+            "required": ["kind"],
+            "additionalProperties": False,
+        }
+        for kind, options in kinds.items()
+    ]
+    return {"anyOf": [{"enum": sorted(kinds)}, *written]}
+
+
+def _interpolable(schema: Schema) -> Schema:
+    """The schema with `${…}` allowed for every value inside it."""
+    inside = dict(schema)
+    if "properties" in schema:
+        inside["properties"] = {k: _or_reference(v) for k, v in schema["properties"].items()}
+    for key in ("additionalProperties", "items"):
+        if isinstance(schema.get(key), dict):
+            inside[key] = _or_reference(schema[key])
+    if "anyOf" in schema:
+        inside["anyOf"] = [_interpolable(each) for each in schema["anyOf"]]
+    return inside
+
+
+def _or_reference(schema: Schema) -> Schema:
+    inside = _interpolable(schema)
+    if not inside or "const" in inside:
+        return inside
+    about: Schema = {key: inside.pop(key) for key in _ABOUT if key in inside}
+    either = inside["anyOf"] if set(inside) == {"anyOf"} else [inside]
+    if _TEXT in either:  # any text will do
+        return {**inside, **about}
+    return {"anyOf": [*either, {"$ref": f"#/$defs/{_REFERENCE}"}], **about}
