@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from nextgpt_registry.config import Settings
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.explain import lines
 
 
 def parse(
@@ -26,5 +27,7 @@ def parse(
     except ValidationError as error:
         known = ", ".join(kinds[kind].model_fields) or "none"
         raise ConfigError(
-            f"{where}.options", f"{error}", f"options of {kind!r}: {known}"
+            f"{where}.options",
+            f"do not fit:{lines(error, kinds[kind])}",
+            f"options of {kind!r}: {known}",
         ) from error

@@ -97,7 +97,6 @@ INPUTS: list[tuple[str, dict[str, Any]]] = [
     ("mlp", {"hidden": 7}),
     ("grouping", {"width": 8, "heads": 2, "ffn": 12, "groups": (5, 3, 2), "depth": 1}),
     ("resampler", {"width": 8, "heads": 2, "ffn": 12, "tokens": 3, "depth": 3}),
-    ("resampler", {"width": 8, "heads": 2, "ffn": 12, "tokens": 3, "norm": False}),
 ]
 
 
