@@ -20,7 +20,7 @@ class TestDecoder(DecoderTests):
     plugin = "mini"
 
     @pytest.mark.xfail(
-        reason="late in a long process the transformer's rotary tables are made on the CPU",
+        reason="after some training in the same process torch.linspace ignores the meta device",
         strict=False,
     )
     def test_builds_without_memory(self, spec: Any) -> None:
