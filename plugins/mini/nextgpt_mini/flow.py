@@ -189,7 +189,10 @@ class FlowDecoder(nn.Module):
 
 def _where(shape: Shape) -> Tensor:
     """(15, f, h, w): for each axis its coordinate in [-1, 1] and two octaves of waves."""
-    axes = [torch.linspace(-1, 1, n) for n in (shape.frames, shape.height, shape.width)]
+    # Not linspace: once transformers has patched it to load a model, it ignores a meta device.
+    axes = [
+        2 * torch.arange(n) / max(1, n - 1) - 1 for n in (shape.frames, shape.height, shape.width)
+    ]
     channels = []
     for place in torch.meshgrid(*axes, indexing="ij"):
         channels.append(place)
