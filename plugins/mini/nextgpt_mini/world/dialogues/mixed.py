@@ -128,7 +128,7 @@ MIXED: tuple[Maker, ...] = (
     clip_and_sound,
     named_and_made,
     meeting,
-    heard_and_placed,
+    *[heard_and_placed] * 3,  # the hardest: of two media it takes a fact each
 )
 
 _SEVERAL: tuple[Maker, ...] = (several_asked, several_listed)

@@ -25,9 +25,11 @@ Stage = Literal[1, 2, 3]
 _OF_STAGE = {
     1: tuple(d for d in DIRECTIONS if d.endswith("->text")),
     2: tuple(d for d in DIRECTIONS if d.startswith("text->")),
-    3: DIRECTIONS,
+    3: (*DIRECTIONS, *(d for d in DIRECTIONS if d.endswith("->text"))),  # the hardest, twice
 }
 LONGER = ("mixed", "turns")
+MIXED_SHARE, TURNS_SHARE = 0.2, 0.12
+"""Of stage 3."""
 _TRIES = 10_000
 
 
@@ -59,8 +61,8 @@ def write(
 
 
 def _pick(stage: Stage, rng: Random) -> str:
-    if stage == 3 and (chance := rng.random()) < 0.24:
-        return "mixed" if chance < 0.12 else "turns"
+    if stage == 3 and (chance := rng.random()) < MIXED_SHARE + TURNS_SHARE:
+        return "mixed" if chance < MIXED_SHARE else "turns"
     return rng.choice(_OF_STAGE[stage])
 
 
