@@ -1,10 +1,9 @@
-"""The pieces of training: the shared beginning, losses, batches, caches, settings, export."""
+"""The pieces of training: the shared beginning, losses, caches, settings, export."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from nextgpt_core.model import NextGPT
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.train.cache import TensorCache
-from nextgpt_core.train.data import Batches, Dialogues, Rehearsed
 from nextgpt_core.train.export import export_parts
 from nextgpt_core.train.forward import Starts, common_start, forward
 from nextgpt_core.train.losses import alignment
@@ -117,121 +115,6 @@ def test_the_rate_warms_up_and_decays_to_nothing() -> None:
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates[2:] == sorted(rates[2:], reverse=True)
     assert rates[-1] == pytest.approx(1 / 8)
-
-
-def length(turns: Sequence[Turn]) -> Prompt:
-    size = len(turns[0].text)
-    return Prompt(ids=(0,) * size, keys=(0,) * size, labels=(0,) * size)
-
-
-class Numbered:
-    """Dialogue n is n % 7 + 1 letters long."""
-
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
-        return (Turn("user", ("x" * (number % 7 + 1),)), Turn("assistant", (str(number),)))
-
-
-def numbers(passes: list[list[Any]]) -> list[int]:
-    return [int(example.turns[1].text) for examples in passes for example in examples]
-
-
-def test_batches_are_alike_in_length_and_follow_from_their_number() -> None:
-    settings = RunSettings(batch=4, window=3, accumulation=2, workers=2)
-
-    def passes(steps: Sequence[int]) -> list[list[Any]]:
-        batches = Batches(Dialogues(Numbered(), keep=0, seed=0), length, settings)
-        found = [one for step in steps for one in batches.step(step)]
-        batches.close()
-        return found
-
-    whole = passes(range(3))
-
-    assert sorted(numbers(whole)) == list(range(24))
-    assert numbers(passes([2])) == numbers(whole[4:])
-    spread = [max(map(span, part)) - min(map(span, part)) for part in whole]
-    assert max(spread) <= 3
-
-
-def test_a_large_batch_goes_through_in_parts() -> None:
-    settings = RunSettings(batch=8, window=1, pass_tokens=20, workers=0)
-    batches = Batches(Dialogues(Numbered(), keep=0, seed=0), length, settings)
-
-    passes = batches.step(0)
-    batches.close()
-
-    assert sorted(numbers(passes)) == list(range(8))
-    assert len(passes) == 3
-    assert all(len(part) * max(map(span, part)) <= 21 for part in passes)
-
-
-def span(example: Any) -> int:
-    return len(example.prompt)
-
-
-def test_a_finite_source_is_gone_through_in_another_order_each_time() -> None:
-    source = [Numbered()[n] for n in range(40)]
-    dialogues = Dialogues(source, keep=8, seed=0)
-
-    first = [dialogues.training(n)[1].text for n in range(36)]
-    second = [dialogues.training(n)[1].text for n in range(36, 72)]
-    kept = [turns[1].text for turns in dialogues.kept(8)]
-
-    assert kept == ["36", "37", "38", "39"]  # a tenth is the most that is spared
-    assert sorted(first) == sorted(second) == sorted(map(str, range(36)))
-    assert first != second
-
-
-def test_what_is_kept_from_an_endless_source_is_never_trained_on() -> None:
-    dialogues = Dialogues(Numbered(), keep=3, seed=0)
-
-    kept = [int(turns[1].text) for turns in dialogues.kept(3)]
-
-    assert min(kept) > 10**12
-
-
-def test_of_an_endless_source_so_many_may_be_enough() -> None:
-    dialogues = Dialogues(Numbered(), keep=3, seed=0, of=5)
-
-    passes = [[dialogues.training(5 * n + k)[1].text for k in range(5)] for n in range(3)]
-
-    assert [sorted(one) for one in passes] == [["0", "1", "2", "3", "4"]] * 3
-    assert len({tuple(one) for one in passes}) > 1
-    assert min(int(turns[1].text) for turns in dialogues.kept(3)) > 10**12
-
-
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.7])
-def test_rehearsal_mixes_a_share_of_others_in_and_passes_none_over(share: float) -> None:
-    own, first, second = (Dialogues(Numbered(), keep=3, seed=0, of=of) for of in (0, 1, 1))
-    mixed = Rehearsed(own, [first, second], share)
-
-    sources = {id(own): "own", id(first): "first", id(second): "second"}
-    asked: dict[str, list[int]] = {name: [] for name in sources.values()}
-
-    def spy(dialogues: Dialogues) -> None:
-        training, name = dialogues.training, sources[id(dialogues)]
-
-        def told(number: int) -> Any:
-            asked[name].append(number)
-            return training(number)
-
-        dialogues.training = told  # type: ignore[method-assign]
-
-    for dialogues in (own, first, second):
-        spy(dialogues)
-    for number in range(40):
-        mixed.training(number)
-
-    others = len(asked["first"]) + len(asked["second"])
-    assert others == pytest.approx(40 * share, abs=1)
-    assert all(numbers == list(range(len(numbers))) for numbers in asked.values())
-    assert len(asked["first"]) - len(asked["second"]) in (0, 1)
-    assert mixed.kept(3) == own.kept(3)
-
-
-@pytest.mark.parametrize("source", [[], 3, [("no", "turns")]])
-def test_a_source_that_is_none_is_told(source: Any) -> None:
-    with pytest.raises(TrainingError, match=r"training data|dialogue 0"):
-        Dialogues(source, keep=0, seed=0).training(0)
 
 
 def test_a_cache_gives_back_the_same_bits_from_disk(tmp_path: Path) -> None:
