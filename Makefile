@@ -66,9 +66,10 @@ site: $(STAMP) ## the documentation as a site, built strictly: out/site/index.ht
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict  # --quiet would count no warning
 
 docs: site ## the site, links, and every block of the docs that is marked to run
-	$(PY) -m pytest tests/policy/test_docs.py tests/policy/test_reference.py
+	$(PY) -m pytest tests/policy/test_docs.py tests/policy/test_reference.py tests/policy/test_api.py
 
 reference: $(STAMP) ## write what the code says into docs/reference
+	$(PY) docs/reference/surface.py
 	$(PY) docs/reference/generate.py
 
 constraints: $(STAMP) ## pin what is installed now

@@ -22,6 +22,7 @@ SIDE = 8
 _PARTS = "nextgpt_core.testing.toy_parts"
 
 MANIFEST = Manifest(
+    api="1.0",
     summary="Glyphs, for tests",
     license="Apache-2.0",
     modalities=(

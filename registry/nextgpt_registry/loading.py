@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from nextgpt_registry import hookspecs
 from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.deprecation import NextGPTDeprecationWarning, collected, warn
 from nextgpt_registry.entrypoints import Installed
 from nextgpt_registry.errors import PluginError
 from nextgpt_registry.explain import lines
@@ -39,6 +40,7 @@ class Plugin:
     version: str = "0"
     import_s: float = 0.0
     heavy: tuple[str, ...] = ()  # modules of `HEAVY` that its declaration imported
+    deprecated: tuple[NextGPTDeprecationWarning, ...] = ()  # old forms that its declaration uses
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -55,19 +57,22 @@ def import_plugin(entry: Installed) -> Plugin:
     if entry.broken:
         raise entry.broken
     before, start = set(sys.modules), time.perf_counter()
-    with blamed(entry.name):
+    with blamed(entry.name), collected() as deprecated:
         module = EntryPoint(entry.name, entry.target, hookspecs.ENTRY_POINTS).load()
-    seconds = time.perf_counter() - start
-    heavy = tuple(m for m in HEAVY if m in sys.modules and m not in before)
+        seconds = time.perf_counter() - start
+        heavy = tuple(m for m in HEAVY if m in sys.modules and m not in before)
+        manifest = manifest_of(entry.name, module)
+        _check_api_is_said(entry.name, manifest, module)
     return Plugin(
         name=entry.name,
-        manifest=manifest_of(entry.name, module),
+        manifest=manifest,
         module=module,
         target=entry.target,
         dist=entry.dist,
         version=entry.version,
         import_s=seconds,
         heavy=heavy,
+        deprecated=tuple(deprecated),
     )
 
 
@@ -143,6 +148,20 @@ def _check_api(name: str, theirs: str) -> None:
     newer = (major, minor) > (our_major, our_minor)
     fix = "upgrade nextgpt-registry" if newer else "upgrade the plugin"
     raise PluginError(name, f"speaks API {theirs}, this host speaks {API}", fix)
+
+
+def _check_api_is_said(name: str, manifest: Manifest, module: Any) -> None:
+    """An installed plugin outlives the host it was written for; for which, only it can say."""
+    if "api" in manifest.model_fields_set:
+        return
+    silent = NextGPTDeprecationWarning(
+        name,
+        "a manifest that does not say its `api`",
+        since="1.0",
+        removed="2.0",
+        instead='write Manifest(api="1.0", …), the API that the plugin was written for',
+    )
+    warn(silent, module.nextgpt_manifest)
 
 
 def _see_hookspecs() -> str:

@@ -59,7 +59,7 @@ class Signals(Settings):
 class Lock(Settings):
     """One system's pins. `llm` and each of `channels` hold sizes by name."""
 
-    api: str
+    api: str = Field(pattern=r"^\d+\.\d+$")
     plugins: dict[str, str]  # name -> version
     llm: dict[str, Any]
     channels: dict[str, dict[str, Any]]

@@ -12,7 +12,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 API = "1.0"
-"""The protocol's own version: same major, minor no newer than the host."""
+"""The protocol's own version: same major, minor no newer than the host.
+
+What may change with which number: docs/reference/api-policy.md.
+"""
 
 _NAME = re.compile(r"^[a-z][a-z0-9]*(?:[-_.][a-z0-9]+)*$")
 _TARGET = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
@@ -142,7 +145,7 @@ class Addition(Spec):
 class Manifest(Spec):
     """All that a plugin declares."""
 
-    api: str = API  # the protocol that it speaks
+    api: str = API  # the protocol that it was written for; to be said from 2.0 on
     summary: str  # one line
     license: str  # SPDX identifier of the plugin's code
     modalities: tuple[Modality, ...] = ()  # kinds of media

@@ -16,6 +16,7 @@ from nextgpt_registry import Condition, Decoder, Encoder, Manifest, Modality, Sy
 @hookimpl
 def nextgpt_manifest():
     return Manifest(
+        api="1.0",
         summary="distances: one number for each pixel",
         license="Apache-2.0",
         modalities=(Modality(name="depth", summary="distances", mime=(), suffixes=(".pfm",)),),

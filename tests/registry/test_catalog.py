@@ -32,7 +32,7 @@ def declaring(body: str) -> str:
     )
 
 
-PLAIN = declaring("return Manifest(summary='plain', license='MIT')")
+PLAIN = declaring("return Manifest(api='1.0', summary='plain', license='MIT')")
 
 
 def test_named_plugins_are_loaded_in_that_order(install: Install) -> None:

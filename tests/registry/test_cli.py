@@ -18,7 +18,7 @@ Install = Callable[..., Path]
 NOTHING = (
     "from nextgpt_registry import Manifest, hookimpl\n@hookimpl\ndef nextgpt_manifest():\n    "
 )
-NOTHING += "return Manifest(summary='nothing', license='MIT')\n"
+NOTHING += "return Manifest(api='1.0', summary='nothing', license='MIT')\n"
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -17,6 +17,7 @@ from nextgpt_registry.specs import Manifest
 def nextgpt_manifest() -> Manifest:
     """Declare sound, its encoders and its decoder."""
     return Manifest(
+        api="1.0",
         summary="sound: reading, writing, Whisper and CLAP in, AudioLDM out",
         license="Apache-2.0",
         modalities=(AUDIO,),

@@ -19,6 +19,7 @@ _SMALL = 256  # pictures with a longer side under this are shown enlarged
 def nextgpt_manifest() -> Manifest:
     """Declare pictures, their encoders and their decoders."""
     return Manifest(
+        api="1.0",
         summary="pictures: reading, writing, CLIP and SigLIP2 in, Stable Diffusion out",
         license="Apache-2.0",
         modalities=(IMAGE,),

@@ -29,6 +29,7 @@ _ENCODER: dict[str, Any] = {
 def nextgpt_manifest() -> Manifest:
     """Three encoders, three decoders and the system `mini`."""
     return Manifest(
+        api="1.0",
         summary="The embedded default: text, pictures, sounds and clips on a laptop",
         license="Apache-2.0",
         encoders=(

@@ -19,6 +19,7 @@ _SMALL = 256  # films with a longer side under this are shown enlarged
 def nextgpt_manifest() -> Manifest:
     """Declare films, their encoders and their decoder."""
     return Manifest(
+        api="1.0",
         summary="films: reading, writing, VideoMAE and CLIP in, ZeroScope out",
         license="Apache-2.0",
         modalities=(VIDEO,),

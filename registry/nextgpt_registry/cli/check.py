@@ -39,5 +39,6 @@ def show(report: Report) -> None:
         print_lines(f"{_MARKS[test.outcome]}  {test.seconds:6.2f} s  {test.name}")
         if test.message:
             print_lines(*(f"{'':16}{line}" for line in test.message.splitlines()))
+    print_lines("", *(f"deprecated: {form}" for form in report.deprecated))
     counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in _MARKS)
-    print_lines("", f"{report.plugin}: {counts}")
+    print_lines(f"{report.plugin}: {counts}")

@@ -98,7 +98,7 @@ def _problems(plugin: Plugin) -> list[str]:
 
 def _notes(plugin: Plugin) -> list[str]:
     """What would have to be installed first, or costs time."""
-    found = []
+    found = [f"deprecated: {form}" for form in plugin.deprecated]
     if plugin.import_s > _SLOW_S:
         found.append(f"{plugin.name}: importing its declaration took {plugin.import_s:.2f} s")
     for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
@@ -114,6 +114,7 @@ def _told(plugin: Plugin) -> dict[str, Any]:
         "dist": plugin.dist,
         "import_s": round(plugin.import_s, 4),
         "heavy": list(plugin.heavy),
+        "deprecated": [str(form) for form in plugin.deprecated],
     }
 
 

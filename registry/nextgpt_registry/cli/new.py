@@ -20,6 +20,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.hookspecs import ENTRY_POINTS
+from nextgpt_registry.specs import API
 from nextgpt_registry.targets import locate
 
 KINDS = ("encoder", "decoder")
@@ -97,6 +98,7 @@ def scaffold(name: str, *, kinds: Collection[str], licence: str) -> Mapping[str,
     }
     channel = [f"modalities.{name}.{kind}={word}" for kind, word in _parts(name) if kind in kinds]
     told = {
+        "api": API,
         "license": licence,
         "channel": " ".join(channel),
         "media": f" --media a.{name}" if "encoder" in kinds else "",

@@ -44,15 +44,19 @@ class Report:
 
     plugin: str
     tests: list[Result] = field(default_factory=list)
+    deprecated: tuple[str, ...] = ()  # old forms that it uses: they work, until when is said
 
     def count(self, outcome: str) -> int:
         """How many tests ended so."""
         return sum(test.outcome == outcome for test in self.tests)
 
     def to_json(self) -> dict[str, Any]:
-        """`{"plugin", "passed", "failed", "skipped", "tests": […]}`."""
+        """`{"plugin", "passed", "failed", "skipped", "tests": […], "deprecated": […]}`."""
         counts = {outcome: self.count(outcome) for outcome in ("passed", "failed", "skipped")}
-        return {"plugin": self.plugin, **counts, "tests": [asdict(test) for test in self.tests]}
+        tests = [asdict(test) for test in self.tests]
+        return {
+            "plugin": self.plugin, **counts, "tests": tests, "deprecated": list(self.deprecated)
+        }  # fmt: skip
 
 
 def run_kit(name: str, *, only: str = "") -> Report:
@@ -62,10 +66,13 @@ def run_kit(name: str, *, only: str = "") -> Report:
         PluginError: no plugin of this name is installed. One that is and does not load is a
             report with a failed test.
     """
+    catalog = Catalog.discover()
     report = Report(name)
+    if name not in catalog.failures:
+        report.deprecated = tuple(map(str, catalog.plugin(name).deprecated))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"test_kit_{secrets.token_hex(4)}.py")
-        path.write_text(_test_file(name), "utf-8")
+        path.write_text(_test_file(name, catalog), "utf-8")
         Path(folder, "pytest.ini").write_text("[pytest]\n", "utf-8")  # nobody else's settings
         arguments = [str(path), "-c", str(Path(folder, "pytest.ini")), "--rootdir", folder]
         arguments += ["--import-mode=importlib", "-p", "no:cacheprovider", "-W", "ignore"]
@@ -78,9 +85,8 @@ def run_kit(name: str, *, only: str = "") -> Report:
     return report
 
 
-def _test_file(name: str) -> str:
+def _test_file(name: str, catalog: Catalog) -> str:
     """The test module that the plugin's author would write."""
-    catalog = Catalog.discover()
     kits = [("nextgpt_registry.testing", "PluginTests")]
     if name not in catalog.failures:
         manifest = catalog.plugin(name).manifest

@@ -39,6 +39,7 @@ EXAMPLE = Modality(
 def nextgpt_manifest() -> Manifest:
     """Sizes belong to a component's name: options never change them."""
     return Manifest(
+        api="$api",
         summary="examples: numbers from -1 to 1",
         license="$license",
         modalities=(EXAMPLE,),

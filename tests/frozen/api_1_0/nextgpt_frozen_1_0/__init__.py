@@ -1,0 +1,1 @@
+"""The modality `frozen-1-0` for nextgpt."""

@@ -1,0 +1,74 @@
+"""From conditions to frozen-1-0s. B batch, T tokens, D width, N numbers (64)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from nextgpt_registry import Media
+from nextgpt_registry.protocols import OnStep
+from torch import Generator, Tensor, nn
+
+from nextgpt_frozen_1_0.options import DecoderOptions
+
+
+class Waves(nn.Module):
+    """Noise, moved step by step to what the condition says. Untrained: put your model here."""
+
+    def __init__(self, options: DecoderOptions) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # the same in every process, as weights would be
+            self.words = nn.EmbeddingBag(256, 4 * 16, mode="mean")
+            self.net = nn.Sequential(nn.Linear(64 + 16, 64), nn.Tanh(), nn.Linear(64, 64))
+
+    def load(self, paths: Mapping[str, Path]) -> None:
+        """Load the files that the declaration names under `weights`: none yet."""
+
+    def batch_key(self, options: DecoderOptions) -> Hashable:
+        """Items whose keys are equal may share a call."""
+        return options.steps
+
+    def decode(
+        self,
+        conditions: Mapping[str, Tensor],
+        *,
+        taken: Sequence[Sequence[Media]],
+        options: DecoderOptions,
+        generators: Sequence[Generator],
+        on_step: OnStep,
+    ) -> list[Media]:
+        """{"text": (B, T, D)} -> B frozen-1-0s; all chance is in `generators`, one for each."""
+        text_BTD = conditions["text"]
+        x_BN = self._noise(generators, text_BTD)
+        for step in range(options.steps):
+            x_BN = x_BN + self._move(x_BN, text_BTD) / options.steps
+            on_step(step + 1, options.steps)
+        return [Media("frozen-1-0", row.numpy()) for row in x_BN.tanh().float().cpu()]
+
+    @torch.no_grad()
+    def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        """B captions -> {"text": (B, T, D)}: what the language model is taught to say."""
+        device = self.words.weight.device
+        rows = [self.words(torch.tensor([list(c.encode())], device=device)) for c in captions]
+        return {"text": torch.cat(rows).view(-1, 4, 16)}
+
+    def denoising_loss(
+        self,
+        media: Sequence[Media],
+        conditions: Mapping[str, Tensor],
+        generators: Sequence[Generator],
+    ) -> Tensor:
+        """B frozen-1-0s, {"text": (B, T, D)} -> (B,)."""
+        text_BTD = conditions["text"]
+        rows = [torch.tensor(medium.data)[None, None] for medium in media]
+        goal_BN = torch.cat([nn.functional.interpolate(row, 64)[0] for row in rows]).to(text_BTD)
+        x_BN = self._noise(generators, text_BTD)
+        return (x_BN + self._move(x_BN, text_BTD) - goal_BN).square().mean(dim=1)
+
+    def _noise(self, generators: Sequence[Generator], like: Tensor) -> Tensor:
+        return torch.stack([torch.randn(64, generator=one) for one in generators]).to(like)
+
+    def _move(self, x_BN: Tensor, text_BTD: Tensor) -> Tensor:
+        return self.net(torch.cat((x_BN, text_BTD.mean(dim=1)), dim=1))

@@ -1,0 +1,37 @@
+"""From frozen-1-0s to features. B batch, T tokens, W numbers in a window, D width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from nextgpt_registry import Media
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from nextgpt_frozen_1_0.options import EncoderOptions
+
+
+class Windows(nn.Module):
+    """Eight windows over the whole of it. Untrained: put your model here."""
+
+    def __init__(self, options: EncoderOptions) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # the same in every process, as weights would be
+            layers = [nn.Linear(8, 32)]
+            layers += [nn.Linear(32, 32) for _ in range(options.layers - 1)]
+            self.layers = nn.Sequential(*layers, nn.LayerNorm(32))
+
+    def load(self, paths: Mapping[str, Path]) -> None:
+        """Load the files that the declaration names under `weights`: none yet."""
+
+    def preprocess(self, media: Sequence[Media]) -> Tensor:
+        """B frozen-1-0s of any length -> (B, T, W)."""
+        rows = [torch.tensor(medium.data)[None, None] for medium in media]
+        return torch.cat([interpolate(row, 64, mode="linear").view(1, 8, 8) for row in rows])
+
+    def forward(self, x_BTW: Tensor) -> Tensor:
+        """(B, T, W) -> (B, T, D)."""
+        return self.layers(x_BTW)

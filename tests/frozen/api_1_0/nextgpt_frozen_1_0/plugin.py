@@ -1,0 +1,117 @@
+"""What is declared, and how frozen-1-0s are read, written and shown. Imports no torch, no numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nextgpt_registry import (
+    Blob,
+    Condition,
+    Decoder,
+    Encoder,
+    Limit,
+    Manifest,
+    Media,
+    MediaError,
+    Modality,
+    hookimpl,
+)
+from nextgpt_registry.content import decoding, is_ours, replace_file
+
+MARK = b"frozen-1-0\n"
+"""How a file begins; little-endian float32 follow."""
+
+FROZEN_1_0 = Modality(
+    name="frozen-1-0",
+    summary="numbers from -1 to 1: float32 (n,)",
+    mime=("application/x-frozen-1-0",),
+    suffixes=(".frozen-1-0",),
+    limits=(Limit(of="bytes", at_most=1_000_000),),
+    sample="nextgpt_frozen_1_0.plugin:sample",
+)
+
+
+@hookimpl
+def nextgpt_manifest() -> Manifest:
+    """Sizes belong to a component's name: options never change them."""
+    return Manifest(
+        api="1.0",
+        summary="frozen-1-0s: numbers from -1 to 1",
+        license="MIT",
+        modalities=(FROZEN_1_0,),
+        encoders=(
+            Encoder(
+                name="frozen-1-0-windows",
+                modality="frozen-1-0",
+                tokens=8,
+                width=32,
+                parameters=1_408,
+                target="nextgpt_frozen_1_0.encoder:Windows",
+                options="nextgpt_frozen_1_0.options:EncoderOptions",
+                twin={"layers": 1},
+            ),
+        ),
+        decoders=(
+            Decoder(
+                name="frozen-1-0-waves",
+                modality="frozen-1-0",
+                signals=2,
+                conditions=(Condition(name="text", tokens=4, width=16),),
+                captions=True,
+                parameters=25_728,
+                target="nextgpt_frozen_1_0.decoder:Waves",
+                options="nextgpt_frozen_1_0.options:DecoderOptions",
+                twin={"steps": 2},
+            ),
+        ),
+    )
+
+
+@hookimpl
+def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
+    """What begins with our mark; None for other content, an error for content that lies."""
+    if modality != "frozen-1-0" or not is_ours(blob, FROZEN_1_0, blob.data.startswith(MARK)):
+        return None
+    import numpy as np
+
+    with decoding(blob, FROZEN_1_0):
+        numbers = np.frombuffer(blob.data[len(MARK) :], "<f4")
+        return nextgpt_check_media(Media("frozen-1-0", numbers, source=blob.name))
+
+
+@hookimpl
+def nextgpt_check_media(media: Media) -> Media | None:
+    """An array of our layout, as it is; an error that says what is wrong with another."""
+    if media.modality != "frozen-1-0":
+        return None
+    x = media.data
+    if x.dtype != "float32" or x.ndim != 1 or not x.size or not (abs(x) <= 1).all():
+        found = f"is {x.dtype} {x.shape}, wanted float32 (n,) from -1 to 1"
+        raise MediaError(media.source or "frozen-1-0", found, "convert it")
+    return Media("frozen-1-0", x.copy(), source=media.source)
+
+
+@hookimpl
+def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
+    """A file that is read back exactly."""
+    if media.modality != "frozen-1-0":
+        return None
+    return replace_file(stem.with_name(f"{stem.name}.frozen-1-0"), MARK + media.data.tobytes())
+
+
+@hookimpl
+def nextgpt_show_media(media: Media) -> str | None:
+    """A curve."""
+    if media.modality != "frozen-1-0":
+        return None
+    points = " ".join(f"{x},{16 - 15 * y:.2f}" for x, y in enumerate(media.data))
+    line = f'<polyline points="{points}" fill="none" stroke="currentColor"/>'
+    return f'<svg viewBox="0 0 {len(media.data)} 32" width="256">{line}</svg>'
+
+
+def sample(seed: int) -> Media:
+    """Something to test with: another one for each seed."""
+    import numpy as np
+
+    chance = np.random.default_rng(seed)
+    return Media("frozen-1-0", chance.uniform(-1, 1, 50 + seed).astype(np.float32))
