@@ -14,7 +14,9 @@ import pytest
 
 from nextgpt_registry.testing.running import run_kit
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-modality.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, TUTORIAL = DOCS / "how-to" / "add-a-modality.md", DOCS / "tutorials" / "first-plugin.md"
+SAVED = re.compile(r"^<!-- save: (\S+) -->\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(
     r"^[^\n`]*`(?P<path>[\w./]+\.(?:py|toml))`.*?^```\w+\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
@@ -70,6 +72,17 @@ def test_an_encoder_modality_is_sixty_lines_with_its_tests(files: dict[str, str]
     assert set(counted) == {
         "nextgpt_pulse/plugin.py",
         "nextgpt_pulse/encoder.py",
+        "tests/test_kit.py",
+    }
+    assert sum(counted.values()) <= 60, counted
+
+
+def test_the_tutorial_s_is_as_short() -> None:
+    counted = {path: code_lines(text) for path, text in SAVED.findall(TUTORIAL.read_text("utf-8"))}
+
+    assert set(counted) == {
+        "nextgpt_board/plugin.py",
+        "nextgpt_board/encoder.py",
         "tests/test_kit.py",
     }
     assert sum(counted.values()) <= 60, counted

@@ -4,7 +4,8 @@ A comment on the line above every python, bash or console block says whether it 
 which pytest marks: `<!-- run -->`, `<!-- run: network slow -->`, `<!-- not run: takes hours -->`.
 `<!-- run: fails -->` wants an error, and what the block shows of it; `<!-- save: NAME -->` writes
 a block of any language to a file. Blocks of one page share a folder and run in their order; of a
-console block the lines after `$ ` run. Knows nothing about what the blocks say.
+console block the lines after `$ ` run. A page with `<!-- run: installs -->` has an environment of
+its own, with all that this one has. Knows nothing about what the blocks say.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +31,14 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 MARK = re.compile(r"^<!-- run(?::(?P<marks>[ \w]*))? -->$")
-SAVE = re.compile(r"^<!-- save: (?P<name>[\w.-]+) -->$")
+SAVE = re.compile(r"^<!-- save: (?P<name>[\w./-]+) -->$")
 NOT_RUN = re.compile(r"^<!-- not run: \S.* -->$")
-FAILS = "fails"
+FAILS, INSTALLS = "fails", "installs"
+COMMANDS = {
+    "nextgpt": '-c "from nextgpt_registry.cli import main; main()"',
+    "pip": "-m pip",
+    "pytest": "-m pytest",
+}
 FENCE = re.compile(r"^```(?P<language>\w*)")
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 SHELLS = ("bash", "console")
@@ -62,7 +70,7 @@ class Block:
 
     @property
     def marks(self) -> list[str]:
-        return [word for word in self.words if word != FAILS]
+        return [word for word in self.words if word not in (FAILS, INSTALLS)]
 
     @property
     def name(self) -> str:
@@ -117,12 +125,36 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
     return {page: tmp_path_factory.mktemp("docs") for page in PAGES}
 
 
-def run(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
+    """Where a page's commands are: here, or in an environment that it may install into."""
+    install = {block.page for block in BLOCKS if INSTALLS in block.words}
+    here = Path(sys.executable).parent
+    return {
+        page: environment(tmp_path_factory.mktemp("env")) if page in install else here
+        for page in PAGES
+    }
+
+
+def environment(home: Path) -> Path:
+    """The programs of an environment that has what this one has; what it installs stays in it."""
+    venv.create(home, with_pip=False)
+    packages = home / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+    here = sysconfig.get_path("purelib")
+    (packages / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+    for name, python in COMMANDS.items():
+        program = home / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec "{home}/bin/python" {python} "$@"\n')
+        program.chmod(0o755)
+    return home / "bin"
+
+
+def run(block: Block, folder: Path, programs: Path) -> subprocess.CompletedProcess[str]:
     if block.language == "python":
-        command = [sys.executable, "-c", block.text]
+        command = [str(programs / "python"), "-c", block.text]
     else:
         command = ["bash", "-euo", "pipefail", "-c", block.script]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         command,
         cwd=folder,
@@ -136,11 +168,15 @@ def run(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("block", params([b for b in BLOCKS if b.runs or b.saved]))
-def test_marked_block_runs(block: Block, folders: dict[Path, Path]) -> None:
+def test_marked_block_runs(
+    block: Block, folders: dict[Path, Path], programs: dict[Path, Path]
+) -> None:
     if block.saved:
-        (folders[block.page] / block.saved).write_text(block.text, encoding="utf-8")
+        path = folders[block.page] / block.saved
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8")
         return
-    done = run(block, folders[block.page])
+    done = run(block, folders[block.page], programs[block.page])
 
     told = f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     assert (done.returncode != 0) == (FAILS in block.words), told
