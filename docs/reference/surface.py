@@ -189,9 +189,10 @@ def _said(value: ast.expr | None) -> str:
     """A field's default, or the bounds of one that has none."""
     if value is None:
         return ""
-    bare = isinstance(value, ast.Call) and ast.unparse(value.func) == "Field"
-    if bare and not any(each.arg in ("default", "default_factory") for each in value.keywords):
-        return f", {ast.unparse(value)}"
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "Field":
+        given = {each.arg for each in value.keywords}
+        if given.isdisjoint(("default", "default_factory")):
+            return f", {ast.unparse(value)}"
     return f" = {ast.unparse(value)}"
 
 

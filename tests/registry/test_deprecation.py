@@ -83,7 +83,7 @@ def test_who_makes_errors_of_warnings_gets_one_about_the_plugin(install: Install
     assert told.value.who == "strict"
 
 
-@pytest.mark.filterwarnings("default::nextgpt_registry.deprecation.NextGPTDeprecationWarning")
+@pytest.mark.filterwarnings("ignore::nextgpt_registry.deprecation.NextGPTDeprecationWarning")
 def test_the_doctor_tells_the_author(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("ailing", SILENT)
     monkeypatch.setattr("nextgpt_registry.cli.doctor._torch", lambda: ("not asked", True))
@@ -95,7 +95,8 @@ def test_the_doctor_tells_the_author(install: Install, monkeypatch: pytest.Monke
     assert report["plugins"]["ailing"]["deprecated"]
 
 
-@pytest.mark.filterwarnings("default::nextgpt_registry.deprecation.NextGPTDeprecationWarning")
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::nextgpt_registry.deprecation.NextGPTDeprecationWarning")
 def test_checking_tells_the_author(install: Install, capfd: pytest.CaptureFixture[str]) -> None:
     install("checked", SILENT)
 

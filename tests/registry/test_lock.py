@@ -196,7 +196,10 @@ def test_another_tokenizer_or_weight_is_refused(tmp_path: Path) -> None:
     check_lock(locked, plan.to_lock(), who="test")
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"api": 3}'])
+NO_API = '{"api": "new", "plugins": {}, "llm": {}, "channels": {}, "signals": {"base": 9}}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"api": 3}', NO_API])
 def test_a_file_that_is_no_lock_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / LOCK_FILE).write_text(text)
 
