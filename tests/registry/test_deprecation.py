@@ -11,8 +11,10 @@ import pytest
 
 from nextgpt_registry import Catalog, PluginError
 from nextgpt_registry.cli import main
+from nextgpt_registry.cli.check import show
 from nextgpt_registry.cli.doctor import examine
 from nextgpt_registry.deprecation import NextGPTDeprecationWarning
+from nextgpt_registry.testing.running import Report
 
 SILENT = """
 from nextgpt_registry import Manifest, Modality, hookimpl
@@ -107,6 +109,12 @@ def test_checking_tells_the_author(install: Install, capfd: pytest.CaptureFixtur
     assert TOLD in report["deprecated"][0]
     outcomes = {test["name"]: test["outcome"] for test in report["tests"]}
     assert outcomes["Plugin.test_plugin_loads"] == "passed"
+
+
+def test_a_report_for_people_names_old_forms(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Report("old", deprecated=(f"old: {TOLD}",)))
+
+    assert f"deprecated: old: {TOLD}" in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
