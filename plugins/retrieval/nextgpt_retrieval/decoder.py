@@ -35,13 +35,13 @@ class Retrieval(nn.Module):
         super().__init__()
         self.modality = modality
         self.text = CaptionEncoder()
-        self._version = ""
+        self._weights = ""
         self._open: tuple[Hashable, Library] | None = None
 
     def load(self, paths: Mapping[str, Path]) -> None:
         """Load `text`; its sha256 is what libraries are held against."""
         self.text.load(paths["text"])
-        self._version = sha256_of(paths["text"])
+        self._weights = sha256_of(paths["text"])
 
     @torch.no_grad()
     def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:
@@ -125,7 +125,7 @@ class Retrieval(nn.Module):
         key = (folder, about.stat().st_mtime_ns if about.is_file() else 0)
         if self._open is None or self._open[0] != key:
             library = Library.open(folder)
-            library.needs(self._version)
+            library.needs(self._weights)
             self._open = (key, library)
         return self._open[1]
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -75,7 +76,11 @@ class Source:
             MediaError: no plugin reads it, or its caption cannot be had.
         """
         status, caption = path.stat(), caption_of(path, name, self.captions)
-        now = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "caption": caption}
+        now: dict[str, Any] = {
+            "size": status.st_size,
+            "mtime_ns": status.st_mtime_ns,
+            "caption": caption,
+        }
         if before and (before.size, before.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return before.model_copy(update=now)
         data = self._data(path, status.st_size)

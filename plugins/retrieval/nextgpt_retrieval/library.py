@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -113,7 +114,8 @@ class Library:
             vectors = load_file(folder / about.vectors)
         except (OSError, ValueError, AttributeError, SafetensorError) as error:
             raise SourceError(str(folder), f"is damaged: {error}", _AGAIN) from error
-        return cls(folder, about.encoder, folder / about.root, items, vectors)
+        root = Path(os.path.normpath(folder / about.root))
+        return cls(folder, about.encoder, root, items, vectors)
 
     @cached_property
     def by_modality(self) -> dict[str, tuple[Item, ...]]:

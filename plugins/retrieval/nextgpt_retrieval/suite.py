@@ -92,7 +92,7 @@ def _held_out(given: str, thing: str, *, several: bool) -> tuple[Scene | None, P
 
 def _stated(shown: Scene | None, asked: Picture) -> dict[str, str]:
     """The facts that a request states: of a sound none but the thing, of a clip no count."""
-    left_out = {Sound: ("colour", "count"), Clip: ("count",)}.get(type(shown), ())  # type: ignore[arg-type]
+    left_out = {Sound: ("colour", "count"), Clip: ("count",)}.get(type(shown), ())
     return {fact: value for fact, value in facts(asked).items() if fact not in left_out}
 
 

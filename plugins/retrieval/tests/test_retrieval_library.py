@@ -143,12 +143,12 @@ def test_the_nearest_item_is_found_and_read_with_its_source(indexed: Index, fold
     media = library.read(found, CATALOG)
 
     assert found.item.path == "deep/x.png"
-    assert found.score > 0.8
+    assert found.score > 0.7
     own = Blob((folder / "deep" / "x.png").read_bytes(), "x.png")
     assert media == CATALOG.hook.nextgpt_read_media(modality="image", blob=own)
     assert media.about["caption"] == "three green apples"
     assert media.about["source"] == "deep/x.png"
-    assert media.source == str(folder / "deep" / "x.png") or media.source.endswith("deep/x.png")
+    assert media.source == str(folder / "deep" / "x.png")
 
 
 def test_equally_near_items_come_by_their_path(indexed: Index, folder: Path) -> None:
