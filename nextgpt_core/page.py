@@ -138,6 +138,7 @@ def _figure(channel: str, media: Media, catalog: Catalog, told: str = "") -> str
     except NextGPTError as error:
         shown = f'<span class="bad">{escape(str(error))}</span>'
     shown = shown or f'<span class="bad">no plugin shows {escape(media.modality)}</span>'
+    told += "".join(f" · {escape(name)}: {escape(value)}" for name, value in media.about.items())
     caption = f"<figcaption>{escape(channel)}{told}</figcaption>"
     return f'<figure class="medium">{shown}{caption}</figure>'
 

@@ -61,6 +61,7 @@ def part_json(part: AnswerPart, gallery: Gallery) -> dict[str, Any]:
                 "path": str(gallery.add(channel, media)),
                 "made_in_s": round(made_in_s, 4),
                 "duration_s": duration_s(media),
+                **({"about": dict(media.about)} if media.about else {}),
             }
         case Failed(channel, error):
             return {"type": "error", "channel": channel, "message": str(error)}

@@ -154,3 +154,4 @@ def _media_lines(parts: Sequence[dict[str, Any]]) -> Iterator[str]:
     for part in parts:
         if "path" in part:
             yield f"{part['channel']}: {part['path']}  ({part['made_in_s']:.1f} s)"
+            yield from (f"  {name}: {told}" for name, told in part.get("about", {}).items())

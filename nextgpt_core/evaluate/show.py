@@ -34,4 +34,5 @@ def _part(catalog: Catalog, part: Part | AnswerPart) -> str:
         shown = catalog.hook.nextgpt_show_media(media=part.media)
     except NextGPTError as error:
         return f'<span class="bad">{escape(str(error))}</span>'
-    return f"{shown}" if shown else named
+    about = "".join(f" · {escape(k)}: {escape(v)}" for k, v in part.media.about.items())
+    return f"{shown or named}" + (f"<small>{about}</small>" if about else "")

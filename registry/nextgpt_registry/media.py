@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ class Media:
     `data` is an array (anything with `shape`, `dtype` and `tobytes`) or bytes, laid out as the
     modality's plugin documents. `rate` is samples or frames a second, where there is time.
     Two media with the same content have the same `sha256`, whatever file they came from.
+    `about` is what its maker tells of it, shown with the medium: `{"source": …, "licence": …}`.
     """
 
     modality: str
@@ -21,6 +23,7 @@ class Media:
     rate: float | None = None
     source: str = ""
     sha256: str = field(default="")
+    about: Mapping[str, str] = field(default_factory=dict)  # no part of its content
 
     def __post_init__(self) -> None:
         """Fill in the content address where the maker did not."""

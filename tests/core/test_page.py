@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -89,6 +90,14 @@ def test_page_shows_what_was_said_and_what_came_in_order() -> None:
     places = [text.index(piece) for piece in order]
     assert places == sorted(places)
     assert "seed 7 · 9 tokens" in text
+
+
+def test_what_is_told_about_a_medium_stands_under_it() -> None:
+    media = replace(glyph(2), about={"source": "<attic>/cat.png", "score": "0.93"})
+
+    text = shown(exchange(1, Made("glyph", media, made_in_s=1.25)))
+
+    assert "made in 1.2 s · source: &lt;attic&gt;/cat.png · score: 0.93</figcaption>" in text
 
 
 def test_page_names_no_address_outside_itself() -> None:

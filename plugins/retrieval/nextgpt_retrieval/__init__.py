@@ -1,0 +1,1 @@
+"""Answers with real media: the nearest item of a library, with its score and source."""
