@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-API = "1.0"
+API = "1.1"
 """The protocol's own version: same major, minor no newer than the host.
 
 What may change with which number: docs/reference/api-policy.md.
