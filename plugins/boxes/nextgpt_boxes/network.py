@@ -47,12 +47,10 @@ class Network(nn.Module):
         self.place = nn.Conv2d(2, hidden, 1)
         self.film = nn.Linear(TOKENS * WIDTH, 2 * hidden)
         self.before = nn.Conv2d(hidden, hidden, 1)
-        self.after = nn.Sequential(
-            nn.SiLU(), nn.Conv2d(hidden, hidden, 1), nn.SiLU(), nn.Conv2d(hidden, 1, 1)
-        )
-        with torch.no_grad():
-            self.after[-1].bias.fill_(_PRIOR)
-            self.box.bias.copy_(torch.tensor(_AROUND))
+        last = nn.Conv2d(hidden, 1, 1)
+        self.after = nn.Sequential(nn.SiLU(), nn.Conv2d(hidden, hidden, 1), nn.SiLU(), last)
+        last.bias = nn.Parameter(torch.full((1,), _PRIOR))
+        self.box.bias = nn.Parameter(torch.tensor(_AROUND))
 
     def look(self, x_B3HW: Tensor) -> Seen:
         """(B, 3, 128, 128), scaled as the trunk wants it -> what is in each cell."""

@@ -29,8 +29,8 @@ from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.tensors import save_compact
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "finder.safetensors"
-STEPS = 2000
-PICTURES = 4000
+STEPS = 1500
+PICTURES = 3000
 _BATCH = 32
 _LR = 2e-3
 _WARMUP = 50
