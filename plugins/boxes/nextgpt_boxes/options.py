@@ -13,7 +13,7 @@ class FinderOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threshold: float = Field(default=0.3, ge=0, le=1)  # boxes of a lower score are left out
+    threshold: float = Field(default=0.4, ge=0, le=1)  # boxes of a lower score are left out
     most: int = Field(default=12, ge=1, le=100)  # the most boxes, the surest first
     hidden: int = Field(default=96, ge=16, multiple_of=16)  # channels; fixed by the weights
     repeats: int = Field(default=3, ge=1, le=3)  # blocks of a stage of the trunk; fixed, too
