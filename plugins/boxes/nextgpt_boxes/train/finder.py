@@ -29,7 +29,7 @@ from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.tensors import save_compact
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "finder.safetensors"
-STEPS = 1500
+STEPS = 2300
 PICTURES = 3000
 _BATCH = 32
 _LR = 2e-3
