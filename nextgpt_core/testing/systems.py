@@ -152,7 +152,22 @@ class SystemTests(Kit):
                     "modality": spec.modality,
                     **side,
                 }
+        for encoder in cls._lacking(specs, channels):
+            plugins[catalog.owner(encoder).name] = None
+            side = {"modality": encoder.modality, **_side("encoder", encoder)}
+            channels[f"{encoder.modality}-taken"] = side
         return Tiny(f"{cls.plugin}-parts", list(plugins), channels)
+
+    @classmethod
+    def _lacking(
+        cls, specs: Sequence[Encoder | Decoder], channels: Mapping[str, Mapping[str, Any]]
+    ) -> list[Encoder]:
+        """An encoder for each modality that a decoder takes and no channel of them reads."""
+        read = {c["modality"] for c in channels.values() if "encoder" in c}
+        taken = {name: None for spec in specs for name in getattr(spec, "takes", ())}
+        known = [cls.catalog().encoders(name).values() for name in taken if name not in read]
+        fit = [[one for one in encoders if _side("encoder", one)] for encoders in known]
+        return [encoders[0] for encoders in fit if encoders]
 
     def _pipeline(self, spec: Tiny, folder: Path) -> Pipeline:
         if not spec.channels:

