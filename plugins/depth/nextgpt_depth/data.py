@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -28,13 +29,15 @@ class Dialogues:
 
     The task `tell` asks about depth maps, `make` asks for them. On the split `train` nothing
     held out occurs; on `held_out`, every scene has a count or a place that is. With `answer_media`
-    the depth maps of answers are rendered, too.
+    the depth maps of answers are rendered, too. `directions` are those of the task, unless fewer
+    are given: for a system without pictures, `depth->text` or `text->depth` alone.
     """
 
     task: Literal["tell", "make"]
     split: Split = "train"
     wording: Wording = "train"
     answer_media: bool = False
+    directions: Sequence[str] = ()
     library: str = ""
 
     def __getitem__(self, number: int) -> tuple[Turn, ...]:
@@ -52,7 +55,7 @@ class Dialogues:
     def request(self, rng: Random) -> Request:
         """A random request of the task."""
         drawn = request(
-            rng.choice(TELL if self.task == "tell" else MAKE),
+            rng.choice(self.directions or (TELL if self.task == "tell" else MAKE)),
             rng,
             held_out=self.split == "held_out",
             concept=rng.choice(self.renderer.library.things),

@@ -42,7 +42,7 @@ def nextgpt_manifest() -> Manifest:
                 signals=4,
                 conditions=(Condition(name="text", tokens=SLOTS, width=SLOT_WIDTH),),
                 captions=True,
-                parameters=1,
+                parameters=650_760,
                 target="nextgpt_depth.decoder:DepthDecoder",
                 options="nextgpt_depth.options:DecoderOptions",
                 twin={"channels": 16, "text_layers": 1, "steps": 2},
