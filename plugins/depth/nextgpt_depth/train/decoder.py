@@ -17,7 +17,7 @@ def train_decoder(
     bank: Bank,
     run: Run,
     *,
-    batch: int = 48,
+    batch: int = 32,
     drop: float = 0.1,
     sample: Callable[[], None] | None = None,
 ) -> None:
@@ -39,4 +39,4 @@ def train_decoder(
             losses = decoder.map_loss(bank.maps[rows].float(), text_BTD, [generator] * batch)
         return losses.mean()
 
-    train(run, "depth decoder", decoder.denoiser, loss, lr=2e-3, decay=0.995, sample=sample)
+    train(run, "depth decoder", decoder.denoiser, loss, lr=2e-3, decay=0.98, warmup=30, sample=sample)

@@ -45,7 +45,7 @@ class _Cells(nn.Module):
         return [head(seen) for head in self.heads], self.copy(cells_BTD)
 
 
-def train_encoder(encoder: DepthEncoder, bank: Bank, run: Run, *, batch: int = 64) -> None:
+def train_encoder(encoder: DepthEncoder, bank: Bank, run: Run, *, batch: int = 48) -> None:
     """Answers from all cells together, and of each cell a coarse copy of what it shows."""
     module = _Cells(encoder).train()
 
