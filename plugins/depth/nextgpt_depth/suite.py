@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from random import Random
+from typing import cast
 
 from nextgpt_depth.data import Dialogues
 from nextgpt_depth.describe import stated
@@ -79,10 +80,10 @@ class Reference:
 
     library: str = ""
 
-    def __call__(self, kind: Kind, count: int) -> Sequence[Media]:
+    def __call__(self, kind: str, count: int) -> Sequence[Media]:
         """`count` of them; other kinds than depth are mini's own."""
         if kind != "depth":
-            return Pictures(self.library)(kind, count)
+            return Pictures(self.library)(cast(Kind, kind), count)
         rng = Random("depth reference")
         requests = (self._source.request(rng) for _ in range(count))
         return [self._source.medium("depth", one.given, n) for n, one in enumerate(requests)]

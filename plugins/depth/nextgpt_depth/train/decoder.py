@@ -39,4 +39,6 @@ def train_decoder(
             losses = decoder.map_loss(bank.maps[rows].float(), text_BTD, [generator] * batch)
         return losses.mean()
 
-    train(run, "depth decoder", decoder.denoiser, loss, lr=2e-3, decay=0.98, warmup=30, sample=sample)
+    train(
+        run, "depth decoder", decoder.denoiser, loss, lr=2e-3, decay=0.98, warmup=30, sample=sample
+    )
