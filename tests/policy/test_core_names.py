@@ -13,7 +13,9 @@ from nextgpt_registry import Catalog
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "nextgpt_core").rglob("*.py"))
-NAMES = {*Catalog.discover().modalities, "image", "audio", "video"}
+ORDINARY = {"depth"}
+"""Modalities whose name is also a word of networks: the depth of a projection is its layers."""
+NAMES = {*Catalog.discover().modalities, "image", "audio", "video"} - ORDINARY
 
 FOREIGN = {"torchmetrics.image.fid", "torchmetrics.image.kid"}
 """Where another library files what serves any modality."""

@@ -1,0 +1,1 @@
+"""Depth maps for nextgpt: how far everything is that a picture shows."""

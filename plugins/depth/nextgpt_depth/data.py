@@ -1,0 +1,101 @@
+"""The dialogues that the channel `depth` is trained with, rendered and numbered. Trains nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import Literal
+
+from nextgpt_depth.describe import caption
+from nextgpt_depth.requests import MAKE, TELL, Request, present, request
+from nextgpt_depth.scenes import DepthRenderer
+from nextgpt_depth.world import find_library
+from nextgpt_mini.world.dialogues.wordings import Wording
+from nextgpt_mini.world.scene import Picture
+from nextgpt_mini.world.scene import caption as picture_caption
+from nextgpt_mini.world.split import Split, check_trainable
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Turn
+
+RENDERINGS = 3
+"""How many renderings of a scene users show: few, so that encoders' features can be cached."""
+
+
+@dataclass(frozen=True)
+class Dialogues:
+    """`dialogues[n]` is always the same request and its answer; they never end.
+
+    The task `tell` asks about depth maps, `make` asks for them. On the split `train` nothing
+    held out occurs; on `held_out`, every scene has a count or a place that is. With `answer_media`
+    the depth maps of answers are rendered, too. `directions` are those of the task, unless fewer
+    are given: for a system without pictures, `depth->text` or `text->depth` alone.
+    """
+
+    task: Literal["tell", "make"]
+    split: Split = "train"
+    wording: Wording = "train"
+    answer_media: bool = False
+    directions: Sequence[str] = ()
+    library: str = ""
+
+    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+        """The `number`th request and its answer, of any number that is not negative.
+
+        Raises:
+            SourceError: there is no prepared library.
+        """
+        if number < 0:
+            raise IndexError(f"dialogue {number}: there are none before 0")
+        rng = Random(f"depth {self.task} {self.split} {number}")
+        asked = self.request(rng)
+        return self.question(asked, rng.randrange(RENDERINGS)), self._answer(asked, rng)
+
+    def request(self, rng: Random) -> Request:
+        """A random request of the task."""
+        drawn = request(
+            rng.choice(self.directions or (TELL if self.task == "tell" else MAKE)),
+            rng,
+            held_out=self.split == "held_out",
+            concept=rng.choice(self.renderer.library.things),
+            wording=self.wording,
+        )
+        if self.split == "train":
+            check_trainable(drawn.given)
+            check_trainable(drawn.asked)
+        return drawn
+
+    @cached_property
+    def renderer(self) -> DepthRenderer:
+        """Of the library."""
+        return DepthRenderer(find_library(self.library))
+
+    def question(self, asked: Request, rendering: int) -> Turn:
+        """What the user says, with the medium that is shown, if any."""
+        kind = asked.direction.partition("->")[0]
+        if kind == "text":
+            return Turn("user", (asked.words,))
+        return Turn("user", (self._part(kind, asked.given, rendering), asked.words))
+
+    def medium(self, kind: str, scene: Picture, rendering: int) -> Media:
+        """One of a scene's renderings: a picture, or the depth map of that very picture."""
+        seed = Random(f"{self.split} {scene} {rendering}").getrandbits(63)
+        render = self.renderer.depth if kind == "depth" else self.renderer.picture
+        return render(scene, seed)
+
+    def _answer(self, asked: Request, rng: Random) -> Turn:
+        kind = asked.direction.partition("->")[2]
+        if kind == "text":
+            return Turn("assistant", (asked.answer,))
+        part = MediaPart(kind, None, _caption(kind, asked.asked))
+        if self.answer_media:
+            part = self._part(kind, asked.asked, rng.randrange(RENDERINGS))
+        return Turn("assistant", (present(asked, rng), part))
+
+    def _part(self, kind: str, scene: Picture, rendering: int) -> MediaPart:
+        return MediaPart(kind, self.medium(kind, scene, rendering), _caption(kind, scene))
+
+
+def _caption(kind: str, scene: Picture) -> str:
+    return caption(scene) if kind == "depth" else picture_caption(scene)

@@ -1,0 +1,1 @@
+"""How the plugin's own parts are trained, on mini's world: needs `nextgpt-depth[train]`."""
