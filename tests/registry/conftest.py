@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-DEPTH = """
+LIDAR = """
 from nextgpt_registry import Condition, Decoder, Encoder, Manifest, Modality, System, hookimpl
 
 @hookimpl
@@ -19,23 +19,23 @@ def nextgpt_manifest():
         api="1.0",
         summary="distances: one number for each pixel",
         license="Apache-2.0",
-        modalities=(Modality(name="depth", summary="distances", mime=(), suffixes=(".pfm",)),),
+        modalities=(Modality(name="lidar", summary="distances", mime=(), suffixes=(".pfm",)),),
         encoders=(
             Encoder(
-                name="patch", modality="depth", target="nextgpt_depth.live:Patch",
-                options="nextgpt_depth.options:PatchOptions", tokens=16, width=32,
+                name="patch", modality="lidar", target="nextgpt_lidar.live:Patch",
+                options="nextgpt_lidar.options:PatchOptions", tokens=16, width=32,
                 parameters=1000, twin={"layers": 1}, licence="Apache-2.0",
             ),
         ),
         decoders=(
             Decoder(
-                name="relief", modality="depth", target="nextgpt_depth.live:Relief", signals=4,
+                name="relief", modality="lidar", target="nextgpt_lidar.live:Relief", signals=4,
                 conditions=(Condition(name="text", tokens=3, width=8),), parameters=2000,
                 licence="CC-BY-NC-4.0", weights=("model",), twin={},
             ),
         ),
         systems=(
-            System(name="seer", summary="sees depth", config="nextgpt_depth:systems/seer.yaml"),
+            System(name="seer", summary="sees distances", config="nextgpt_lidar:systems/seer.yaml"),
         ),
     )
 """
@@ -57,9 +57,9 @@ llm:
     {family: llama, parameters: 5000, width: 16, layers: 2, vocabulary: 100, tied: true,
      context: 64, linears: {q_proj: [16, 16], v_proj: [16, 8]}}
   lora: {r: 2, targets: [q_proj, v_proj]}
-plugins: ["depth>=0.2"]
+plugins: ["lidar>=0.2"]
 modalities:
-  depth: {encoder: patch}
+  lidar: {encoder: patch}
 """
 
 
@@ -119,10 +119,10 @@ def install(site: Path) -> Install:
 
 
 @pytest.fixture
-def depth(install: Install) -> Path:
-    """The plugin `depth` 0.2.0, with an encoder, a decoder and the system `seer`."""
+def lidar(install: Install) -> Path:
+    """The plugin `lidar` 0.2.0, with an encoder, a decoder and the system `seer`."""
     (live, systems) = ("class Patch: ...\nclass Relief: ...\n", {"systems/seer.yaml": SYSTEM})
     files = {"live.py": live, "options.py": OPTIONS, **systems}
-    folder = install("depth", DEPTH, version="0.2.0", files=files)
+    folder = install("lidar", LIDAR, version="0.2.0", files=files)
     (folder / "systems" / "model").mkdir()
     return folder

@@ -94,27 +94,27 @@ def test_a_named_plugin_that_fails_is_an_error_with_its_name(
 
 
 def test_an_absent_plugin_names_those_that_are_installed(install: Install) -> None:
-    install("depth", PLAIN)
+    install("lidar", PLAIN)
 
-    with pytest.raises(PluginError, match="did you mean 'depth'"):
-        Catalog.discover(["dept"])
+    with pytest.raises(PluginError, match="did you mean 'lidar'"):
+        Catalog.discover(["lidr"])
 
 
 def test_version_ranges_are_honoured(install: Install) -> None:
-    install("depth", PLAIN, version="0.2.0")
+    install("lidar", PLAIN, version="0.2.0")
 
-    assert Catalog.discover(["depth>=0.1,<0.3"]).plugins[0].version == "0.2.0"
+    assert Catalog.discover(["lidar>=0.1,<0.3"]).plugins[0].version == "0.2.0"
     with pytest.raises(PluginError, match=r"0\.2\.0 is installed, >=0\.3 is wanted"):
-        Catalog.discover(["depth>=0.3"])
+        Catalog.discover(["lidar>=0.3"])
 
 
 def test_two_distributions_with_one_plugin_name_are_both_named(install: Install) -> None:
-    install("depth", PLAIN)
-    install("depth", PLAIN, dist="other-depth")
+    install("lidar", PLAIN)
+    install("lidar", PLAIN, dist="other-lidar")
 
-    with pytest.raises(PluginError, match="nextgpt-depth and other-depth"):
-        Catalog.discover(["depth"])
-    assert "depth" in Catalog.discover().failures
+    with pytest.raises(PluginError, match="nextgpt-lidar and other-lidar"):
+        Catalog.discover(["lidar"])
+    assert "lidar" in Catalog.discover().failures
 
 
 def test_an_unreadable_distribution_hides_nothing(install: Install) -> None:
@@ -205,7 +205,7 @@ def test_what_a_declaration_imports_is_measured(install: Install) -> None:
     assert loaded or plugin.heavy == ("numpy",)
 
 
-def test_a_shipped_system_is_found_by_name(depth: Path) -> None:
+def test_a_shipped_system_is_found_by_name(lidar: Path) -> None:
     system = Catalog.discover().system("seer")
 
-    assert system.config == "nextgpt_depth:systems/seer.yaml"
+    assert system.config == "nextgpt_lidar:systems/seer.yaml"

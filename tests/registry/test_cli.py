@@ -41,13 +41,13 @@ def command(install: Install) -> Install:
 
 
 def test_plugins_are_listed_with_what_they_declare(
-    depth: Path, capsys: pytest.CaptureFixture[str]
+    lidar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, "plugins", "list")
 
-    lines = out.partition("depth 0.2.0: ")[2].splitlines()
+    lines = out.partition("lidar 0.2.0: ")[2].splitlines()
     assert [line.split() for line in lines[1:5]] == [
-        ["modalities", "depth"],
+        ["modalities", "lidar"],
         ["encoders", "patch"],
         ["decoders", "relief"],
         ["systems", "seer"],
@@ -56,7 +56,7 @@ def test_plugins_are_listed_with_what_they_declare(
 
 
 def test_a_broken_plugin_is_listed_with_its_reason(
-    depth: Path, install: Install, capsys: pytest.CaptureFixture[str]
+    lidar: Path, install: Install, capsys: pytest.CaptureFixture[str]
 ) -> None:
     install("torn", "import a_module_that_is_not_there")
 
@@ -67,42 +67,42 @@ def test_a_broken_plugin_is_listed_with_its_reason(
     assert "relief" in out
 
 
-def test_plugins_are_listed_as_json(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plugins_are_listed_as_json(lidar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "plugins", "list", "--json")
 
-    (plugin,) = (p for p in json.loads(out)["plugins"] if p["name"] == "depth")
+    (plugin,) = (p for p in json.loads(out)["plugins"] if p["name"] == "lidar")
     assert plugin["decoders"] == ["relief"]
 
 
-def test_one_plugin_is_shown(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "plugins", "show", "depth")
+def test_one_plugin_is_shown(lidar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "plugins", "show", "lidar")
 
     assert code == 0
     assert "text 3x8" in out
     assert "CC-BY-NC-4.0" in out
-    _, as_json, _ = run(capsys, "plugins", "show", "depth", "--json")
+    _, as_json, _ = run(capsys, "plugins", "show", "lidar", "--json")
     assert json.loads(as_json)["manifest"]["encoders"][0]["width"] == 32
 
 
-def test_a_misspelt_plugin_is_one_message(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run(capsys, "plugins", "show", "dept")
+def test_a_misspelt_plugin_is_one_message(lidar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "plugins", "show", "lidr")
 
     assert (code, out) == (2, "")
-    assert "did you mean 'depth'" in err
+    assert "did you mean 'lidar'" in err
     assert "Traceback" not in err
 
 
-def test_a_plan_is_shown(depth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_is_shown(lidar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "plan", "seer", "llm.lora.r=4")
 
     assert code == 0
-    assert "depth.input" in out
+    assert "lidar.input" in out
     assert "r=4 on q_proj, v_proj" in out
     assert "stage 3" in out
 
 
 def test_a_plan_is_printed_as_json_and_nothing_else(
-    depth: Path, capsys: pytest.CaptureFixture[str]
+    lidar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, "plan", "seer", "--json")
 
@@ -111,21 +111,21 @@ def test_a_plan_is_printed_as_json_and_nothing_else(
 
 
 def test_a_plan_that_fails_lists_its_problems(
-    depth: Path, capsys: pytest.CaptureFixture[str]
+    lidar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = run(capsys, "plan", "seer", "llm.dtype=int7", "modalities.depth.encoder=x")
+    code, out, err = run(capsys, "plan", "seer", "llm.dtype=int7", "modalities.lidar.encoder=x")
 
     assert (code, out) == (2, "")
     assert "2 problems found" in err
     assert "llm.dtype" in err
-    assert "modalities.depth.encoder.name" in err
+    assert "modalities.lidar.encoder.name" in err
 
 
 @pytest.mark.parametrize(
     "arguments", [("pln", "seer"), ("plan",), ("plan", "seer", "--nope"), ("plan", "nothing-here")]
 )
 def test_wrong_input_ends_with_2(
-    depth: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+    lidar: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
     code, out, err = run(capsys, *arguments)
 
@@ -171,7 +171,7 @@ def test_a_typer_app_is_a_command(command: Install, capsys: pytest.CaptureFixtur
 
 
 def test_a_broken_command_names_its_distribution_and_breaks_no_other(
-    command: Install, depth: Path, capsys: pytest.CaptureFixture[str]
+    command: Install, lidar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command("sing", "import a_module_that_is_not_there")
 
@@ -184,7 +184,7 @@ def test_a_broken_command_names_its_distribution_and_breaks_no_other(
 
 
 def test_own_commands_cannot_be_replaced(
-    command: Install, depth: Path, capsys: pytest.CaptureFixture[str]
+    command: Install, lidar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command("plan", "def run(): print('stolen')")
 
@@ -236,12 +236,12 @@ def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
 
 
 def test_the_doctor_tells_what_is_wrong(
-    depth: Path, install: Install, command: Install, capsys: pytest.CaptureFixture[str]
+    lidar: Path, install: Install, command: Install, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (depth / "live.py").unlink()
+    (lidar / "live.py").unlink()
     install("torn", "1 / 0")
     command("lost", "", target="run")
-    (depth.parent / "nextgpt_lost" / "plugin.py").unlink()
+    (lidar.parent / "nextgpt_lost" / "plugin.py").unlink()
 
     code, out, _ = run(capsys, "plugins", "doctor", "--json")
 
@@ -249,14 +249,14 @@ def test_the_doctor_tells_what_is_wrong(
     told = "\n".join(report["problems"])
     assert code == 1
     assert "torn: ZeroDivisionError" in told
-    assert "patch: there is no module nextgpt_depth.live" in told
+    assert "patch: there is no module nextgpt_lidar.live" in told
     assert "command lost" in told
-    assert report["plugins"]["depth"]["import_s"] >= 0
-    assert "depth" in report["hooks"]["nextgpt_manifest"]
+    assert report["plugins"]["lidar"]["import_s"] >= 0
+    assert "lidar" in report["hooks"]["nextgpt_manifest"]
 
 
 def test_the_doctor_works_where_torch_is_broken(
-    depth: Path, site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    lidar: Path, site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (site / "torch").mkdir()
     (site / "torch" / "__init__.py").write_text("raise OSError('libtorch.so: not found')")
@@ -268,4 +268,4 @@ def test_the_doctor_works_where_torch_is_broken(
     _, out, _ = run(capsys, "plugins", "doctor")
 
     assert "broken: OSError: libtorch.so: not found" in out
-    assert "depth" in out
+    assert "lidar" in out

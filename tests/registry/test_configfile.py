@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from nextgpt_registry import Catalog, Config, ConfigError, dump_config, load_config
 
-PLAIN = {"llm": {"path": "file:model"}, "modalities": {"depth": {"encoder": "patch"}}}
+PLAIN = {"llm": {"path": "file:model"}, "modalities": {"lidar": {"encoder": "patch"}}}
 
 
-def test_a_shipped_system_is_found_by_name(depth: Path) -> None:
+def test_a_shipped_system_is_found_by_name(lidar: Path) -> None:
     loaded = load_config("seer")
 
     assert loaded.config.name == "seer"
-    assert loaded.base == depth / "systems"
+    assert loaded.base == lidar / "systems"
 
 
 def test_a_file_gives_its_folder_as_base(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_saved_folder_is_read_by_its_config(tmp_path: Path) -> None:
 
 
 def test_a_name_is_a_system_before_it_is_a_folder(
-    depth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lidar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "seer").mkdir()
     (tmp_path / "seer" / "nextgpt.yaml").write_text("llm: {path: 'file:other'}")
@@ -49,7 +49,7 @@ def test_a_name_is_a_system_before_it_is_a_folder(
     assert load_config("./seer").config.llm.path == "file:other"
 
 
-def test_an_unknown_name_lists_the_systems(depth: Path) -> None:
+def test_an_unknown_name_lists_the_systems(lidar: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'seer'"):
         load_config("sear")
 
@@ -61,27 +61,27 @@ def test_interpolation_reads_other_keys() -> None:
 
 
 def test_overrides_reach_into_what_was_written_short() -> None:
-    overrides = ["modalities.depth.encoder.options.layers=3", "generation.temperature=1e-1"]
+    overrides = ["modalities.lidar.encoder.options.layers=3", "generation.temperature=1e-1"]
 
     config = load_config(PLAIN, overrides).config
 
-    encoder = config.modalities["depth"].encoder
+    encoder = config.modalities["lidar"].encoder
     assert encoder is not None
     assert (encoder.name, encoder.options) == ("patch", {"layers": 3})
     assert config.generation.temperature == 0.1
 
 
 def test_another_component_does_not_inherit_options() -> None:
-    overrides = ["modalities.depth.encoder.options.layers=3", "modalities.depth.encoder=other"]
+    overrides = ["modalities.lidar.encoder.options.layers=3", "modalities.lidar.encoder=other"]
 
-    encoder = load_config(PLAIN, overrides).config.modalities["depth"].encoder
+    encoder = load_config(PLAIN, overrides).config.modalities["lidar"].encoder
 
     assert encoder is not None
     assert encoder.options == {}
 
 
 def test_null_takes_a_channel_out() -> None:
-    assert load_config(PLAIN, ["modalities.depth=null"]).config.modalities == {}
+    assert load_config(PLAIN, ["modalities.lidar=null"]).config.modalities == {}
 
 
 def test_overrides_leave_a_config_object_as_it_was() -> None:
@@ -139,8 +139,8 @@ def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:
         load_config(path)
 
 
-def test_a_system_whose_file_is_not_shipped_is_named(depth: Path) -> None:
-    (depth / "systems" / "seer.yaml").unlink()
+def test_a_system_whose_file_is_not_shipped_is_named(lidar: Path) -> None:
+    (lidar / "systems" / "seer.yaml").unlink()
 
     with pytest.raises(ConfigError, match=r"systems/seer\.yaml"):
         load_config("seer", catalog=Catalog.discover())
@@ -154,12 +154,12 @@ values = st.one_of(
 
 @given(options=st.dictionaries(names, values, max_size=4))
 def test_an_override_says_what_a_file_would(options: dict[str, Any]) -> None:
-    at = "modalities.depth.encoder.options"
+    at = "modalities.lidar.encoder.options"
     overrides = [f"{at}.{name}={value}" for name, value in options.items()]
 
     config = load_config(PLAIN, overrides).config
 
-    encoder = config.modalities["depth"].encoder
+    encoder = config.modalities["lidar"].encoder
     assert encoder is not None
     assert encoder.options == options
 

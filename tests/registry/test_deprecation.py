@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from nextgpt_registry import Catalog, PluginError
+from nextgpt_registry import API, Catalog, PluginError
 from nextgpt_registry.cli import main
 from nextgpt_registry.cli.check import show
 from nextgpt_registry.cli.doctor import examine
@@ -127,6 +127,6 @@ def test_an_api_that_is_not_spoken_here_is_refused_with_who_is_to_upgrade(
 ) -> None:
     install("odd", SILENT.replace("Manifest(summary", f"Manifest(api={api!r}, summary"))
 
-    with pytest.raises(PluginError, match=f"speaks API {api}, this host speaks 1.0") as refused:
+    with pytest.raises(PluginError, match=f"speaks API {api}, this host speaks {API}") as refused:
         Catalog.discover(["odd"])
     assert refused.value.fix == fix

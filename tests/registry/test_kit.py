@@ -129,12 +129,12 @@ def check(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str
 
 
 def test_checking_an_unknown_plugin_ends_with_2(
-    depth: Any, capsys: pytest.CaptureFixture[str]
+    lidar: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = check(capsys, "dept", "--json")
+    code, out, err = check(capsys, "lidr", "--json")
 
     assert (code, out) == (2, "")
-    assert "did you mean 'depth'" in err
+    assert "did you mean 'lidar'" in err
 
 
 def test_a_plugin_that_does_not_load_is_a_failed_report(

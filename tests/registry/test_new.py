@@ -28,11 +28,11 @@ from nextgpt_registry.errors import NextGPTError
         ("class", "a word of Python"),
         ("match", "a word of Python"),
         ("registry", "taken: there is a module nextgpt_registry"),
-        ("depth", "taken: there is a module nextgpt_depth"),
+        ("lidar", "taken: there is a module nextgpt_lidar"),
     ],
 )
 def test_a_name_that_will_not_do_is_refused(
-    name: str, reason: str, depth: Path, tmp_path: Path
+    name: str, reason: str, lidar: Path, tmp_path: Path
 ) -> None:
     before = set(tmp_path.iterdir())
 
@@ -43,9 +43,9 @@ def test_a_name_that_will_not_do_is_refused(
     assert set(tmp_path.iterdir()) == before
 
 
-def test_a_plugin_of_another_module_takes_its_names(depth: Path, tmp_path: Path) -> None:
-    info = next(depth.parent.glob("*.dist-info"))
-    (info / "entry_points.txt").write_text("[nextgpt.plugins]\nfar = nextgpt_depth.plugin\n")
+def test_a_plugin_of_another_module_takes_its_names(lidar: Path, tmp_path: Path) -> None:
+    info = next(lidar.parent.glob("*.dist-info"))
+    (info / "entry_points.txt").write_text("[nextgpt.plugins]\nfar = nextgpt_lidar.plugin\n")
 
     with pytest.raises(NextGPTError, match="the name of an installed plugin"):
         new_plugin("far", tmp_path, kinds=KINDS, licence="MIT")

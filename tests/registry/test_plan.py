@@ -43,12 +43,12 @@ def planned(folder: Path, catalog: Catalog | None = None, **changes: Any) -> Pla
     raw = {
         "name": "small",
         "llm": {"path": "file:.", "facts": FACTS},
-        "plugins": ["depth"],
+        "plugins": ["lidar"],
         "accept_licences": ["CC-BY-NC-4.0"],
         **changes,
     }
     loaded = Loaded(Config.model_validate(raw), folder, "small")
-    return resolve(loaded, catalog or Catalog.discover(["depth"]))
+    return resolve(loaded, catalog or Catalog.discover(["lidar"]))
 
 
 def problems(caught: pytest.ExceptionInfo[PlanError]) -> dict[str, str]:
@@ -70,96 +70,96 @@ def save(path: Path, **shapes: list[int]) -> Path:
     return path
 
 
-def test_a_shipped_system_is_planned_by_its_name(depth: Path) -> None:
+def test_a_shipped_system_is_planned_by_its_name(lidar: Path) -> None:
     plan = make_plan("seer")
 
-    assert plan.plugins == {"depth": "0.2.0"}
-    assert plan.channels["depth"].modality.name == "depth"
-    assert plan.base == depth / "systems"
+    assert plan.plugins == {"lidar": "0.2.0"}
+    assert plan.channels["lidar"].modality.name == "lidar"
+    assert plan.base == lidar / "systems"
 
 
-def test_components_and_projections_are_resolved(depth: Path) -> None:
+def test_components_and_projections_are_resolved(lidar: Path) -> None:
     channel = {
         "encoder": {"name": "patch", "options": {"layers": 3}},
         "input_projection": "mlp",
         "decoder": SPEAKS,
     }
 
-    plan = planned(depth, modalities={"depth": channel}).channels["depth"]
+    plan = planned(lidar, modalities={"lidar": channel}).channels["lidar"]
 
     assert plan.encoder is not None
     assert plan.encoder.options == {"layers": 3, "stride": 4}
-    assert (plan.encoder.plugin, plan.encoder.version) == ("depth", "0.2.0")
+    assert (plan.encoder.plugin, plan.encoder.version) == ("lidar", "0.2.0")
     assert plan.input is not None
     assert (plan.input.tokens_in, plan.input.width_in, plan.input.tokens) == (16, 32, 16)
     assert plan.output is not None
     assert [c.name for c in plan.output.conditions] == ["text"]
 
 
-def test_parts_are_counted_by_stage(depth: Path) -> None:
+def test_parts_are_counted_by_stage(lidar: Path) -> None:
     llm = {"path": "file:.", "facts": FACTS, "lora": {"r": 2, "targets": ["q_proj", "v_proj"]}}
     channel = {"encoder": "patch", "decoder": SPEAKS}
 
-    plan = planned(depth, llm=llm, modalities={"depth": channel})
+    plan = planned(lidar, llm=llm, modalities={"lidar": channel})
 
     parts = {part.name: part for part in plan.parts}
     lora, signals = 2 * 2 * (32 + 24), 4 * 16
     assert parts["llm"].parameters == 5000
     assert parts["lora"].parameters == lora
     assert parts["signals"].parameters == signals
-    assert parts["depth.input"].parameters == 32 * 16 + 16
-    assert plan.trained(1) == parts["depth.input"].parameters
-    assert plan.trained(2) == signals + parts["depth.output"].parameters
+    assert parts["lidar.input"].parameters == 32 * 16 + 16
+    assert plan.trained(1) == parts["lidar.input"].parameters
+    assert plan.trained(2) == signals + parts["lidar.output"].parameters
     assert plan.trained(3) == plan.trained(1) + plan.trained(2) + lora
     assert plan.parameters == sum(part.parameters for part in plan.parts)
-    assert parts["depth.decoder"].licence == "CC-BY-NC-4.0"
-    assert (parts["depth.decoder"].state, plan.fetch_bytes) == ("fetch", 70)
+    assert parts["lidar.decoder"].licence == "CC-BY-NC-4.0"
+    assert (parts["lidar.decoder"].state, plan.fetch_bytes) == ("fetch", 70)
 
 
-def test_precision_halves_the_memory(depth: Path) -> None:
+def test_precision_halves_the_memory(lidar: Path) -> None:
     channel = {"encoder": {"name": "patch", "dtype": "bfloat16"}}
 
     (encoder,) = (
         part
-        for part in planned(depth, modalities={"depth": channel}).parts
-        if part.name == "depth.encoder"
+        for part in planned(lidar, modalities={"lidar": channel}).parts
+        if part.name == "lidar.encoder"
     )
 
     assert encoder.bytes == 2 * 1000
 
 
-def test_one_component_in_two_channels_is_counted_once(depth: Path) -> None:
-    channels = {"depth": {"encoder": "patch"}, "far": {"modality": "depth", "encoder": "patch"}}
+def test_one_component_in_two_channels_is_counted_once(lidar: Path) -> None:
+    channels = {"lidar": {"encoder": "patch"}, "far": {"modality": "lidar", "encoder": "patch"}}
 
-    plan = planned(depth, modalities=channels)
+    plan = planned(lidar, modalities=channels)
 
     counted = {part.name: part.parameters for part in plan.parts if "encoder" in part.name}
-    assert counted == {"depth.encoder": 1000, "far.encoder": 0}
+    assert counted == {"lidar.encoder": 1000, "far.encoder": 0}
 
 
-def test_a_file_that_two_parts_load_is_fetched_once(depth: Path) -> None:
+def test_a_file_that_two_parts_load_is_fetched_once(lidar: Path) -> None:
     other = {**SPEAKS, "dtype": "float16"}
-    channels = {"depth": {"decoder": SPEAKS}, "found": {"modality": "depth", "decoder": other}}
+    channels = {"lidar": {"decoder": SPEAKS}, "found": {"modality": "lidar", "decoder": other}}
 
-    plan = planned(depth, modalities=channels)
+    plan = planned(lidar, modalities=channels)
 
     assert [p.state for p in plan.parts if "decoder" in p.name] == ["fetch", "fetch"]
     assert plan.fetch_bytes == 70
 
 
-def test_channels_of_one_modality_have_signals_of_their_own(depth: Path) -> None:
-    channels = {"depth": {"decoder": SPEAKS}, "found": {"modality": "depth", "decoder": SPEAKS}}
+def test_channels_of_one_modality_have_signals_of_their_own(lidar: Path) -> None:
+    channels = {"lidar": {"decoder": SPEAKS}, "found": {"modality": "lidar", "decoder": SPEAKS}}
 
-    blocks = planned(depth, modalities=channels).signals.blocks
+    blocks = planned(lidar, modalities=channels).signals.blocks
 
     assert [(b.channel, b.first, b.count) for b in blocks] == [
-        ("depth", 100, 4),
+        ("lidar", 100, 4),
         ("found", 104, 4),
     ]
     assert blocks[1].spelling == "<|found:{i}|>"
 
 
-def test_all_problems_are_told_at_once_with_their_paths(depth: Path) -> None:
+def test_all_problems_are_told_at_once_with_their_paths(lidar: Path) -> None:
     llm = {
         "path": "file:nowhere",
         "facts": FACTS,
@@ -169,24 +169,24 @@ def test_all_problems_are_told_at_once_with_their_paths(depth: Path) -> None:
         "lora": {"targets": ["q_proj", "w_proj"]},
     }
     channels = {
-        "depth": {
+        "lidar": {
             "encoder": {"name": "patch", "options": {"layrs": 3}},
             "input_projection": "liner",
             "decoder": {"name": "relief", "weights": {"modle": PINNED}, "route": "caption"},
             "output_projection": {"kind": "query", "options": {"width": 6, "heads": 4}},
         },
-        "dept": {"encoder": "patch"},
-        "silent": {"modality": "depth"},
-        "other": {"modality": "depth", "encoder": "pach"},
+        "lidr": {"encoder": "patch"},
+        "silent": {"modality": "lidar"},
+        "other": {"modality": "lidar", "encoder": "pach"},
     }
 
     with pytest.raises(PlanError) as caught:
         planned(
-            depth,
+            lidar,
             llm=llm,
             modalities=channels,
             accept_licences=[],
-            weights={"projct.depth": {"source": "file:gone.safetensors"}},
+            weights={"projct.lidar": {"source": "file:gone.safetensors"}},
             training={"one": {"target": "nowhere.data:Pairs"}},
         )
 
@@ -197,17 +197,17 @@ def test_all_problems_are_told_at_once_with_their_paths(depth: Path) -> None:
         "llm.device": "known: auto",
         "llm.layer": "no layer of 2",
         "llm.lora.targets": "'w_proj' known: q_proj, v_proj",
-        "modalities.depth.encoder.options.layrs": "did you mean 'layers'",
-        "modalities.depth.input_projection.kind": "did you mean 'linear'",
-        "modalities.depth.output_projection.options": "no multiple of heads",
-        "modalities.depth.decoder": "CC-BY-NC-4.0 forbids commercial use",
-        "modalities.depth.decoder.route": "takes no captions",
-        "modalities.depth.decoder.weights": "model missing",
-        "modalities.depth.decoder.weights.modle": "did you mean 'model'",
-        "modalities.dept": "did you mean 'depth'",
+        "modalities.lidar.encoder.options.layrs": "did you mean 'layers'",
+        "modalities.lidar.input_projection.kind": "did you mean 'linear'",
+        "modalities.lidar.output_projection.options": "no multiple of heads",
+        "modalities.lidar.decoder": "CC-BY-NC-4.0 forbids commercial use",
+        "modalities.lidar.decoder.route": "takes no captions",
+        "modalities.lidar.decoder.weights": "model missing",
+        "modalities.lidar.decoder.weights.modle": "did you mean 'model'",
+        "modalities.lidr": "did you mean 'lidar'",
         "modalities.silent": "neither an encoder nor a decoder",
         "modalities.other.encoder.name": "did you mean 'patch'",
-        "weights.projct.depth": "known: lora, signals, project.depth",
+        "weights.projct.lidar": "known: lora, signals, project.lidar",
         "training.one.target": "there is no module nowhere.data",
     }
     missed = {path: (words, told.get(path)) for path, words in expected.items()
@@ -215,15 +215,15 @@ def test_all_problems_are_told_at_once_with_their_paths(depth: Path) -> None:
     assert not missed
 
 
-def test_a_channel_named_after_no_modality_learns_which_plugin_has_it(depth: Path) -> None:
+def test_a_channel_named_after_no_modality_learns_which_plugin_has_it(lidar: Path) -> None:
     nothing = Catalog.of({"none": Manifest(summary="", license="MIT")})
 
-    with pytest.raises(PlanError, match="add 'depth' to `plugins`"):
-        planned(depth, nothing, plugins=["none"], modalities={"depth": {"encoder": "patch"}})
+    with pytest.raises(PlanError, match="add 'lidar' to `plugins`"):
+        planned(lidar, nothing, plugins=["none"], modalities={"lidar": {"encoder": "patch"}})
 
 
-def test_plugins_that_cannot_be_loaded_are_told_together(depth: Path) -> None:
-    raw = {"llm": {"path": "file:.", "facts": FACTS}, "plugins": ["deep", "depth>=9", "depth"]}
+def test_plugins_that_cannot_be_loaded_are_told_together(lidar: Path) -> None:
+    raw = {"llm": {"path": "file:.", "facts": FACTS}, "plugins": ["deep", "lidar>=9", "lidar"]}
 
     with pytest.raises(PlanError) as caught:
         make_plan(raw)
@@ -231,39 +231,39 @@ def test_plugins_that_cannot_be_loaded_are_told_together(depth: Path) -> None:
     assert set(problems(caught)) == {"plugins.0", "plugins.1"}
 
 
-def test_missing_modules_are_named(depth: Path) -> None:
-    plugin = depth / "plugin.py"
+def test_missing_modules_are_named(lidar: Path) -> None:
+    plugin = lidar / "plugin.py"
     plugin.write_text(
         plugin.read_text().replace("tokens=16,", "tokens=16, requires=('nowhere.at',),")
     )
 
     with pytest.raises(PlanError, match=r"'patch' needs nowhere\.at"):
-        planned(depth, modalities={"depth": {"encoder": "patch"}})
+        planned(lidar, modalities={"lidar": {"encoder": "patch"}})
 
 
-def test_a_target_whose_module_is_not_there_is_told(depth: Path) -> None:
-    (depth / "live.py").unlink()
+def test_a_target_whose_module_is_not_there_is_told(lidar: Path) -> None:
+    (lidar / "live.py").unlink()
 
-    with pytest.raises(PlanError, match=r"nextgpt_depth\.live:Patch is in no installed module"):
-        planned(depth, modalities={"depth": {"encoder": "patch"}})
+    with pytest.raises(PlanError, match=r"nextgpt_lidar\.live:Patch is in no installed module"):
+        planned(lidar, modalities={"lidar": {"encoder": "patch"}})
 
 
-def test_two_channels_may_not_be_spelled_alike(depth: Path) -> None:
+def test_two_channels_may_not_be_spelled_alike(lidar: Path) -> None:
     channels = {
-        "depth": {"decoder": SPEAKS, "spelling": "[D{i}]"},
-        "found": {"modality": "depth", "decoder": SPEAKS, "spelling": "[D{i}]"},
-        "third": {"modality": "depth", "decoder": SPEAKS, "spelling": "[D]"},
+        "lidar": {"decoder": SPEAKS, "spelling": "[D{i}]"},
+        "found": {"modality": "lidar", "decoder": SPEAKS, "spelling": "[D{i}]"},
+        "third": {"modality": "lidar", "decoder": SPEAKS, "spelling": "[D]"},
     }
 
     with pytest.raises(PlanError) as caught:
-        planned(depth, modalities=channels)
+        planned(lidar, modalities=channels)
 
     told = problems(caught)
-    assert "how 'depth' is spelled" in told["modalities.found.spelling"]
+    assert "how 'lidar' is spelled" in told["modalities.found.spelling"]
     assert "does not number" in told["modalities.third.spelling"]
 
 
-def test_facts_come_from_the_model_folder(depth: Path, tmp_path: Path) -> None:
+def test_facts_come_from_the_model_folder(lidar: Path, tmp_path: Path) -> None:
     config = {
         "model_type": "llama",
         "hidden_size": 16,
@@ -283,39 +283,39 @@ def test_facts_come_from_the_model_folder(depth: Path, tmp_path: Path) -> None:
         planned(tmp_path, llm={"path": "file:lm", "facts": FACTS})
 
 
-def test_a_model_of_unknown_size_asks_for_facts(depth: Path) -> None:
+def test_a_model_of_unknown_size_asks_for_facts(lidar: Path) -> None:
     with pytest.raises(PlanError, match=r"give `llm\.facts`"):
-        planned(depth, llm={"path": PINNED["source"], "sha256": SHA})
+        planned(lidar, llm={"path": PINNED["source"], "sha256": SHA})
 
 
-def test_trained_parts_are_held_to_their_headers(depth: Path, tmp_path: Path) -> None:
+def test_trained_parts_are_held_to_their_headers(lidar: Path, tmp_path: Path) -> None:
     good = save(tmp_path / "good.safetensors", **{"input.weight": [16, 32], "input.bias": [16]})
     bad = save(tmp_path / "bad.safetensors", **{"input.weight": [16, 31], "input.bias": [16]})
-    rows = save(tmp_path / "rows.safetensors", **{"depth.input": [3, 16]})
+    rows = save(tmp_path / "rows.safetensors", **{"lidar.input": [3, 16]})
     channel = {"encoder": "patch", "decoder": SPEAKS}
 
     fine = planned(
         tmp_path,
-        modalities={"depth": {"encoder": "patch"}},
-        weights={"project.depth": {"source": f"file:{good.name}"}},
+        modalities={"lidar": {"encoder": "patch"}},
+        weights={"project.lidar": {"source": f"file:{good.name}"}},
     )
     with pytest.raises(PlanError) as caught:
         planned(
             tmp_path,
-            modalities={"depth": channel},
+            modalities={"lidar": channel},
             weights={
-                "project.depth": {"source": f"file:{bad.name}"},
+                "project.lidar": {"source": f"file:{bad.name}"},
                 "signals": {"source": f"file:{rows.name}"},
             },
         )
 
-    assert [p.checked for p in fine.parts if p.name == "depth.input"] == ["header"]
+    assert [p.checked for p in fine.parts if p.name == "lidar.input"] == ["header"]
     told = problems(caught)
-    assert "holds 512 numbers, the config makes 528" in told["weights.project.depth"]
+    assert "holds 512 numbers, the config makes 528" in told["weights.project.lidar"]
     assert "(3, 16), wanted (4, 16)" in told["weights.signals"]
 
 
-def test_a_torn_part_is_told(depth: Path, tmp_path: Path) -> None:
+def test_a_torn_part_is_told(lidar: Path, tmp_path: Path) -> None:
     path = save(tmp_path / "lora.safetensors", a=[4])
     path.write_bytes(path.read_bytes()[:-1])
     llm = {"path": "file:.", "facts": FACTS, "lora": {"targets": ["q_proj"]}}
@@ -324,19 +324,19 @@ def test_a_torn_part_is_told(depth: Path, tmp_path: Path) -> None:
         planned(tmp_path, llm=llm, weights={"lora": {"source": "file:lora.safetensors"}})
 
 
-def test_a_twin_needs_no_weights(depth: Path) -> None:
-    plugin = depth / "plugin.py"
+def test_a_twin_needs_no_weights(lidar: Path) -> None:
+    plugin = lidar / "plugin.py"
     plugin.write_text(plugin.read_text().replace("tokens=16,", "tokens=16, weights=('model',),"))
 
     twin = {"name": "patch", "options": {"layers": 1}}
-    plan = planned(depth, modalities={"depth": {"encoder": twin}})
+    plan = planned(lidar, modalities={"lidar": {"encoder": twin}})
 
-    assert [p.checked for p in plan.parts if p.name == "depth.encoder"] == ["twin"]
+    assert [p.checked for p in plan.parts if p.name == "lidar.encoder"] == ["twin"]
     with pytest.raises(PlanError, match="model missing"):
-        planned(depth, modalities={"depth": {"encoder": "patch"}})
+        planned(lidar, modalities={"lidar": {"encoder": "patch"}})
 
 
-def test_a_plugin_may_veto_a_plan(depth: Path) -> None:
+def test_a_plugin_may_veto_a_plan(lidar: Path) -> None:
     class Strict:
         @hookimpl
         def nextgpt_manifest(self) -> Manifest:
@@ -348,17 +348,17 @@ def test_a_plugin_may_veto_a_plan(depth: Path) -> None:
                 raise PluginError("strict", "too large", "use a smaller one")
             raise RuntimeError("a bug of the plugin")
 
-    catalog = Catalog.discover(["depth"]) + Catalog.of({"strict": Strict()})
+    catalog = Catalog.discover(["lidar"]) + Catalog.of({"strict": Strict()})
 
     with pytest.raises(PlanError, match="strict: too large"):
-        planned(depth, catalog)
+        planned(lidar, catalog)
     small = {**FACTS, "parameters": 1}
     with pytest.raises(PlanError, match="RuntimeError: a bug of the plugin"):
-        planned(depth, catalog, llm={"path": "file:.", "facts": small})
+        planned(lidar, catalog, llm={"path": "file:.", "facts": small})
 
 
-def test_a_plan_is_frozen_and_reads_as_json(depth: Path) -> None:
-    plan = planned(depth, modalities={"depth": {"encoder": "patch", "decoder": SPEAKS}})
+def test_a_plan_is_frozen_and_reads_as_json(lidar: Path) -> None:
+    plan = planned(lidar, modalities={"lidar": {"encoder": "patch", "decoder": SPEAKS}})
 
     told = json.loads(json.dumps(plan.to_json()))
 
@@ -368,9 +368,9 @@ def test_a_plan_is_frozen_and_reads_as_json(depth: Path) -> None:
         plan.system = "other"  # type: ignore[misc]
 
 
-def test_facts_without_linears_leave_lora_uncounted_and_say_so(depth: Path) -> None:
+def test_facts_without_linears_leave_lora_uncounted_and_say_so(lidar: Path) -> None:
     facts = LLMFacts.model_validate({**FACTS, "linears": {}}).model_dump()
 
-    plan = planned(depth, llm={"path": "file:.", "facts": facts, "lora": {"r": 2}})
+    plan = planned(lidar, llm={"path": "file:.", "facts": facts, "lora": {"r": 2}})
 
     assert any("not counted" in note for note in plan.notes)
