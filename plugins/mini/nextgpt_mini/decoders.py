@@ -1,4 +1,4 @@
-"""mini's decoders: a picture of 128x128, 8 frames of 64x64, 3 seconds of sound at 16 kHz."""
+"""mini's decoders: pictures of 128x128, clips of 16 of them, 3 seconds of sound at 16 kHz."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ SOUND_PATCH = 4
 CELLS = 16
 """A picture's latents, along one side."""
 SIDE = 128
-CLIP_SIDE = 64
-FRAMES = 8
-FRAME_RATE = 4.0
+FRAMES = 16
+FRAME_RATE = 8.0
 
 
-def _pixels(frames_NHWC: np.ndarray, side: int) -> Tensor:
+def _pixels(frames_NHWC: np.ndarray) -> Tensor:
     x = torch.from_numpy(np.ascontiguousarray(frames_NHWC)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    if x.shape[-2:] != (side, side):
-        x = interpolate(x, (side, side), mode="bilinear", antialias=True)
+    if x.shape[-2:] != (SIDE, SIDE):
+        x = interpolate(x, (SIDE, SIDE), mode="bilinear", antialias=True)
     return x
 
 
@@ -53,7 +52,7 @@ class PictureDecoder(FlowDecoder):
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
         """B pictures of any size -> (B, 3, 128, 128)."""
-        return torch.cat([_pixels(m.data[None], SIDE) for m in media]).to(self.latents.mean.device)
+        return torch.cat([_pixels(m.data[None]) for m in media]).to(self.latents.mean.device)
 
     def to_media(self, x: Tensor) -> list[Media]:
         """(B, 3, 128, 128) -> B pictures."""
@@ -61,25 +60,26 @@ class PictureDecoder(FlowDecoder):
 
 
 class ClipDecoder(FlowDecoder):
-    """Clips of 8 frames of 64x64 at 4 frames a second."""
+    """Clips of 16 frames of 128x128 at 8 frames a second."""
 
-    shape = Shape(kept=14, frames=FRAMES, height=CELLS, width=CELLS, patch=(2, 2, 2))
+    latents: PictureLatents
+    shape = Shape(kept=12, frames=FRAMES, height=CELLS, width=CELLS, patch=(4, 2, 2), clean=True)
 
-    def make_latents(self) -> Latents:
-        """Those of frames."""
-        return Latents(3, self.shape.kept, 4)
+    def make_latents(self) -> PictureLatents:
+        """A picture's, for each frame."""
+        return PictureLatents(self.shape.kept)
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
-        """B clips of any size and length -> (B * 8, 3, 64, 64), 8 frames evenly taken."""
+        """B clips of any size and length -> (B * 16, 3, 128, 128), 16 frames evenly taken."""
         frames = []
         for clip in media:
             taken = np.linspace(0, len(clip.data) - 1, FRAMES).round().astype(int)
-            frames.append(_pixels(clip.data[taken], CLIP_SIDE))
+            frames.append(_pixels(clip.data[taken]))
         return torch.cat(frames).to(self.latents.mean.device)
 
     def to_media(self, x: Tensor) -> list[Media]:
-        """(B * 8, 3, 64, 64) -> B clips."""
-        clips = _bytes(x).reshape(-1, FRAMES, CLIP_SIDE, CLIP_SIDE, 3)
+        """(B * 16, 3, 128, 128) -> B clips."""
+        clips = _bytes(x).reshape(-1, FRAMES, SIDE, SIDE, 3)
         return [Media("video", data, FRAME_RATE) for data in clips]
 
 

@@ -30,6 +30,10 @@ from nextgpt_registry.tensors import load_compact
 
 SHIFT = 3.0
 """How far times are moved towards noise: what stands where is decided at the very noisiest."""
+LEAST_SIGMA = 0.01
+"""What a clean prediction is divided by at least."""
+HEAVIEST_SIGMA = 0.3
+"""Below, its error weighs no more than here."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,9 @@ class Shape:
     height: int
     width: int
     patch: tuple[int, int, int] = (1, 2, 2)
+    clean: bool = False
+    """Whether the transformer predicts the latents themselves, and not their velocity: where a
+    token holds many values, a narrow one cannot carry their noise through (Li and He, 2025)."""
 
 
 class FlowDecoder(nn.Module):
@@ -129,7 +136,10 @@ class FlowDecoder(nn.Module):
         sigma = sigma_B.to(device)[:, None, None, None, None]
         noisy = (1 - sigma) * x_Bcfhw + sigma * noise
         velocity = self._velocity(noisy, sigma_B.to(device) * 1000, text_BTD)
-        return (velocity.float() - (noise - x_Bcfhw)).square().mean((1, 2, 3, 4))
+        error_B = (velocity.float() - (noise - x_Bcfhw)).square().mean((1, 2, 3, 4))
+        if self.shape.clean:  # divided by its sigma, an error at little noise would outweigh all
+            error_B = error_B * (sigma_B.to(device) / HEAVIEST_SIGMA).clamp_max(1).square()
+        return error_B
 
     @torch.no_grad()
     def decode(
@@ -166,8 +176,11 @@ class FlowDecoder(nn.Module):
     def _velocity(self, x_Bcfhw: Tensor, time_B: Tensor, text_BTD: Tensor) -> Tensor:
         where = self.where.to(x_Bcfhw.dtype).expand(len(x_Bcfhw), -1, -1, -1, -1)
         placed = torch.cat([x_Bcfhw, where], 1)
-        velocity: Tensor = self.denoiser(placed, time_B, text_BTD, return_dict=False)[0]
-        return velocity
+        predicted: Tensor = self.denoiser(placed, time_B, text_BTD, return_dict=False)[0]
+        if not self.shape.clean:
+            return predicted
+        sigma = (time_B / 1000).clamp_min(LEAST_SIGMA)[:, None, None, None, None]
+        return (x_Bcfhw - predicted) / sigma
 
     # latents of frames <-> latents of media
 

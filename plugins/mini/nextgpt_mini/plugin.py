@@ -81,10 +81,10 @@ def nextgpt_manifest() -> Manifest:
             Decoder(
                 name="mini-clip",
                 modality="video",
-                summary="Flow matching, 8 frames of 64 x 64",
+                summary="Flow matching, 16 frames of 128 x 128",
                 target="nextgpt_mini.decoders:ClipDecoder",
                 options="nextgpt_mini.options:DecoderOptions",
-                parameters=8_698_864,
+                parameters=9_932_108,
                 **_DECODER,
             ),
             Decoder(

@@ -1,7 +1,7 @@
 """The parts of mini that are trained here, each by one resumable call that ends in a file.
 
-Order: `text`, the latents, `vocoder` (hears what its latents leave), then the decoders; `clip`
-starts from `picture`'s weights.
+Order: `text`, the latents (of pictures also for clips), `vocoder` (hears what its latents leave),
+then the decoders; `clip` starts from `picture`'s weights.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Made:
 
 _DECODERS = {
     "picture": _Made(PictureDecoder, DecoderOptions(), "image", "picture-latents", 40_000, 64),
-    "clip": _Made(ClipDecoder, DecoderOptions(), "video", "clip-latents", 8_000, 16),
+    "clip": _Made(ClipDecoder, DecoderOptions(), "video", "picture-latents", 8_000, 16),
     "sound": _Made(SoundDecoder, SoundOptions(), "audio", "sound-latents", 12_000, 32),
 }
 _FITTED = 2000
@@ -202,6 +202,7 @@ def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
             value = value.repeat(1, 1, frames, 1, 1) / frames
         elif name.startswith("proj_out"):
             value = value.repeat(frames, *[1] * (value.dim() - 1))
+            value = -value if decoder.shape.clean else value  # velocity is noise less latents
         if name in state and state[name].shape == value.shape:
             state[name] = value
     decoder.denoiser.load_state_dict(state)

@@ -6,10 +6,9 @@ In an order that works; what is fitted and nothing else takes one step.
 STEPS = {
     "text": 500,
     "picture-latents": 2500,
-    "clip-latents": 1,
     "sound-latents": 1,
     "vocoder": 10_000,
     "picture": 4200,
-    "clip": 3000,
+    "clip": 3500,
     "sound": 2500,
 }
