@@ -57,7 +57,8 @@ class Dialogues:
         scene = compose(rng, split=self.split, names=self.art.things)
         said = asked.draw(rng, scene)
         picture, corners = render(scene, self.art, rng.getrandbits(63))
-        answer = Turn("assistant", (_answer(said), self._made(scene, said, picture, corners)))
+        # nothing but the boxes: the language model stands still, new words it would not learn
+        answer = Turn("assistant", (self._made(scene, said, picture, corners),))
         words = request(said, rng, self.wording)
         if rng.random() < _EARLIER:
             before = Turn("user", (MediaPart("image", picture), "What do you see?"))
@@ -97,10 +98,6 @@ def _wordings(kind: str, wording: Wording) -> tuple[str, ...]:
     told = json.loads(text)[kind]
     kept = wording == "paraphrase"
     return tuple(words for n, words in enumerate(told) if (n % _KEPT == _KEPT - 1) == kept)
-
-
-def _answer(said: Asked) -> str:
-    return "Here is every thing: " if said.kind == "all" else f"Here is {said.caption}: "
 
 
 def _seen(scene: Composition) -> str:
