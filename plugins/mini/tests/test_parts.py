@@ -28,10 +28,11 @@ def seeds(*numbers: int) -> list[torch.Generator]:
 @pytest.mark.parametrize("spec", MANIFEST.decoders, ids=lambda spec: spec.name)
 def test_batching_changes_a_trained_medium_by_rounding_only(spec):
     live = resolve(spec.target)(resolve(spec.options)())
-    name = spec.name.removeprefix("mini-")
-    files = {"text": "text", "latents": f"{name}-latents", "denoiser": name}
+    files = {"text": "text", "denoiser": spec.name.removeprefix("mini-")}
     if spec.modality == "audio":
-        files["vocoder"] = "vocoder"
+        files |= {"latents": "sound-latents", "vocoder": "vocoder"}
+    else:
+        files["latents"] = "picture-latents"
     live.load({part: WEIGHTS / f"{file}.safetensors" for part, file in files.items()})
 
     conditions = live.caption_targets(["the sound of a drum", "the sound of a bell twice"])
