@@ -132,14 +132,18 @@ def _shown(part: Part | AnswerPart, catalog: Catalog) -> str:
             return f'<p class="bad">{escape(part.channel)}</p>'
 
 
+def about(media: Media) -> str:
+    """What a medium's maker tells of it, as HTML: ` · source: cat.png`."""
+    return "".join(f" · {escape(name)}: {escape(told)}" for name, told in media.about.items())
+
+
 def _figure(channel: str, media: Media, catalog: Catalog, told: str = "") -> str:
     try:
         shown = catalog.hook.nextgpt_show_media(media=media)
     except NextGPTError as error:
         shown = f'<span class="bad">{escape(str(error))}</span>'
     shown = shown or f'<span class="bad">no plugin shows {escape(media.modality)}</span>'
-    told += "".join(f" · {escape(name)}: {escape(value)}" for name, value in media.about.items())
-    caption = f"<figcaption>{escape(channel)}{told}</figcaption>"
+    caption = f"<figcaption>{escape(channel)}{told}{about(media)}</figcaption>"
     return f'<figure class="medium">{shown}{caption}</figure>'
 
 

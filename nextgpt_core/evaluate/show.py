@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from nextgpt_core.answer import AnswerPart, Failed, Made, Text
+from nextgpt_core.page import about
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.messages import Part, Turn
@@ -34,5 +35,5 @@ def _part(catalog: Catalog, part: Part | AnswerPart) -> str:
         shown = catalog.hook.nextgpt_show_media(media=part.media)
     except NextGPTError as error:
         return f'<span class="bad">{escape(str(error))}</span>'
-    about = "".join(f" · {escape(k)}: {escape(v)}" for k, v in part.media.about.items())
-    return f"{shown or named}" + (f"<small>{about}</small>" if about else "")
+    told = about(part.media)
+    return f"{shown or named}" + (f"<small>{told}</small>" if told else "")

@@ -62,12 +62,9 @@ def measure(
 
 def _library(name: str) -> Library:
     try:
-        from nextgpt_mini.world.library import Library
-        from nextgpt_mini.world.prepare import library_path
+        from nextgpt_mini.world.prepare import find_library
     except ImportError as error:
         raise typer.BadParameter(
             f"the pictures are those of nextgpt-mini: pip install 'nextgpt-boxes[train]' ({error})"
         ) from error
-    if name == "samples":
-        return Library.samples()
-    return Library.load(Path(name) if name else library_path())
+    return find_library(name)

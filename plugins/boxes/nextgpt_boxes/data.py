@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
-from pathlib import Path
 from random import Random
 
 from nextgpt_boxes import asked
 from nextgpt_boxes.asked import Asked
 from nextgpt_boxes.files import picture_of
+from nextgpt_boxes.measure import Corners
 from nextgpt_boxes.medium import Box, to_media
 from nextgpt_boxes.modality import BOXES
-from nextgpt_boxes.scenes import Composition, Corners, compose, render
+from nextgpt_boxes.scenes import Composition, compose, render
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.prepare import library_path
+from nextgpt_mini.world.prepare import find_library
 from nextgpt_mini.world.scene import noun
 from nextgpt_mini.world.split import Split
 from nextgpt_registry.media import Media
@@ -70,9 +70,7 @@ class Dialogues:
     @cached_property
     def art(self) -> Library:
         """The art that pictures are made of."""
-        if self.library == "samples":
-            return Library.samples()
-        return Library.load(Path(self.library) if self.library else library_path())
+        return find_library(self.library)
 
     def _made(
         self, scene: Composition, said: Asked, picture: Media, corners: Sequence[Corners]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nextgpt_boxes.measure import Corners
 from nextgpt_mini.world.library import STYLES, Library
 from nextgpt_mini.world.scene import Picture
 from nextgpt_mini.world.split import Split, check_trainable, is_held_out
@@ -27,8 +28,6 @@ _MIDDLE = 0.1
 _SEEN = 16
 """An opacity of at least so much belongs to the thing."""
 _TRIES = 10_000
-
-Corners = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

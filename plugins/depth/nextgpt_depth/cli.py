@@ -33,8 +33,8 @@ def train(
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
     from nextgpt_depth.train.parts import runs, train_part  # torch: only when run
-    from nextgpt_depth.world import find_library
     from nextgpt_mini.folder import hold
+    from nextgpt_mini.world.prepare import find_library
 
     with hold((folder or runs()) / part):
         typer.echo(

@@ -11,8 +11,8 @@ from typing import Literal
 from nextgpt_depth.describe import caption
 from nextgpt_depth.requests import MAKE, TELL, Request, present, request
 from nextgpt_depth.scenes import DepthRenderer
-from nextgpt_depth.world import find_library
 from nextgpt_mini.world.dialogues.wordings import Wording
+from nextgpt_mini.world.prepare import find_library
 from nextgpt_mini.world.scene import Picture
 from nextgpt_mini.world.scene import caption as picture_caption
 from nextgpt_mini.world.split import Split, check_trainable

@@ -148,9 +148,6 @@ def card(
 
 
 def _library(name: str) -> Library:
-    from nextgpt_mini.world.library import Library
-    from nextgpt_mini.world.prepare import library_path
+    from nextgpt_mini.world.prepare import find_library  # codecs: only when run
 
-    if name == "samples":
-        return Library.samples()
-    return Library.load(Path(name) if name else library_path())
+    return find_library(name)

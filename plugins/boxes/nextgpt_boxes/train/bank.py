@@ -5,22 +5,23 @@ Legend: N pictures of a shard, C channels, G cells along a side.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from random import Random
 
 import torch
 from rich.console import Console
 from rich.progress import track
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from nextgpt_boxes.files import to_square
+from nextgpt_boxes.measure import Corners
 from nextgpt_boxes.network import SIDE
-from nextgpt_boxes.scenes import Composition, Corners, compose, render
+from nextgpt_boxes.scenes import Composition, compose, render
 from nextgpt_boxes.trunk import Trunk
 from nextgpt_mini.efficientnet import folded
 from nextgpt_mini.world.library import Library
+from nextgpt_registry.content import replace_file
 from nextgpt_registry.sources import fetch
 from nextgpt_registry.tensors import convert_pickle, load_compact
 
@@ -74,6 +75,4 @@ def _write(path: Path, trunk: Trunk, library: Library, shard: int) -> None:
         pixels.append(to_square(picture.data, SIDE))
         boxes_N34[n, : len(corners)] = torch.tensor(corners)
     features = torch.cat([trunk(torch.stack(pixels[n : n + 25])) for n in range(0, SHARD, 25)])
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file({"features": features.half().contiguous(), "boxes": boxes_N34}, aside)
-    os.replace(aside, path)
+    replace_file(path, save({"features": features.half().contiguous(), "boxes": boxes_N34}))

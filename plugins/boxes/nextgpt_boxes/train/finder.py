@@ -18,12 +18,14 @@ from torch import Tensor
 from nextgpt_boxes import asked
 from nextgpt_boxes.finder import Finder
 from nextgpt_boxes.losses import cells_of, heat_loss, heat_of, seen_loss
+from nextgpt_boxes.measure import Corners
 from nextgpt_boxes.network import CELLS
 from nextgpt_boxes.options import FinderOptions
-from nextgpt_boxes.scenes import Composition, Corners
+from nextgpt_boxes.scenes import Composition
 from nextgpt_boxes.train.bank import Drawn, build, published_trunk
-from nextgpt_boxes.train.run import Run, held
+from nextgpt_boxes.train.run import Run
 from nextgpt_boxes.words import labels
+from nextgpt_mini.folder import hold
 from nextgpt_mini.world.library import Library
 from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.tensors import save_compact
@@ -56,7 +58,7 @@ def train_finder(
     """
     home = folder or cache_dir() / "runs" / "boxes"
     steps, pictures = steps or STEPS, pictures or PICTURES
-    with held(home):
+    with hold(home):
         return _train(library, home, folder / WEIGHTS.name if folder else WEIGHTS, steps, pictures)
 
 

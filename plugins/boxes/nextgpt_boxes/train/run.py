@@ -7,36 +7,17 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
-
-from nextgpt_registry.errors import TrainingError
 
 _EVERY = 60.0
 """Seconds between checkpoints."""
 _LOG = 20
 """Steps between lines of the log."""
-
-
-def held(folder: Path) -> AbstractContextManager[object]:
-    """The folder, held to the end of `with`, so that two processes never train in it.
-
-    Raises:
-        TrainingError: another process does.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return FileLock(folder / ".lock").acquire(timeout=1)
-    except Timeout as error:
-        raise TrainingError(
-            str(folder), "another process trains in this folder", "wait for it, or end it"
-        ) from error
 
 
 class Run:

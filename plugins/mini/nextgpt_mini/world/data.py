@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from random import Random
 from typing import Literal
 
@@ -19,7 +18,7 @@ from nextgpt_mini.world.dialogues.script import Line, Script
 from nextgpt_mini.world.dialogues.stages import Stage, write
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.library import STYLES, Library
-from nextgpt_mini.world.prepare import library_path
+from nextgpt_mini.world.prepare import find_library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, caption
 from nextgpt_mini.world.split import Split, check_trainable
@@ -89,9 +88,7 @@ class Dialogues:
 
     @cached_property
     def _library(self) -> Library:
-        if self.library == "samples":
-            return Library.samples()
-        return Library.load(Path(self.library) if self.library else library_path())
+        return find_library(self.library)
 
     @cached_property
     def cast(self) -> Cast:

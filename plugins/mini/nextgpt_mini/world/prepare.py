@@ -63,6 +63,17 @@ def library_path() -> Path:
     return cache_dir() / "mini" / "library.safetensors"
 
 
+def find_library(name: str = "") -> Library:
+    """The prepared library, `samples`, or that of a file.
+
+    Raises:
+        SourceError: it is not there.
+    """
+    if name == "samples":
+        return Library.samples()
+    return Library.load(Path(name) if name else library_path())
+
+
 def prepare() -> Path:
     """Fetch, cut, scale and write the library; returns its path at once when it is up to date."""
     path = library_path()
