@@ -29,13 +29,14 @@ from nextgpt_core.signal.rows import SignalRows
 from nextgpt_core.signal.vocabulary import SignalVocabulary
 from nextgpt_registry.errors import LockError
 
-PARTS = ("input", "output", "signals", "lora")
-"""The kinds of part that can be trained: projections in and out, signal rows, LoRA."""
+PARTS = ("input", "output", "signals", "written", "lora")
+"""The kinds of part that can be trained: projections in and out, signal rows, LoRA; `written` are
+the output rows of the signals alone."""
 
 STAGES: Mapping[int, frozenset[str]] = {
     1: frozenset({"input"}),
     2: frozenset({"output", "signals"}),
-    3: frozenset(PARTS),
+    3: frozenset({"input", "output", "signals", "lora"}),
 }
 """What each of the paper's three stages trains."""
 
@@ -55,11 +56,16 @@ class GroupStates:
 
 @dataclass(frozen=True)
 class TrainOutput:
-    """`ce` is the mean cross-entropy over `tokens` labelled positions."""
+    """`ce` is the mean cross-entropy over `tokens` labelled positions.
+
+    `final_ND` are the states from which the `labels_N` are written, prompt by prompt.
+    """
 
     ce: Tensor
     tokens: int
     groups: tuple[GroupStates, ...]
+    final_ND: Tensor
+    labels_N: Tensor
 
 
 class NextGPT(nn.Module):
@@ -148,9 +154,9 @@ class NextGPT(nn.Module):
         labels_BT = _padded([p.labels[begin:] for p in prompts], UNLABELLED, x_BTD.device)
         next_BT = labels_BT[:, 1:]
         wanted_BT = next_BT != UNLABELLED
-        logits_NV = self.logits(run.final_BTD[:, :-1][wanted_BT])
-        tokens = len(logits_NV)
-        total = F.cross_entropy(logits_NV.float(), next_BT[wanted_BT], reduction="sum")
+        final_ND, labels_N = run.final_BTD[:, :-1][wanted_BT], next_BT[wanted_BT]
+        tokens = len(labels_N)
+        total = F.cross_entropy(self.logits(final_ND).float(), labels_N, reduction="sum")
         groups = tuple(
             GroupStates(
                 index,
@@ -161,7 +167,7 @@ class NextGPT(nn.Module):
             for index, prompt in enumerate(prompts)
             for slot in prompt.groups
         )
-        return TrainOutput(total / max(tokens, 1), tokens, groups)
+        return TrainOutput(total / max(tokens, 1), tokens, groups, final_ND, labels_N)
 
     def trainable(
         self, parts: Collection[str], *, channels: Collection[str] | None = None
@@ -180,6 +186,7 @@ class NextGPT(nn.Module):
             "input": of(self.inputs),
             "output": of(self.outputs),
             "signals": list(self.rows.parameters()),
+            "written": [self.rows.output],
             "lora": lora_parameters(self.backbone),
         }
         unknown = sorted(set(parts) - set(found))
@@ -189,7 +196,7 @@ class NextGPT(nn.Module):
         for part in parts:
             for parameter in found[part]:
                 parameter.requires_grad_(True)
-        if "signals" in parts:
+        if "signals" in parts or "written" in parts:
             self.rows.train_only(channels)
         return {part: found[part] for part in PARTS if part in parts}
 

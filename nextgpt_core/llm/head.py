@@ -28,6 +28,13 @@ class Head:
         logits: Tensor = self.linear(final)
         if rows_SD is not None:
             logits = torch.cat((logits, final @ rows_SD.to(final.dtype).T), dim=-1)
+        return self._scaled(logits)
+
+    def further(self, final: Tensor, rows_SD: Tensor) -> Tensor:
+        """States (..., D) -> the logits (..., S) of further rows alone."""
+        return self._scaled(final @ rows_SD.to(final.dtype).T)
+
+    def _scaled(self, logits: Tensor) -> Tensor:
         if self.factor != 1.0:
             logits = logits * self.factor
         if self.softcap is not None:

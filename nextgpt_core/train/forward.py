@@ -63,8 +63,8 @@ def forward(
     )
     next_BT = labels_BT[:, 1:]
     wanted_BT = next_BT != UNLABELLED
-    logits_NV = model.logits(run.final_BTD[:, :-1][wanted_BT])
-    total = F.cross_entropy(logits_NV.float(), next_BT[wanted_BT], reduction="sum")
+    final_ND, labels_N = run.final_BTD[:, :-1][wanted_BT], next_BT[wanted_BT]
+    total = F.cross_entropy(model.logits(final_ND).float(), labels_N, reduction="sum")
     groups = tuple(
         GroupStates(
             index,
@@ -75,7 +75,8 @@ def forward(
         for index, prompt in enumerate(prompts)
         for slot in prompt.groups
     )
-    return TrainOutput(total / max(len(logits_NV), 1), len(logits_NV), groups)
+    ce = total / max(len(labels_N), 1)
+    return TrainOutput(ce, len(labels_N), groups, final_ND, labels_N)
 
 
 def common_start(prompts: Sequence[Prompt]) -> int:

@@ -6,6 +6,7 @@ nothing else; so a run that was killed and gone on with gives the same bits as o
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -63,15 +64,17 @@ class Trainer:
         own = Dialogues(
             source, keep=settings.validate_on, seed=settings.seed, of=settings.dialogues
         )
-        others = [Dialogues(other, keep=0, seed=settings.seed) for other in rehearsed]
+        share = settings.rehearsal or 0.0
+        few = math.ceil(settings.dialogues * share / (1 - share) / max(len(rehearsed), 1))
+        others = [Dialogues(other, keep=0, seed=settings.seed, of=few) for other in rehearsed]
         self._dialogues: Dialogues | Rehearsed = own
         if others:
-            self._dialogues = Rehearsed(own, others, settings.rehearsal or 0.0)
+            self._dialogues = Rehearsed(own, others, share)
         self._composing = Composing(system, cache)
         self._batches = Batches(self._dialogues, self._composing, settings)
         starts: Starts | None = None if "lora" in settings.parts else {}
         states: TensorCache | None = None
-        if set(settings.parts) == {"output"}:
+        if set(settings.parts) <= {"output", "written"}:
             states = TensorCache(
                 run.path / "states",  # of this run alone: of no other language model
                 memory_bytes=_STATES_IN_MEMORY,
@@ -229,6 +232,7 @@ def _check_parts(system: System, settings: RunSettings) -> None:
         "input": bool(inputs),
         "output": bool(outputs),
         "signals": any(map(settings.teaches, model.vocabulary.channels)),
+        "written": any(map(settings.teaches, model.vocabulary.channels)),
         "lora": "lora" in model.state_by_part(),
     }
     lacking = [part for part in settings.parts if not have[part]]

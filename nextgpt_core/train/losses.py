@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from nextgpt_core.train.data import Example
 from nextgpt_core.train.forward import Starts, forward
 from nextgpt_core.train.media import caption_targets, project_features
 from nextgpt_core.train.settings import RunSettings
-from nextgpt_core.train.states import kept_groups
+from nextgpt_core.train.states import KeptStates
 
 Shares = Mapping[str, int]
 """By loss: over how many tokens, or groups, it is averaged in a step."""
@@ -47,7 +48,7 @@ class Objective:
     cache: TensorCache
     settings: RunSettings
     starts: Starts | None = None  # only where the language model does not change
-    states: TensorCache | None = None  # only where nothing before the output projections changes
+    states: TensorCache | None = None  # only where nothing before projections and rows changes
 
     def shares(self, passes: Sequence[Sequence[Example]]) -> Shares:
         """What the losses of a step are averaged over."""
@@ -71,18 +72,18 @@ class Objective:
         states: Sequence[GroupStates]
         if not (self.settings.text or shares["alignment"] or shares["denoising"]):
             states = ()
-        elif self.states is None:
+        elif self._kept is None:
             output = self._forward(prompts)
             states = output.groups
             text = output.ce * (output.tokens / max(shares["text"], 1))
             total = self.settings.text * text
             parts["text"] = text.item()
         else:
-
-            def compute(some: Sequence[Prompt]) -> Sequence[GroupStates]:
-                return self._forward(some).groups
-
-            states = kept_groups(prompts, self.states, compute, device)
+            states, labelled = self._kept.of(prompts)
+            if len(labelled.labels_N):
+                text = self._kept.surprise(labelled) / shares["text"]
+                total = self.settings.text * text
+                parts["text"] = text.item()
         for channel, groups in _by_channel(states).items():
             found = self._of_channel(channel, groups, shares, seed)
             for name, (weight, loss) in found.items():
@@ -97,6 +98,15 @@ class Objective:
             total = total + self.settings.matching * matching
             parts["matching"] = matching.item()
         return Losses(total, parts | {"loss": total.item()})
+
+    @cached_property
+    def _kept(self) -> KeptStates | None:
+        if self.states is None:
+            return None
+        model, settings = self.system.model, self.settings
+        written = [c for c in model.vocabulary.channels if settings.teaches(c)]
+        channels = written if settings.text and "written" in settings.parts else ()
+        return KeptStates(model, self.states, self._forward, channels=channels)
 
     def _matching(self, slots: Sequence[FeatureSlot]) -> Tensor:
         """(N,) squared errors of captioned media, kind by kind, read without their conversation."""

@@ -19,7 +19,8 @@ from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import Name
 
-Part = Literal["input", "output", "signals", "lora"]
+Part = Literal["input", "output", "signals", "written", "lora"]
+"""`written` are the output rows of the signals alone: when one is written, not how it is read."""
 
 STAGES: Mapping[str, tuple[Part, ...]] = {
     "encode": ("input",),
@@ -51,7 +52,7 @@ class RunSettings(Settings):
     denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
     precision: Literal["bf16", "fp32"] = "bf16"
     max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out
-    dialogues: int = Field(default=0, ge=0)  # how many of an endless source; 0: ever new ones
+    dialogues: int = Field(default=0, ge=0)  # how many of endless sources; 0: ever new ones
     rehearsal: float | None = Field(default=None, ge=0, lt=1)  # share of the other channels' data
     window: int = Field(default=8, gt=0)  # batches whose dialogues are sorted by length together
     workers: int = Field(default=1, ge=0)  # windows rendered ahead, each in its own thread
@@ -162,7 +163,7 @@ def _with_rehearsal(config: Config, stage: str, settings: RunSettings) -> RunSet
         )
     if settings.rehearsal is not None or settings.channels is None:
         return settings
-    share = 0.5 if have and "signals" in settings.parts else 0.0
+    share = 0.5 if have and {"signals", "written"} & set(settings.parts) else 0.0
     return settings.model_copy(update={"rehearsal": share})
 
 
