@@ -129,20 +129,25 @@ def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
 
 
 def rehearsed(config: Config, settings: RunSettings) -> tuple[TrainingData, ...]:
-    """The data of the channels that a run leaves alone: `instruct`, and what was added earlier."""
+    """The data of the channels that a run leaves alone: `instruct`, and what was added earlier.
+
+    Not of stages that train input projections alone: they teach nothing to be said.
+    """
     mine = set(settings.channels or ())
     if not mine:
         return ()
     found = []
     for stage, data in config.training.items():
         channels = data.run.get("channels")
-        if stage == "instruct" if channels is None else not mine & set(channels):
+        others = stage == "instruct" if channels is None else not mine & set(channels)
+        parts = data.run.get("parts") or STAGES.get(_kind(stage), ())
+        if others and set(parts) - {"input"}:
             found.append(data)
     return tuple(found)
 
 
 def _default_parts(stage: str, settings: RunSettings) -> tuple[Part, ...]:
-    kind = stage.rpartition("-")[2]  # `smell-encode` is an `encode`
+    kind = _kind(stage)
     if kind not in STAGES:
         raise TrainingError(
             f"stage {stage!r}",
@@ -150,6 +155,11 @@ def _default_parts(stage: str, settings: RunSettings) -> tuple[Part, ...]:
             f"set training.{stage}.run.parts, for instance [output, signals]",
         )
     return tuple(p for p in STAGES[kind] if settings.channels is None or p != "lora")
+
+
+def _kind(stage: str) -> str:
+    """What the stage's name says: `smell-encode` is an `encode`."""
+    return stage.rpartition("-")[2]
 
 
 def _with_rehearsal(config: Config, stage: str, settings: RunSettings) -> RunSettings:

@@ -26,7 +26,9 @@ def test_the_recipe_has_every_part_and_judge_with_its_own_steps():
 
     assert {s.part: s.steps for s in steps if s.part} == STEPS
     assert {s.judge: s.steps for s in steps if s.judge} == JUDGED
-    assert [s.stage for s in steps if s.stage] == ["match", "encode", "instruct", "decode"]
+    assert [s.stage for s in steps if s.stage] == [
+        "match", "encode", "instruct", "instruct", "decode", "see"
+    ]  # fmt: skip
 
 
 def test_a_step_before_what_it_needs_is_told():
@@ -43,8 +45,11 @@ def test_a_stage_starts_untrained_or_from_the_stage_before(tmp_path):
     assert match[:4] == ("train", "mini", "--stage", "match")
     assert "--fresh" in match
     assert "--from" not in match
-    assert decode[decode.index("--from") + 1] == str(tmp_path / "mini-instruct")
-    assert decode[decode.index("--export") + 1].endswith("nextgpt_mini/weights")
+    assert decode[decode.index("--from") + 1] == str(tmp_path / "mini-instruct-on")
+    assert "--export" not in decode
+    see = found["see"].command
+    assert see[see.index("--export") + 1].endswith("nextgpt_mini/weights")
+    assert (found["instruct"].steps, found["instruct-on"].steps) == (300, 350)
 
 
 def test_a_small_chain_keeps_to_its_folder(tmp_path):

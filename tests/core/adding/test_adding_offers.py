@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nextgpt_core.train.adding import Added
-from nextgpt_core.train.settings import stage_of
+from nextgpt_core.train.settings import rehearsed, stage_of
 from nextgpt_registry import (
     Catalog,
     ConfigError,
@@ -46,6 +46,23 @@ def test_half_of_the_dialogues_are_the_systems_own_where_signals_are_learned(
 
     assert shares == {"mark-encode": 0.0, "mark-decode": 0.5}
     assert stage_of(config, "mark-decode")[1].parts == ("output", "signals")
+
+
+def test_rehearsed_are_instruct_and_earlier_channels_but_not_their_inputs(
+    base: Path, catalog: Catalog
+) -> None:
+    config = join(load_config(base), find_offer("mark", catalog=catalog)).loaded.config
+    own = config.training["instruct"]
+    earlier = {
+        "sketch-encode": own.model_copy(update={"run": {"channels": ["sketch"]}}),
+        "sketch-decode": own.model_copy(update={"run": {"channels": ["sketch"]}}),
+        "see": own.model_copy(update={"run": {"channels": ["glyph"], "parts": ["input"]}}),
+    }
+    more = config.model_copy(update={"training": {**config.training, **earlier}})
+
+    found = rehearsed(more, stage_of(more, "mark-decode")[1])
+
+    assert [id(data) for data in found] == [id(own), id(earlier["sketch-decode"])]
 
 
 def test_relative_sources_of_both_sides_are_found_from_the_new_folder(
