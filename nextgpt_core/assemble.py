@@ -45,11 +45,15 @@ def assemble(
 
     Raises:
         SourceError: weights cannot be had.
+        PlanError: a licence has not been accepted.
         PluginError: a component cannot be built.
         LockError: trained parts or the tokenizer are not those of the lock.
     """
+    plan.check_accepted()
     paths = weights.resolve(plan.weights, base=plan.base, progress=progress)
     backbone = backbone or _backbone(plan, progress)
+    if plan.config.llm.template is not None:
+        backbone.tokenizer.chat_template = _template(plan)
     check_tokenizer(plan.lock, backbone.tokenizer)
     builder = _Builder(plan, catalog, progress)
     encoders = {n: builder.encoder(c.encoder) for n, c in plan.channels.items() if c.encoder}
@@ -77,13 +81,8 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_start(name))  # a channel's start depends on its name alone
             if channel.input:
-                inputs[name] = build_input(
-                    channel.input.kind,
-                    channel.input.options,
-                    tokens=channel.input.tokens_in,
-                    width_in=channel.input.width_in,
-                    width_llm=backbone.width,
-                ).to(backbone.device)
+                first = plan.sharing(name)[0]
+                inputs[name] = inputs.get(first) or _input(plan, name, backbone)
             if channel.output:
                 outputs[name] = build_output(
                     channel.output.kind,
@@ -98,7 +97,22 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         inputs=inputs,
         outputs=outputs,
         system_prompt=plan.config.system_prompt,
+        stops=plan.config.generation.stop,
     )
+
+
+def _input(plan: Plan, channel: str, backbone: Backbone) -> torch.nn.Module:
+    """A fresh input projection, for the most tokens of any channel that has it."""
+    made = plan.channels[channel].input
+    assert made is not None
+    sharing = [plan.channels[name].input for name in plan.sharing(channel)]
+    return build_input(
+        made.kind,
+        made.options,
+        tokens=max(each.tokens_in for each in sharing if each),
+        width_in=made.width_in,
+        width_llm=backbone.width,
+    ).to(backbone.device)
 
 
 def place(device: str) -> str:
@@ -129,6 +143,13 @@ def _backbone(plan: Plan, progress: OnProgress | None) -> Backbone:
     if plan.config.llm.lora is not None:
         add_lora(backbone, plan.config.llm.lora)
     return backbone
+
+
+def _template(plan: Plan) -> str:
+    """The chat template that the config names."""
+    source = Weight(source=plan.config.llm.template or "")
+    [path] = weights.resolve({"llm.template": source}, base=plan.base).values()
+    return path.read_text("utf-8")
 
 
 class _Builder:

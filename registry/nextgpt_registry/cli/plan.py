@@ -52,17 +52,38 @@ def _show(plan: Plan) -> None:
         f"parameters  {plan.parameters:,}",
         *(
             f"stage {stage}     trains {plan.trained(stage):,} "
-            f"({100 * plan.trained(stage) / total:.2f} %)"
+            f"({100 * plan.trained(stage) / total:.2f} %), "
+            f"{plan.parameters - plan.trained(stage):,} are frozen"
             for stage in STAGES
         ),
-        f"memory      {megabytes(plan.bytes)} of weights",
+        f"memory      {megabytes(plan.bytes)} of weights{_by_dtype(plan)}",
         f"to fetch    {megabytes(plan.fetch_bytes)}{unknown}" if fetch else "to fetch    nothing",
         *(
             f"signals     {block.channel}: {block.count} from id {block.first}, {block.spelling}"
             for block in plan.signals.blocks
         ),
+        *_unaccepted(plan),
         *(f"note        {note}" for note in plan.notes),
     )
+
+
+def _unaccepted(plan: Plan) -> list[str]:
+    """A line for each licence that is still to be accepted, and whose it is."""
+    paths: dict[tuple[str, str], list[str]] = {}
+    for problem in plan.unaccepted:
+        paths.setdefault((problem.what, problem.fix), []).append(problem.path)
+    return [
+        f"accept      {what} ({', '.join(where)}); {fix}" for (what, fix), where in paths.items()
+    ]
+
+
+def _by_dtype(plan: Plan) -> str:
+    """`: float16 13.5 GB, float32 1.2 GB`, where there is more than one type."""
+    sizes: dict[str, int] = {}
+    for part in plan.parts:
+        sizes[part.dtype] = sizes.get(part.dtype, 0) + part.bytes
+    told = [f"{dtype} {megabytes(size)}" for dtype, size in sorted(sizes.items()) if size]
+    return f": {', '.join(told)}" if len(told) > 1 else ""
 
 
 def _row(part: Part, total: int) -> tuple[str, ...]:

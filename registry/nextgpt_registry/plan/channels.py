@@ -7,7 +7,13 @@ from typing import TypeVar
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Channel, LLMFacts, ProjectionSettings, Settings
+from nextgpt_registry.config import (
+    Channel,
+    InputSettings,
+    LLMFacts,
+    ProjectionSettings,
+    Settings,
+)
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.plan.components import check_component, validated
 from nextgpt_registry.plan.findings import Findings
@@ -114,7 +120,7 @@ def _decoder(
 
 
 def _input(
-    settings: ProjectionSettings, spec: Encoder, width: int, at: str, findings: Findings
+    settings: InputSettings, spec: Encoder, width: int, at: str, findings: Findings
 ) -> InputPlan | None:
     made = _projection(settings, INPUT_KINDS, f"{at}.input_projection", findings)
     if made is None or not width:
@@ -126,6 +132,7 @@ def _input(
         width_in=spec.width,
         tokens=input_tokens(made, spec.tokens),
         parameters=input_parameters(made, tokens=spec.tokens, width_in=spec.width, width_llm=width),
+        shares=settings.shares or "",
     )
 
 
