@@ -59,7 +59,6 @@ def query_tensors(plan: Plan, channel: str, *, into: str, out: str) -> list[Name
             options["layers"],
             options["ffn"],
             batch_first=True,
-            norm_first=True,
         )
     inner = {name: tuple(tensor.shape) for name, tensor in transformer.state_dict().items()}
     return [
