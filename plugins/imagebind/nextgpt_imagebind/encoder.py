@@ -5,7 +5,7 @@ Legend: B batch, S clips and crops of one medium, T tokens, D width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class ImageBindEncoder(torch.nn.Module):
     def preprocess(self, media: Sequence[Media]) -> dict[str, Tensor]:
         """B media of one modality -> {its name: (B, ...)}, with S views (B, S, ...) for clips."""
         modality = media[0].modality
-        readers = {
+        readers: dict[str, Callable[[Media], Tensor]] = {
             "image": picture,
             "video": film,
             "audio": sound,

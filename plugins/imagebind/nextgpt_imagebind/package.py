@@ -6,8 +6,8 @@ need torch, einops and regex. What else they import is supplied for the moment o
 small things of timm (which would import torchvision), and the names of two packages of which only
 the tokenizer, unused too, makes something.
 
-The modules are taken out of `sys.modules` again, so that whoever imports `imagebind` or `timm` later
-gets the real ones. Only an import of those in another thread at the same moment could meet ours.
+The modules are taken out of `sys.modules` again, so that whoever imports `imagebind` or `timm`
+later gets the real ones. Only another thread's import of those at the same moment could meet ours.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def log_mel(wave: Tensor) -> Tensor:
 
 
 def mel_bands() -> Tensor:
-    """(M, 257) triangles over the bins of the transform, evenly spaced in mel; the last bin is 0."""
+    """(M, 257) triangles over the bins of the transform, even in mel; the last bin is 0."""
     low, high = _mel(torch.tensor(_LOWEST)), _mel(torch.tensor(RATE / 2))
     edges = low + (high - low) * torch.arange(BANDS + 2) / (BANDS + 1)
     bins = _mel(torch.arange(_FFT // 2) * (RATE / _FFT))

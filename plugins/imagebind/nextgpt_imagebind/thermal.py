@@ -19,7 +19,7 @@ _ACCEPTED = "TIFF with one channel, or grey PNG or JPEG named as thermal"
 
 
 def read(blob: Blob) -> Media | None:
-    """The heat picture in `blob`, or None when it holds something else and does not claim otherwise.
+    """The heat picture in `blob`, or None when it is something else and does not claim otherwise.
 
     Grey PNG and JPEG are taken unless `blob.guess` says that nobody called it heat. Integers are
     divided by their greatest; of a TIFF with several pages the first is taken.
