@@ -165,7 +165,7 @@ class _Builder:
     def encoder(self, found: EncoderPlan) -> LiveEncoder:
         """The encoder of a channel: one built before that is equal, or is on the same trunk."""
         recipe = self._recipe(found)
-        key = ("encoder", recipe.fingerprint, recipe.device, recipe.offload)
+        key = _key("encoder", recipe)
         if key in self._built:
             return self._built[key]
         trunk = self._trunks.get(found.spec.shares)
@@ -184,7 +184,7 @@ class _Builder:
         recipe = self._recipe(found)
         if found.settings.executor == "process":
             return LiveDecoder(recipe, None, found.settings.route)
-        key = ("decoder", recipe.fingerprint, recipe.device, recipe.offload)
+        key = _key("decoder", recipe)
         if key not in self._built:
             self._built[key] = self._build("decoder", recipe)
         return LiveDecoder(recipe, self._built[key], found.settings.route)
@@ -220,6 +220,11 @@ class _Builder:
             kind=kind, name=recipe.spec.name, component=component
         )
         return component
+
+
+def _key(kind: str, recipe: Recipe) -> tuple[Any, ...]:
+    """Equal for one component under several channels; a name says what it is with its modality."""
+    return (kind, recipe.spec.modality, recipe.fingerprint, recipe.device, recipe.offload)
 
 
 def _wanted(model: NextGPT, parts: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:

@@ -168,4 +168,5 @@ class PartTable:
 def _identity(plan: EncoderPlan | DecoderPlan) -> str:
     """Equal for components that are built once for several channels."""
     settings = plan.settings.model_dump(mode="json", exclude={"name", "options", "route"})
-    return json.dumps([plan.spec.target, plan.options, settings], sort_keys=True)
+    spec = plan.spec
+    return json.dumps([spec.modality, spec.target, plan.options, settings], sort_keys=True)
