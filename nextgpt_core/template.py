@@ -149,7 +149,9 @@ class ChatTemplate:
 def _message(role: str, parts: list[dict[str, str]]) -> dict[str, Any]:
     """A turn as a chat template is handed it."""
     texts = (
-        f"<{part['channel']}>{part['text']}</{part['channel']}>" if "channel" in part else part["text"]
+        f"<{part['channel']}>{part['text']}</{part['channel']}>"
+        if "channel" in part
+        else part["text"]
         for part in parts
     )
     return {"role": role, "content": "".join(texts), "parts": parts}

@@ -85,9 +85,7 @@ class KeptStates:
             logits_NR = self._model.backbone.head.further(labelled.final_ND, rows_RD)
         weights = torch.cat((labelled.others_N[:, None], logits_NR), dim=1).logsumexp(dim=1)
         hit_NR = labelled.labels_N[:, None] == self._trained_R
-        label_N = torch.where(
-            hit_NR.any(dim=1), (logits_NR * hit_NR).sum(dim=1), labelled.label_N
-        )
+        label_N = torch.where(hit_NR.any(dim=1), (logits_NR * hit_NR).sum(dim=1), labelled.label_N)
         return (weights - label_N).sum()
 
     def _labels(self, prompt: Prompt) -> list[int]:

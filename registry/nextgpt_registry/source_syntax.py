@@ -54,7 +54,9 @@ class Source:
         if kind == "models" and colon:
             if not _plain(rest):
                 raise SourceError(
-                    repr(text), "is no plain path", "wanted models:FOLDER/FILE, joined by single '/'"
+                    repr(text),
+                    "is no plain path",
+                    "wanted models:FOLDER/FILE, joined by single '/'",
                 )
             return cls("models", "", "", rest)
         if kind not in _FORMS or not colon:

@@ -57,7 +57,8 @@ def fetch(
 
     Args:
         source: one source, or several whose files are joined in order.
-        sha256: of the file or, for a tree, of its archive. May be None for one `file:`, `models:` or `hf:`.
+        sha256: of the file or, for a tree, of its archive. May be None for one `file:`,
+            `models:` or `hf:`.
         base: what a relative `file:` is relative to; the working folder by default.
         progress: called instead of drawing a bar on standard error (`hf:` draws the hub's own).
 

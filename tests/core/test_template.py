@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from nextgpt_core.compose import FEATURE, UNLABELLED, Composer
-from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.pipeline import Pipeline
+from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_registry import Catalog, MediaPart, Turn
 from nextgpt_registry.errors import LockError

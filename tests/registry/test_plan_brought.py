@@ -133,11 +133,9 @@ def test_a_licence_waits_for_a_yes_until_assembly(lidar: Path) -> None:
 
     plan = planned(lidar, modalities={"lidar": speaks})
 
-    with pytest.raises(PlanError, match="CC-BY-NC-4.0 forbids commercial use"):
+    with pytest.raises(PlanError, match=r"CC-BY-NC-4\.0 forbids commercial use"):
         plan.check_accepted()
-    planned(
-        lidar, modalities={"lidar": speaks}, accept_licences=["CC-BY-NC-4.0"]
-    ).check_accepted()
+    planned(lidar, modalities={"lidar": speaks}, accept_licences=["CC-BY-NC-4.0"]).check_accepted()
 
 
 def test_facts_without_a_source_are_said_to_be_unverified(lidar: Path) -> None:

@@ -69,7 +69,7 @@ def test_the_licence_must_be_accepted(config: Any) -> None:
     builder = config("imagebind-huge", "thermal")
 
     with pytest.raises(PlanError, match=rf"accept_licences: \[{LICENCE}\]"):
-        make_plan(builder.config(), catalog=builder.catalog)
+        make_plan(builder.config(), catalog=builder.catalog).check_accepted()
 
 
 def test_an_absent_modality_names_the_plugin_that_has_it(config: Any) -> None:

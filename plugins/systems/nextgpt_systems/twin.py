@@ -13,7 +13,7 @@ from typing import Any
 
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Config, LLMFacts
+from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import CONFIG_FILE, dump_config, load_config
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.specs import Decoder, Encoder
@@ -66,8 +66,6 @@ def shrink(config: Config, catalog: Catalog) -> Config:
     raw["name"] = f"{config.name}-twin"
     raw.pop("weights", None)
     return Config.model_validate(raw)
-
-
 
 
 def _component(spec: Encoder | Decoder) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def plan(twin: Path) -> Plan:
     return make_plan(twin)
 
 
-def added_tokens(first: int, marks: tuple[str, str] = ("{'<Img>'}", "{'</Img>'}")) -> dict[str, int]:
+def added_tokens(
+    first: int, marks: tuple[str, str] = ("{'<Img>'}", "{'</Img>'}")
+) -> dict[str, int]:
     names = [*marks, *(f"[{word}{i}]" for word, count in COUNTS.items() for i in range(count))]
     return {name: first + number for number, name in enumerate(names)}
 

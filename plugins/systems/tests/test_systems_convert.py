@@ -25,7 +25,9 @@ def folder(tmp_path: Path, plan: Plan, checkpoints: Any) -> Path:
     return checkpoints.write(tmp_path / "published", plan)
 
 
-def test_the_published_file_has_396_045_568_numbers(tmp_path: Path, plan: Plan, checkpoints) -> None:
+def test_the_published_file_has_396_045_568_numbers(
+    tmp_path: Path, plan: Plan, checkpoints
+) -> None:
     added = checkpoints.added_tokens(32000)
     (tmp_path / "added_tokens.json").write_text(json.dumps(added), "utf-8")
 
@@ -154,7 +156,7 @@ def test_a_vicuna_of_another_version_is_refused(
     (llm / "config.json").write_text(json.dumps(config), "utf-8")
     (llm / "model.safetensors").unlink()
 
-    with pytest.raises(SourceError, match="v1.5 has 32000 and 4096"):
+    with pytest.raises(SourceError, match=r"v1\.5 has 32000 and 4096"):
         convert(TIVA, folder, tmp_path / "out", plan, llm=llm)
 
 
@@ -198,7 +200,9 @@ def test_the_layout_of_2024_is_read_from_the_files_that_are_there(
     folder = tmp_path / "stage3"
     folder.mkdir()
     base = plan.facts.vocabulary
-    names = [f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)]
+    names = [
+        f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)
+    ]
     added = {name: base + number for number, name in enumerate(names)}
     (folder / "added_tokens.json").write_text(json.dumps(added), "utf-8")
     given = _rewritten(checkpoints.published(plan), base + 36)
@@ -212,13 +216,20 @@ def test_the_layout_of_2024_is_read_from_the_files_that_are_there(
     lora, image = load_file(paths["lora"]), load_file(paths["project.image"])
     key = "layers.3.self_attn.v_proj"
     assert torch.equal(lora[f"{key}.B"], given[f"model.{key}.lora_B.weight"])
-    assert torch.equal(image["output.fc_out.0.bias"], given["model.mm_output_img_projector.out_fc.bias"])
-    assert torch.equal(load_file(paths["signals"])["video.input"], given["model.embed_tokens.weight"][base + 4 : base + 28])
+    assert torch.equal(
+        image["output.fc_out.0.bias"], given["model.mm_output_img_projector.out_fc.bias"]
+    )
+    assert torch.equal(
+        load_file(paths["signals"])["video.input"],
+        given["model.embed_tokens.weight"][base + 4 : base + 28],
+    )
 
 
 def test_the_grouping_projection_of_2024_is_refused(plan: Plan, tmp_path: Path, twin: Path) -> None:
     torch.save({}, tmp_path / "mm_input_projector.bin")
-    names = [f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)]
+    names = [
+        f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)
+    ]
     added = {name: 400 + number for number, name in enumerate(names)}
     (tmp_path / "added_tokens.json").write_text(json.dumps(added), "utf-8")
     small = "{kind: grouping, shares: one, options: {width: 16, ffn: 32}}"

@@ -151,9 +151,7 @@ def test_text_to_condition_is_the_published_path(
 
     found = ours.forward_train([prompt], {key: projected})
     [group] = found.groups
-    [condition] = ours.project_out(
-        channel, group.hidden_SD[None], group.ids_S[None]
-    ).values()
+    [condition] = ours.project_out(channel, group.hidden_SD[None], group.ids_S[None]).values()
 
     signals = theirs.signals(channel, len(group.ids_S))
     pieces = [

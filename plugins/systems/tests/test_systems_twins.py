@@ -154,5 +154,5 @@ def test_a_licence_must_be_accepted_before_assembly_and_not_before_planning() ->
     plan = make_plan("nextgpt-7b-v0")
 
     assert {p.path for p in plan.unaccepted} >= {"llm.licence", "modalities.image.encoder"}
-    with pytest.raises(PlanError, match="CC-BY-NC-SA-4.0 forbids commercial use"):
+    with pytest.raises(PlanError, match=r"CC-BY-NC-SA-4\.0 forbids commercial use"):
         assemble(plan, Catalog.discover(plan.config.plugins))

@@ -10,9 +10,7 @@ from nextgpt_registry.plan.model import ChannelPlan, InputPlan
 _ALIKE = ("kind", "options", "width_in")
 
 
-def share_inputs(
-    channels: Mapping[str, ChannelPlan], findings: Findings
-) -> dict[str, ChannelPlan]:
+def share_inputs(channels: Mapping[str, ChannelPlan], findings: Findings) -> dict[str, ChannelPlan]:
     """The channels; those that share a projection have one that takes the most tokens of any."""
     groups: dict[str, list[tuple[str, InputPlan]]] = {}
     for name, channel in channels.items():

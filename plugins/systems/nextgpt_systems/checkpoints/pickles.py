@@ -85,7 +85,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
             file.write(len(text).to_bytes(8, "little") + text)
             for tensor in tensors.values():
                 flat = tensor.contiguous().reshape(-1).view(torch.uint8)
-                file.write(memoryview(flat.numpy()))
+                file.write(flat.numpy().data)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)

@@ -65,17 +65,13 @@ def query_tensors(plan: Plan, channel: str, *, into: str, out: str) -> list[Name
         Named("fc_in.weight", f"{into}.weight", (width, plan.facts.width)),
         Named("fc_in.bias", f"{into}.bias", (width,)),
         *(Named(name, f"tfm.{name}", shape) for name, shape in inner.items()),
-        Named(
-            "queries", "query_embs", (1, condition.tokens, width), (condition.tokens, width)
-        ),
+        Named("queries", "query_embs", (1, condition.tokens, width), (condition.tokens, width)),
         Named("fc_out.0.weight", f"{out}.weight", (condition.width, width)),
         Named("fc_out.0.bias", f"{out}.bias", (condition.width,)),
     ]
 
 
-def row_pieces(
-    plan: Plan, keys: Mapping[str, str], first: Mapping[str, int]
-) -> Iterator[Piece]:
+def row_pieces(plan: Plan, keys: Mapping[str, str], first: Mapping[str, int]) -> Iterator[Piece]:
     """Base rows and those of each channel's signals, of the matrices `keys` (by `input`, `output`).
 
     `first` holds the checkpoint's id of each channel's first signal.

@@ -40,7 +40,9 @@ def read_added(folder: Path) -> dict[str, int]:
         ) from error
 
 
-def first_ids(added: Mapping[str, int], signals: Mapping[str, list[str]], who: str) -> dict[str, int]:
+def first_ids(
+    added: Mapping[str, int], signals: Mapping[str, list[str]], who: str
+) -> dict[str, int]:
     """The id of each channel's first signal, by the tokens `signals` of each channel.
 
     Raises:
