@@ -63,7 +63,8 @@ class SignalRows(nn.Module):
     def train_only(self, channels: Collection[str] | None) -> None:
         """Let gradients of the rows of these channels alone be other than zero; of all if None.
 
-        It concerns the parameters that get gradients now. Rows that are held stay as they are bit for bit under an optimizer without weight decay.
+        It concerns the parameters that get gradients now. Rows that are held stay as they are bit
+        for bit under an optimizer without weight decay.
         """
         for hold in self._holds:
             hold.remove()

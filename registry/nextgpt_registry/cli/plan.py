@@ -11,7 +11,16 @@ import typer
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
+from nextgpt_registry.targets import resolve
+
+
+METERS = "nextgpt.meters"
+"""Entry points of what builds and counts the parts of a plan: `"module:function"`."""
+
+_INSTALL = "pip install nextgpt-core"
 
 
 def command(
@@ -23,6 +32,9 @@ def command(
         str,
         typer.Option(help="With the channels of an addition, a YAML file of one, or a system."),
     ] = "",
+    meta: Annotated[
+        bool, typer.Option("--meta", help="Count the real classes, on torch's meta device.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Check a system and show its parts, without loading or fetching anything."""
@@ -30,10 +42,23 @@ def command(
         plan = make_plan(join(load_config(system), find_offer(add)).loaded, overrides or [])
     else:
         plan = make_plan(system, overrides or [])
+    if meta:
+        plan = _measured(plan)
     if as_json:
         sys.stdout.write(json.dumps(plan.to_json(), indent=1) + "\n")
         return
     _show(plan)
+
+
+def _measured(plan: Plan) -> Plan:
+    """The plan as whoever can build parts measures it: the core, which brings torch."""
+    found = [entry for entry in installed(METERS) if not entry.broken]
+    if not found:
+        raise PlanError(
+            plan.system, [Problem("--meta", "nothing is installed that builds parts", _INSTALL)]
+        )
+    measured: Plan = resolve(found[0].target)(plan)
+    return measured
 
 
 def _show(plan: Plan) -> None:
