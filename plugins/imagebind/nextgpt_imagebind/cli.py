@@ -21,7 +21,10 @@ def main() -> None:
 
 @app.command()
 def convert(
-    pickle: Annotated[Path, typer.Argument(metavar="FILE.pth", help="imagebind_huge.pth.")],
+    pickle: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.pth", exists=True, dir_okay=False, help="imagebind_huge.pth."),
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The safetensors file to write.")],
     sha256: Annotated[
         str, typer.Option(help="Of FILE.pth, if it is not the one Meta published.")
