@@ -32,6 +32,6 @@ class DecoderOptions(_Options):
     negative: str = Field(default="", max_length=1000)
     """What guidance leads away from, in words."""
     min_snr: float | None = Field(default=None, gt=0, le=100)
-    """Weigh the denoising loss of each item by min(SNR, this) (arXiv 2303.09556); 5 in the paper."""
+    """Weigh each item's denoising loss by min(SNR, this) (arXiv 2303.09556); 5 in the paper."""
     narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)
     """The twin: the same classes this wide, without weights."""

@@ -46,7 +46,9 @@ def known_pipeline(folder: Folder, *, modality: str) -> Pipeline:
         fitting = [name for name, one in PIPELINES.items() if one.modality == modality]
         what = "is not known here" if found is None else f"makes {found.modality}"
         raise SourceError(
-            who, f"its class {folder.pipeline} {what}", f"known for {modality}: {', '.join(fitting)}"
+            who,
+            f"its class {folder.pipeline} {what}",
+            f"known for {modality}: {', '.join(fitting)}",
         )
     absent = [part for part in found.parts if folder.kind(part) == (None, None)]
     if absent:

@@ -1,10 +1,10 @@
 """The folder of a saved pipeline: what its JSON says, without torch. Knows no pipeline's meaning.
 
-    model_index.json            the pipeline's class, and the library and class of each part
-    PART/config.json            the sizes of a model
-    PART/tokenizer_config.json  how long a tokenizer's texts are
-    PART/*.safetensors          its tensors, or PART/*.safetensors.index.json and several files
-    README.md                   the model card, whose first lines name the licence
+model_index.json            the pipeline's class, and the library and class of each part
+PART/config.json            the sizes of a model
+PART/tokenizer_config.json  how long a tokenizer's texts are
+PART/*.safetensors          its tensors, or PART/*.safetensors.index.json and several files
+README.md                   the model card, whose first lines name the licence
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ class PipelineDecoder(torch.nn.Module):
                 str(folder.path), f"is a {folder.pipeline}", f"name one that is a {self.only}"
             )
         sizes = self._sizes()
-        pipe = opened(folder, known)
-        self._take(pipe)
+        self.pipe, self.parts = None, torch.nn.ModuleDict()  # room for what is loaded
+        self._take(opened(folder, known))
         if sizes and sizes != self._sizes():
             raise SourceError(
                 str(folder.path),

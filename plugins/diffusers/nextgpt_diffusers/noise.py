@@ -93,7 +93,7 @@ def _diffused(
 
 
 def _mixed(latents: Tensor, generators: Sequence[Generator], shift: float) -> Noised:
-    """Along a straight line: at sigma, (1 - sigma) of it and sigma of noise; times count to 1000."""
+    """Along a straight line: at sigma, (1 - sigma) of it and sigma of noise; times up to 1000."""
     even = _uniform(generators, latents)
     sigmas = shift * even / (1 + (shift - 1) * even)
     noise = draw(latents.shape[1:], generators, latents)

@@ -1,4 +1,4 @@
-"""Tiny pipelines of every known class, saved as diffusers saves them. Knows nothing of the tests."""
+"""Tiny pipelines of every known class, saved as diffusers saves them. Knows no test."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def _stable_diffusion() -> Any:
 
 def _pixart() -> Any:
     words = t5_words(300)
-    text = T5Config(
-        vocab_size=len(words), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2
-    )
+    text = T5Config(vocab_size=len(words), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
     return PixArtSigmaPipeline(
         tokenizer=words,
         text_encoder=T5EncoderModel(text),

@@ -80,7 +80,7 @@ def test_code_from_elsewhere_and_missing_parts_are_refused(saved: Saved, tmp_pat
     foreign = changed(sd, tmp_path / "a", "model_index.json", unet=["my_unet", "MyUNet"])
     bare = changed(sd, tmp_path / "b", "model_index.json", text_encoder=[None, None])
 
-    with pytest.raises(SourceError, match="unet is my_unet.MyUNet, code from elsewhere"):
+    with pytest.raises(SourceError, match=r"unet is my_unet\.MyUNet, code from elsewhere"):
         describe(DECODERS[0], {"pipeline": foreign})
     with pytest.raises(SourceError, match="has no text_encoder"):
         describe(DECODERS[0], {"pipeline": bare})

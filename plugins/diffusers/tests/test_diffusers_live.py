@@ -35,7 +35,7 @@ SAID = {  # the same, as the pipelines call it
 }
 OWN = {"PixArtSigmaPipeline": {"use_resolution_binning": False, "clean_caption": False}}
 
-# diffusers' samplers make arrays of tensors the way numpy 2 frowns upon, and round the ends of times
+# diffusers' samplers make arrays the way numpy 2 frowns upon, and round the ends of times
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Should have t:UserWarning"),
@@ -106,7 +106,8 @@ def test_media_are_those_of_the_pipeline(
     with quiet():
         pipe = getattr(diffusers, name).from_pretrained(saved(name), local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
-    plain = name == "StableAudioPipeline" and not negative
+    # These two lead away from zeros where nothing is said, if their call is told nothing.
+    plain = name in ("StableAudioPipeline", "StableDiffusionXLPipeline") and not negative
 
     conditions = decoder.caption_targets(CAPTIONS)
     ours = draw(decoder, conditions, 3, 4, negative=negative)
