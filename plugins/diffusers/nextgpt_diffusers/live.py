@@ -228,8 +228,8 @@ def _told(pipe: Any, on_step: OnStep) -> dict[str, Any]:
 
 def _check_finite(made: Any, who: str) -> None:
     for value in made.values():
-        numbers = value if isinstance(value, np.ndarray | Tensor) else ()
-        if len(numbers) and not bool(np.isfinite(np.asarray(numbers)).all()):
+        numbers = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        if isinstance(numbers, Tensor) and not bool(numbers.isfinite().all()):
             raise DecodeError(
                 who, "made numbers that are not finite", "use dtype float32 or bfloat16"
             )

@@ -219,3 +219,29 @@ def test_media_of_no_numbers_are_an_error(live: Callable[[str], Any]) -> None:
 
     with pytest.raises(DecodeError, match="not finite"):
         draw(decoder, {"text": conditions["text"] * float("nan")}, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["StableDiffusionXLPipeline", "WanPipeline", "StableAudioPipeline"]
+)
+def test_half_the_precision_makes_media_too(name: str, saved: Saved) -> None:
+    spec = spec_of(name, saved(name))
+    half = build(spec, saved(name), **ASKED[spec.modality]).to(torch.bfloat16)
+
+    conditions = half.caption_targets(CAPTIONS[:1])
+    made = draw(half, conditions, 1)
+
+    assert {value.dtype for value in conditions.values()} == {torch.bfloat16}
+    assert made[0].data.std() > 0
+
+
+def test_a_named_decoder_takes_no_other_model(saved: Saved) -> None:
+    wan = next(d for d in DECODERS if d.name == "wan21-1.3b")
+    assert wan.options is not None
+    with torch.device("meta"):
+        full = resolve(wan.target)(options_model(wan.options)())
+
+    with pytest.raises(SourceError, match="wanted 7,226,799,667"):
+        full.load({"pipeline": saved("WanPipeline")})
+    with pytest.raises(SourceError, match="StableAudioPipeline makes audio"):
+        full.load({"pipeline": saved("StableAudioPipeline")})
