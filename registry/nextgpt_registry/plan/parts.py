@@ -19,6 +19,7 @@ from nextgpt_registry.plan.model import (
 )
 from nextgpt_registry.plan.trained import Trained
 from nextgpt_registry.plan.weights import check_licence, check_place, find_all
+from nextgpt_registry.specs import Decoder, Encoder
 
 UNVERIFIED = ", unverified"  # nobody could open a source of a size or a licence
 _FLOAT32 = 4  # bytes: whatever is trained is trained so
@@ -107,7 +108,7 @@ class PartTable:
         if not twin:  # which has no weights to be licensed
             check_licence(spec.licence, at, self._config, self._findings)
         parameters = 0 if first != name or twin else spec.parameters
-        checked = f"same as {first}" if first != name else "twin" if twin else "declared"
+        checked = f"same as {first}" if first != name else "twin" if twin else _checked(spec)
         if settings.unverified and not twin:
             checked += UNVERIFIED
         self.rows.append(
@@ -163,6 +164,10 @@ class PartTable:
                 }
             )
         )
+
+
+def _checked(spec: Encoder | Decoder) -> str:
+    return "files" if isinstance(spec, Decoder) and spec.describe else "declared"
 
 
 def _identity(plan: EncoderPlan | DecoderPlan) -> str:
