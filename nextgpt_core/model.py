@@ -204,10 +204,7 @@ class NextGPT(nn.Module):
         return {part: found[part] for part in PARTS if part in parts}
 
     def state_by_part(self) -> dict[str, dict[str, Tensor]]:
-        """What is saved: `lora`, `signals`, `project.<channel>`, and `vocabulary` if it was loaded.
-
-        A projection that several channels share is in the part of each.
-        """
+        """What is saved: `lora`, `signals`, `project.<channel>`; `vocabulary` if it was loaded."""
         state: dict[str, dict[str, Tensor]] = {}
         if lora := lora_state(self.backbone):
             state["lora"] = lora

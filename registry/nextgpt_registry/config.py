@@ -63,12 +63,7 @@ class ProjectionSettings(Settings):
 
     kind: Name  # `nextgpt_registry.projections` lists them
     options: dict[str, Any] = Field(default_factory=dict)  # of that kind
-
-
-class InputSettings(ProjectionSettings):
-    """A projection into the language model, of one channel or of several."""
-
-    shares: Name | None = None  # channels naming the same one have a single projection
+    shares: Name | None = None  # input: channels naming the same one have a single projection
 
 
 class Channel(Settings):
@@ -76,7 +71,7 @@ class Channel(Settings):
 
     modality: Name | None = None  # which one it carries; default: the channel's name
     encoder: Annotated[EncoderSettings, BeforeValidator(_named)] | None = None  # none: no input
-    input_projection: Annotated[InputSettings, BeforeValidator(_kinded)] = InputSettings(
+    input_projection: Annotated[ProjectionSettings, BeforeValidator(_kinded)] = ProjectionSettings(
         kind="linear"
     )  # from the encoder to the language model
     decoder: Annotated[DecoderSettings, BeforeValidator(_named)] | None = None  # none: no output

@@ -67,7 +67,6 @@ def config_schema() -> Schema:
         "description": "what several parts share: named once, used as ${define.NAME}",
     }
     types.pop("ProjectionSettings")
-    types.pop("InputSettings")
     types = {name: _interpolable(found) for name, found in types.items()}
     types[_REFERENCE] = {"type": "string", "pattern": r"\$\{.+\}", "description": "${define.NAME}"}
     title = {"$schema": DIALECT, "title": "A system of nextgpt"}

@@ -178,3 +178,17 @@ def test_the_table_shows_what_is_frozen_and_what_to_accept(
     assert "are frozen" in told
     assert "of weights: float16" in told
     assert "forbids commercial use (modalities.lidar.decoder); if you may use them" in told
+
+
+def test_an_output_projection_is_not_shared(lidar: Path) -> None:
+    weights = {"model": {"source": "models:relief.safetensors"}}
+    speaks = {
+        "modality": "lidar",
+        "decoder": {"name": "relief", "weights": weights},
+        "output_projection": {"kind": "query", "shares": "all"},
+    }
+
+    with pytest.raises(PlanError) as caught:
+        planned(lidar, modalities={"lidar": speaks})
+
+    assert "no two channels" in problems(caught)["modalities.lidar.output_projection.shares"]

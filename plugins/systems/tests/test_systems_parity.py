@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from nextgpt_core.assemble import bare_backbone, build_model
 from nextgpt_core.llm.lora import add_lora, merge_lora
+from nextgpt_core.meta import measure
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input
 from nextgpt_core.weights import load_compact
+from nextgpt_registry.configfile import load_config
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
 from nextgpt_registry.plan import Plan, make_plan
@@ -231,3 +233,50 @@ def test_the_numbers_of_the_paper_come_from_facts_alone() -> None:
     assert found["video.output"] == 32_090_112
     assert found["audio.output"] == 31_788_544
     assert found["image.encoder"] == 1_200_781_057
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("nextgpt-7b-v0", {"vocab_size": 32001, "rms_norm_eps": 1e-6}),
+        ("nextgpt-7b-v1.5", {"vocab_size": 32000}),
+        ("nextgpt-modern", {"num_key_value_heads": 8, "head_dim": 128, "hidden_size": 2048}),
+    ],
+)
+def test_the_facts_of_a_language_model_are_those_of_its_class(
+    name: str, settings: dict[str, int]
+) -> None:
+    facts = load_config(name).config.llm.facts
+    assert facts is not None
+    config = AutoConfig.for_model(
+        facts.family,
+        **{
+            "hidden_size": 4096,
+            "intermediate_size": facts.linears["gate_proj"][1],
+            "num_hidden_layers": facts.layers,
+            "num_attention_heads": facts.linears["q_proj"][1] // 128,
+            "vocab_size": facts.vocabulary,
+            "tie_word_embeddings": facts.tied,
+            **settings,
+        },
+    )
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+
+    assert sum(p.numel() for p in model.parameters()) == facts.parameters
+    for target, (wide, tall) in facts.linears.items():
+        [shape] = {
+            (layer.in_features, layer.out_features)
+            for path, layer in model.named_modules()
+            if path.endswith(f".{target}")
+        }
+        assert shape == (wide, tall)
+
+
+@pytest.mark.slow
+def test_every_part_at_full_size_is_its_class() -> None:
+    plan = measure(make_plan("nextgpt-7b-v0"))
+
+    found = {part.name: part.checked for part in plan.parts if part.parameters}
+    counted = {"llm", "lora", "signals"}
+    assert {name for name, checked in found.items() if checked != "meta"} == counted

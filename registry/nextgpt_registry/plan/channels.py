@@ -10,7 +10,6 @@ from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import (
     Channel,
-    InputSettings,
     LLMFacts,
     ProjectionSettings,
     Settings,
@@ -137,7 +136,7 @@ def _decoder(
 
 
 def _input(
-    settings: InputSettings, spec: Encoder, width: int, at: str, findings: Findings
+    settings: ProjectionSettings, spec: Encoder, width: int, at: str, findings: Findings
 ) -> InputPlan | None:
     made = _projection(settings, INPUT_KINDS, f"{at}.input_projection", findings)
     if made is None or not width:
@@ -157,6 +156,12 @@ def _output(
     channel: Channel, spec: Decoder, width: int, at: str, findings: Findings
 ) -> OutputPlan | None:
     settings, signals = channel.output_projection, channel.signals or spec.signals
+    if settings.shares is not None:
+        findings.add(
+            f"{at}.output_projection.shares",
+            "no two channels can speak through one projection",
+            "share an input projection, or take it out",
+        )
     made = _projection(settings, OUTPUT_KINDS, f"{at}.output_projection", findings)
     if made is None or not width:
         return None
