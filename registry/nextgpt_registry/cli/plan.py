@@ -16,7 +16,6 @@ from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
 from nextgpt_registry.targets import resolve
 
-
 METERS = "nextgpt.meters"
 """Entry points of what builds and counts the parts of a plan: `"module:function"`."""
 
