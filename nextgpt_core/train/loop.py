@@ -242,6 +242,10 @@ def _check_parts(system: System, settings: RunSettings) -> None:
             "is to be trained, and the system has none",
             "add it to the config (llm.lora, encoders, decoders), or set run.parts",
         )
+    if "written" in settings.parts and not settings.text:
+        raise TrainingError(
+            "written", "is learned from the text alone, whose weight is 0", "set text above 0"
+        )
     captioned = {name for name, decoder in system.decoders.items() if decoder.spec.captions}
     if settings.matching and not captioned & inputs.keys():
         raise TrainingError(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from nextgpt_core.compose import UNLABELLED, Prompt
 from nextgpt_core.model import GroupStates, NextGPT, TrainOutput
@@ -49,9 +50,9 @@ class KeptStates:
         channels: Collection[str] = (),
     ) -> None:
         blocks = [block for block in model.vocabulary.blocks if block.channel in channels]
-        device = model.backbone.device
+        ids = [token for block in blocks for token in block.ids]
         self._model, self._cache, self._run = model, cache, run
-        self._trained_R = torch.tensor([b.first for b in blocks], dtype=torch.long, device=device)
+        self._trained_R = torch.tensor(ids, dtype=torch.long, device=model.backbone.device)
         self._columns_R = self._trained_R - model.vocabulary.base
 
     def of(self, prompts: Sequence[Prompt]) -> tuple[list[GroupStates], Labelled]:
@@ -99,9 +100,7 @@ class KeptStates:
             output = self._run(prompts)
             made: list[list[Tensor]] = [[] for _ in prompts]
             for group in output.groups:
-                made[group.prompt].append(
-                    torch.nn.functional.pad(group.hidden_SD.float(), (0, 2)).cpu()
-                )
+                made[group.prompt].append(F.pad(group.hidden_SD.float(), (0, 2)).cpu())
             if len(self._trained_R):
                 counts = [len(self._labels(prompt)) for prompt in prompts]
                 for own, rows in zip(made, self._fixed(output).split(counts), strict=True):

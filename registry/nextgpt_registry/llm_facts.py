@@ -106,8 +106,8 @@ def unknown_targets(facts: LLMFacts, lora: Lora) -> tuple[str, ...]:
 
 
 def signal_parameters(facts: LLMFacts, signals: int) -> int:
-    """The rows of the signal tokens, counted twice where input and output are not tied."""
-    return signals * facts.width * (1 if facts.tied else 2)
+    """The rows of the signal tokens: what they are read as, and what they are written for."""
+    return 2 * signals * facts.width
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,37 @@ def test_a_new_channel_changes_no_other_channels_rows(make_backbone) -> None:
     assert not torch.equal(two.rows.input[:3], two.rows.output[:3])
 
 
+@torch.no_grad()
+def test_rows_saved_without_outputs_are_those_of_a_tied_model(make_backbone) -> None:
+    saved = scramble(make_model(make_backbone("llama"), channels=("photo",))).rows.state()
+    old = {"photo.input": saved["photo.input"]}
+    tied = make_model(make_backbone("llama"), channels=("photo",))
+    untied = make_model(make_backbone("gpt_neox"), channels=("photo",))
+
+    tied.rows.load(old)
+
+    assert torch.equal(tied.rows.input, saved["photo.input"])
+    assert torch.equal(tied.rows.output, saved["photo.input"])
+    with pytest.raises(LockError, match=r"photo\.output: the checkpoint has no rows"):
+        untied.rows.load(old)
+
+
+@torch.no_grad()
+def test_an_unknown_channel_is_read_like_the_known_and_never_written(make_backbone) -> None:
+    known = scramble(make_model(make_backbone("qwen3"), channels=("photo", "smell")))
+    model = make_model(make_backbone("qwen3"), channels=("photo", "smell", "taste", "touch"))
+    fresh = model.rows.output.clone()
+
+    model.rows.load(known.rows.state())
+
+    photo, smell, taste, touch = model.rows.input.split(3)
+    spread = (photo - smell).std()
+    assert ((photo + smell) / 2 - taste).std() < 0.5 * spread
+    assert not torch.equal(taste, touch)
+    assert torch.equal(model.rows.output[6:], fresh[6:])
+    assert torch.equal(model.rows.output[:6], known.rows.output)
+
+
 # --- embedding and projecting ---
 
 

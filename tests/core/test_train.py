@@ -246,6 +246,11 @@ def test_an_unknown_channel_is_told_with_those_there_are(run: Train) -> None:
         run("encode", channels=["smell"])
 
 
+def test_output_rows_are_not_trained_on_nothing(run: Train) -> None:
+    with pytest.raises(TrainingError, match=r"written: is learned from the text alone"):
+        run("decode", parts=["output", "written"], text=0.0)
+
+
 def test_a_run_may_name_the_channels_that_it_trains(run: Train) -> None:
     still = run("instruct", out="still", lr=1e-30, channels=["glyph"], weight_decay=0.0)
 

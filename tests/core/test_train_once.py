@@ -90,6 +90,28 @@ def test_where_outputs_alone_are_trained_the_language_model_runs_once_for_a_dial
         )
 
 
+def test_output_rows_learn_the_same_from_kept_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"dialogues": 8, "steps": 12, "validate_on": 0, "precision": "fp32", "clip": 1e9}
+    parts = ["output", "written"]
+    kept = system(tmp_path, "decode", parts=parts, **settings)
+    whole = system(tmp_path, "decode", parts=[*parts, "input"], rates={"input": 1e-30}, **settings)
+    rows = counted(monkeypatch, Backbone, "run")
+
+    alone = train(*kept, out=tmp_path / "alone")
+    few = sum(rows)
+    both = train(*whole, out=tmp_path / "both")
+
+    assert few <= 8 + 4  # each dialogue once; passes may share a beginning
+    assert sum(rows) - few > 3 * few
+    assert alone.values["text"] == pytest.approx(both.values["text"], abs=1e-4)
+    own, others = alone.parts["signals"], both.parts["signals"]
+    torch.testing.assert_close(own["glyph.output"], others["glyph.output"], atol=1e-4, rtol=0)
+    assert (own["glyph.output"] - own["glyph.input"]).abs().max() > 0.01
+    torch.testing.assert_close(own["glyph.input"], others["glyph.input"], atol=0, rtol=0)
+
+
 def test_speed_is_measured_with_and_without_cached_features(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

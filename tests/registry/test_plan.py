@@ -103,7 +103,7 @@ def test_parts_are_counted_by_stage(lidar: Path) -> None:
     plan = planned(lidar, llm=llm, modalities={"lidar": channel})
 
     parts = {part.name: part for part in plan.parts}
-    lora, signals = 2 * 2 * (32 + 24), 4 * 16
+    lora, signals = 2 * 2 * (32 + 24), 2 * 4 * 16
     assert parts["llm"].parameters == 5000
     assert parts["lora"].parameters == lora
     assert parts["signals"].parameters == signals

@@ -9,7 +9,7 @@ from random import Random
 from typing import Literal
 
 from nextgpt_depth.describe import caption
-from nextgpt_depth.requests import MAKE, TELL, Request, present, request
+from nextgpt_depth.requests import DIRECTIONS, MAKE, TELL, Request, present, request
 from nextgpt_depth.scenes import DepthRenderer
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.prepare import find_library
@@ -19,6 +19,7 @@ from nextgpt_mini.world.split import Split, check_trainable
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
 
+_DIRECTIONS = {"tell": TELL, "make": MAKE, "both": DIRECTIONS}
 RENDERINGS = 3
 """How many renderings of a scene users show: few, so that encoders' features can be cached."""
 
@@ -27,13 +28,13 @@ RENDERINGS = 3
 class Dialogues:
     """`dialogues[n]` is always the same request and its answer; they never end.
 
-    The task `tell` asks about depth maps, `make` asks for them. On the split `train` nothing
-    held out occurs; on `held_out`, every scene has a count or a place that is. With `answer_media`
-    the depth maps of answers are rendered, too. `directions` are those of the task, unless fewer
-    are given: for a system without pictures, `depth->text` or `text->depth` alone.
+    The task `tell` asks about depth maps, `make` asks for them, `both` does either. On the split
+    `train` nothing held out occurs; on `held_out`, every scene has a count or a place that is.
+    With `answer_media` the depth maps of answers are rendered, too. `directions` are those of the
+    task, unless fewer are given: for a system without pictures, `depth->text` or `text->depth`.
     """
 
-    task: Literal["tell", "make"]
+    task: Literal["tell", "make", "both"] = "both"
     split: Split = "train"
     wording: Wording = "train"
     answer_media: bool = False
@@ -55,7 +56,7 @@ class Dialogues:
     def request(self, rng: Random) -> Request:
         """A random request of the task."""
         drawn = request(
-            rng.choice(self.directions or (TELL if self.task == "tell" else MAKE)),
+            rng.choice(self.directions or _DIRECTIONS[self.task]),
             rng,
             held_out=self.split == "held_out",
             concept=rng.choice(self.renderer.library.things),
@@ -91,7 +92,8 @@ class Dialogues:
         part = MediaPart(kind, None, _caption(kind, asked.asked))
         if self.answer_media:
             part = self._part(kind, asked.asked, rng.randrange(RENDERINGS))
-        return Turn("assistant", (present(asked, rng), part))
+        # a map stands alone: the language model stands still, new words it would not learn
+        return Turn("assistant", (part,) if kind == "depth" else (present(asked, rng), part))
 
     def _part(self, kind: str, scene: Picture, rendering: int) -> MediaPart:
         return MediaPart(kind, self.medium(kind, scene, rendering), _caption(kind, scene))

@@ -83,10 +83,9 @@ def unseen(scene: Picture) -> bool:
 
 
 def present(request: Request, rng: Random) -> str:
-    """What an answer says of the medium that it brings."""
-    kind = request.direction.partition("->")[2]
-    said = caption(request.asked) if kind == "depth" else picture_caption(request.asked)
-    template = rng.choice(templates("answers", kind, "train"))
+    """What an answer says of the picture that it brings."""
+    template = rng.choice(templates("answers", "image", "train"))
+    said = picture_caption(request.asked)
     return template.format(c=said, be="is" if request.asked.count == "one" else "are")
 
 

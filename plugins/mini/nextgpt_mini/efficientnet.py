@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu6
 
 WIDTH = 1280
+EARLY = 24
 
 # repeats, kernel, stride, expansion, channels out
 _STAGES = (
@@ -73,15 +74,24 @@ class EfficientNetLite0(nn.Module):
             for n in range(min(count, repeats or count)):
                 blocks.append(_Block(given, kernel, 1 if n else stride, expansion, made))
                 given = made
+            if made == EARLY:
+                self._early = len(blocks)
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = _Same(given, WIDTH, 1)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 1280, H/32, W/32)."""
+        return self.levels(x_BCHW)[1]
+
+    def levels(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, H, W) -> an early map (B, 24, H/4, W/4), and the last (B, 1280, H/32, W/32)."""
         x = relu6(self._conv_stem(x_BCHW.contiguous(memory_format=torch.channels_last)))
-        for block in self._blocks:
+        for block in self._blocks[: self._early]:
             x = block(x)
-        return relu6(self._conv_head(x))
+        early = x
+        for block in self._blocks[self._early :]:
+            x = block(x)
+        return early, relu6(self._conv_head(x))
 
 
 def folded(published: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -71,6 +71,19 @@ class PictureEncoder(_Eye):
         return self.network(x_BCHW).flatten(2).transpose(1, 2)
 
 
+class LevelsEncoder(PictureEncoder):
+    """A picture -> 49 cells of 1304: the last map and, averaged over each cell, an early one.
+
+    A network trained to name things tells them by its last map, and their colours hardly.
+    """
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, 3, 224, 224) -> (B, 49, 1304)."""
+        early, last = self.network.levels(x_BCHW)
+        early = adaptive_avg_pool2d(early, last.shape[-2:])
+        return torch.cat((last, early), dim=1).flatten(2).transpose(1, 2)
+
+
 class ClipEncoder(_Eye):
     """8 frames evenly taken -> 8 x 9 cells of 1280, frame by frame."""
 

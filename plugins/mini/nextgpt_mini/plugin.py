@@ -27,7 +27,7 @@ _ENCODER: dict[str, Any] = {
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
-    """Three encoders, three decoders and the system `mini`."""
+    """Four encoders, three decoders and the system `mini`."""
     return Manifest(
         api="1.0",
         summary="The embedded default: text, pictures, sounds and clips on a laptop",
@@ -40,6 +40,17 @@ def nextgpt_manifest() -> Manifest:
                 target="nextgpt_mini.encoders:PictureEncoder",
                 tokens=49,
                 width=1280,
+                parameters=3_350_000,
+                licence="Apache-2.0",
+                **_ENCODER,
+            ),
+            Encoder(
+                name="efficientnet-lite0-levels",
+                modality="image",
+                summary="EfficientNet-Lite0: 7 x 7 cells of a picture, with early features",
+                target="nextgpt_mini.encoders:LevelsEncoder",
+                tokens=49,
+                width=1304,
                 parameters=3_350_000,
                 licence="Apache-2.0",
                 **_ENCODER,

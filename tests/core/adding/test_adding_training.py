@@ -59,7 +59,7 @@ def test_what_was_there_stays_bit_for_bit(base: Path, adding: Train) -> None:
             own = load_compact(base / f"{part}.safetensors")
             assert own
             assert all(torch.equal(run.parts[part][name], own[name]) for name in own)
-    assert set(new) == {"glyph.input", "mark.input"}
+    assert set(new) == {f"{c}.{side}" for c in ("glyph", "mark") for side in ("input", "output")}
     assert torch.equal(new["glyph.input"], old["glyph.input"])
     blocks = read_lock(added.folder / "nextgpt.lock.json").signals.blocks
     assert blocks[:1] == read_lock(base / "nextgpt.lock.json").signals.blocks

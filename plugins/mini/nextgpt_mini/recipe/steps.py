@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -24,9 +24,9 @@ class Step(Settings):
     name: str
     part: str = ""
     judge: str = ""
-    stage: Literal["", "match", "encode", "instruct", "decode"] = ""
+    stage: str = ""  # of the system's config
     command: tuple[str, ...] = ()  # what follows `nextgpt`
-    steps: int = Field(default=1, gt=0)
+    steps: int = Field(default=1, gt=0)  # a stage's own, unless they are given
     seconds: float = Field(default=1.0, gt=0)  # expected of one step
     needs: tuple[str, ...] = ()
     set: tuple[str, ...] = ()  # KEY=VALUE of a stage
@@ -94,7 +94,7 @@ class Place:
         """The run's folder of a step."""
         if step.command:
             return None
-        return self.runs / (f"{SYSTEM}-{step.stage}" if step.stage else f"{SYSTEM}/{step.name}")
+        return self.runs / (f"{SYSTEM}-{step.name}" if step.stage else f"{SYSTEM}/{step.name}")
 
 
 def load_recipe(path: Path = _FILE) -> Recipe:
@@ -127,7 +127,8 @@ def _job(step: Step, recipe: Recipe, place: Place, overrides: Sequence[str]) -> 
     if step.command:
         return Job(step, step.command, run, 1)
     if step.stage:
-        steps = small.steps if small else _configured(step.stage)
+        own = step.steps if "steps" in step.model_fields_set else _configured(step.stage)
+        steps = small.steps if small else own
         return Job(step, _stage(step, steps, small, place, overrides), run, steps)
     steps = min(step.steps, small.steps) if small else step.steps
     verb = ("train", step.part) if step.part else ("judge", step.judge)
