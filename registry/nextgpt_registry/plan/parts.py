@@ -13,6 +13,7 @@ from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import ChannelPlan, DecoderPlan, EncoderPlan, Part
 from nextgpt_registry.plan.trained import Trained
 from nextgpt_registry.plan.weights import check_licence, check_place, find_all
+from nextgpt_registry.specs import Decoder, Encoder
 
 _FLOAT32 = 4  # bytes: whatever is trained is trained so
 _REFIT = "use the options, components and language model it was trained with"
@@ -86,7 +87,7 @@ class PartTable:
         first = self._counted.setdefault(trunk or _identity(plan), name)
         twin = is_twin(spec, settings.options)
         parameters = 0 if first != name or twin else spec.parameters
-        checked = f"same as {first}" if first != name else "twin" if twin else "declared"
+        checked = f"same as {first}" if first != name else "twin" if twin else _checked(spec)
         self.rows.append(
             Part(
                 name=name,
@@ -131,6 +132,10 @@ class PartTable:
                 }
             )
         )
+
+
+def _checked(spec: Encoder | Decoder) -> str:
+    return "files" if isinstance(spec, Decoder) and spec.describe else "declared"
 
 
 def _identity(plan: EncoderPlan | DecoderPlan) -> str:

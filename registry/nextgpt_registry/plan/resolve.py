@@ -54,7 +54,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     facts, checked = find_facts(config, loaded.base, findings)
     channels: dict[str, ChannelPlan] = {}
     for name, settings in config.modalities.items():
-        made = resolve_channel(name, settings, facts, catalog, findings)
+        made = resolve_channel(name, settings, facts, catalog, loaded.base, findings)
         if made is not None:
             channels[name] = made
     check_spellings(config, channels, findings)
