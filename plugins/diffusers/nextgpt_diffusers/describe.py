@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nextgpt_diffusers.folder import Folder
-from nextgpt_diffusers.pipelines import PIPELINES, Pipeline
+from nextgpt_diffusers.pipelines import LEFT_OUT, PIPELINES, Pipeline
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.specs import Decoder
 
@@ -55,9 +55,9 @@ def known_pipeline(folder: Folder, *, modality: str) -> Pipeline:
         raise SourceError(
             who, f"has no {', '.join(absent)}", "name a pipeline that is whole: captions need it"
         )
-    for part in found.parts:
+    for part in folder.parts:
         library, name = folder.kind(part)
-        if library not in _LIBRARIES:
+        if part not in LEFT_OUT and library not in (*_LIBRARIES, None):
             raise SourceError(
                 who,
                 f"{part} is {library}.{name}, code from elsewhere",

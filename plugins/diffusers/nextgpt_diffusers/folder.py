@@ -45,6 +45,11 @@ class Folder:
         """The pipeline's class."""
         return str(self.index.get("_class_name"))
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """All that the pipeline is made of: models, tokenizers, a scheduler."""
+        return tuple(name for name, said in self.index.items() if isinstance(said, list))
+
     def kind(self, part: str) -> tuple[str | None, str | None]:
         """The library and the class of a part; two times None if the pipeline has none."""
         found = self.index.get(part) or (None, None)

@@ -154,6 +154,8 @@ class PipelineDecoder(torch.nn.Module):
 
     def _take(self, pipe: Any) -> None:
         pipe.set_progress_bar_config(disable=True)
+        if hasattr(pipe.vae, "enable_slicing"):
+            pipe.vae.enable_slicing()  # one after the other: all at once would need most of a GPU
         modules = pipe.components.items()
         self.parts = torch.nn.ModuleDict(
             {name: part for name, part in modules if isinstance(part, torch.nn.Module)}

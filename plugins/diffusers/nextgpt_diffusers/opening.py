@@ -10,10 +10,9 @@ import torch
 
 from nextgpt_diffusers.build import quiet
 from nextgpt_diffusers.folder import Folder
-from nextgpt_diffusers.pipelines import Pipeline
+from nextgpt_diffusers.pipelines import LEFT_OUT, Pipeline
 from nextgpt_registry.errors import SourceError
 
-_LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 _TOLD = {"requires_safety_checker": False, "add_watermarker": False}
 _TYPES = {"F16": torch.float16, "BF16": torch.bfloat16}
 
@@ -34,7 +33,7 @@ def opened(folder: Folder, known: Pipeline) -> Any:
                 local_files_only=True,
                 use_safetensors=True,
                 dtype={**dtypes, "default": torch.float32},
-                **{name: None for name in _LEFT_OUT if name in taken},
+                **{name: None for name in LEFT_OUT if name in taken},
                 **{name: value for name, value in _TOLD.items() if name in taken},
             )
     except Exception as error:  # two libraries read foreign files

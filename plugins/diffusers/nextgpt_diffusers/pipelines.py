@@ -9,6 +9,8 @@ from nextgpt_diffusers.folder import Folder
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.specs import Condition
 
+LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
+"""Parts of published folders that are not loaded."""
 PIXART_TOKENS = 300
 """The length of PixArt Sigma's texts: of its pipeline, not of its tokenizer."""
 WAN_TOKENS = 128

@@ -80,6 +80,12 @@ def test_code_from_elsewhere_and_missing_parts_are_refused(saved: Saved, tmp_pat
     foreign = changed(sd, tmp_path / "a", "model_index.json", unet=["my_unet", "MyUNet"])
     bare = changed(sd, tmp_path / "b", "model_index.json", text_encoder=[None, None])
 
+    hidden = changed(sd, tmp_path / "c", "model_index.json", scheduler=["my_steps", "MySteps"])
+    unloaded = changed(sd, tmp_path / "d", "model_index.json", safety_checker=["mine", "Mine"])
+
+    assert describe(DECODERS[0], {"pipeline": unloaded}).conditions
+    with pytest.raises(SourceError, match=r"scheduler is my_steps\.MySteps, code from elsewhere"):
+        describe(DECODERS[0], {"pipeline": hidden})
     with pytest.raises(SourceError, match=r"unet is my_unet\.MyUNet, code from elsewhere"):
         describe(DECODERS[0], {"pipeline": foreign})
     with pytest.raises(SourceError, match="has no text_encoder"):
