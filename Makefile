@@ -11,6 +11,8 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := registry/pyproject.toml pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shell \
 	grep -q '^train *=' $(p)/pyproject.toml && echo '[train]')')
+# Tested against, and never a dependency: ImageBind (CC-BY-NC-SA-4.0) asks for more than it needs.
+WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 OUT     ?= out/demo
 
@@ -31,6 +33,7 @@ $(STAMP): $(PROJECTS) constraints.txt
 	@echo "setting up $(VENV) (the first time takes some minutes)"
 	$(PIP) install --quiet -c constraints.txt hatchling editables
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation $(EDITABLE)
+	$(PIP) install --quiet -c constraints.txt --no-deps $(WRAPPED)
 	@touch $@
 
 demo: $(STAMP) ## a conversation in text, pictures, sound and film; one HTML page in out/demo

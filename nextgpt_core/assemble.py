@@ -45,11 +45,15 @@ def assemble(
 
     Raises:
         SourceError: weights cannot be had.
+        PlanError: a licence has not been accepted.
         PluginError: a component cannot be built.
         LockError: trained parts or the tokenizer are not those of the lock.
     """
+    plan.check_accepted()
     paths = weights.resolve(plan.weights, base=plan.base, progress=progress)
     backbone = backbone or _backbone(plan, progress)
+    if plan.config.llm.template is not None:
+        backbone.tokenizer.chat_template = _template(plan)
     check_tokenizer(plan.lock, backbone.tokenizer)
     builder = _Builder(plan, catalog, progress)
     encoders = {n: builder.encoder(c.encoder) for n, c in plan.channels.items() if c.encoder}
@@ -77,13 +81,8 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_start(name))  # a channel's start depends on its name alone
             if channel.input:
-                inputs[name] = build_input(
-                    channel.input.kind,
-                    channel.input.options,
-                    tokens=channel.input.tokens_in,
-                    width_in=channel.input.width_in,
-                    width_llm=backbone.width,
-                ).to(backbone.device)
+                first = plan.sharing(name)[0]
+                inputs[name] = inputs.get(first) or _input(plan, name, backbone)
             if channel.output:
                 outputs[name] = build_output(
                     channel.output.kind,
@@ -98,7 +97,22 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         inputs=inputs,
         outputs=outputs,
         system_prompt=plan.config.system_prompt,
+        stops=plan.config.generation.stop,
     )
+
+
+def _input(plan: Plan, channel: str, backbone: Backbone) -> torch.nn.Module:
+    """A fresh input projection, for the most tokens of any channel that has it."""
+    made = plan.channels[channel].input
+    assert made is not None
+    sharing = [plan.channels[name].input for name in plan.sharing(channel)]
+    return build_input(
+        made.kind,
+        made.options,
+        tokens=max(each.tokens_in for each in sharing if each),
+        width_in=made.width_in,
+        width_llm=backbone.width,
+    ).to(backbone.device)
 
 
 def place(device: str) -> str:
@@ -131,6 +145,13 @@ def _backbone(plan: Plan, progress: OnProgress | None) -> Backbone:
     return backbone
 
 
+def _template(plan: Plan) -> str:
+    """The chat template that the config names."""
+    source = Weight(source=plan.config.llm.template or "")
+    [path] = weights.resolve({"llm.template": source}, base=plan.base).values()
+    return path.read_text("utf-8")
+
+
 class _Builder:
     """Builds components, each distinct one once."""
 
@@ -144,7 +165,7 @@ class _Builder:
     def encoder(self, found: EncoderPlan) -> LiveEncoder:
         """The encoder of a channel: one built before that is equal, or is on the same trunk."""
         recipe = self._recipe(found)
-        key = ("encoder", recipe.fingerprint, recipe.device, recipe.offload)
+        key = _key("encoder", recipe)
         if key in self._built:
             return self._built[key]
         trunk = self._trunks.get(found.spec.shares)
@@ -163,7 +184,7 @@ class _Builder:
         recipe = self._recipe(found)
         if found.settings.executor == "process":
             return LiveDecoder(recipe, None, found.settings.route)
-        key = ("decoder", recipe.fingerprint, recipe.device, recipe.offload)
+        key = _key("decoder", recipe)
         if key not in self._built:
             self._built[key] = self._build("decoder", recipe)
         return LiveDecoder(recipe, self._built[key], found.settings.route)
@@ -199,6 +220,11 @@ class _Builder:
             kind=kind, name=recipe.spec.name, component=component
         )
         return component
+
+
+def _key(kind: str, recipe: Recipe) -> tuple[Any, ...]:
+    """Equal for one component under several channels; a name says what it is with its modality."""
+    return (kind, recipe.spec.modality, recipe.fingerprint, recipe.device, recipe.offload)
 
 
 def _wanted(model: NextGPT, parts: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:

@@ -81,7 +81,9 @@ class Composer:
     """Turns into prompts, through a tokenizer's chat template.
 
     `end_of_turn` are the ids the model ends an answer with, as far as they are known; the
-    template's own is added to them. A system prompt is put before conversations without one.
+    template's own is added to them. Where the template ends an answer with one of the strings
+    `stops`, what ends it is that string and no id. A system prompt is put before conversations
+    without one.
     """
 
     def __init__(
@@ -90,12 +92,14 @@ class Composer:
         vocabulary: SignalVocabulary,
         *,
         end_of_turn: Collection[int] = (),
+        stops: Collection[str] = (),
         system_prompt: str | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.vocabulary = vocabulary
         self.system_prompt = system_prompt
         self._known_ends = frozenset(end_of_turn)
+        self._stops = tuple(stops)
         self._template = ChatTemplate(tokenizer)
 
     def compose(
@@ -126,10 +130,9 @@ class Composer:
         for segment in self._template.lay_out(turns, answer=answer):
             match segment:
                 case Literal(text):
-                    ids = self.tokenize(text)
-                    labelled = self._end_length(ids) if after_answer else 0
-                    draft.tokens(ids[:labelled], labelled=True)
-                    draft.tokens(ids[labelled:])
+                    end, rest = self._ended(text) if after_answer else ([], self.tokenize(text))
+                    draft.tokens(end, labelled=True)
+                    draft.tokens(rest)
                 case Quoted(text):
                     draft.tokens(self.tokenize(text, quoted=True))
                 case MediumSlot(part):
@@ -164,7 +167,9 @@ class Composer:
         """The ids that end an answer: those known, and what the template puts after one."""
         turns = (Turn("user", ("a",)), Turn("assistant", ("a",)))
         after = self._template.lay_out(turns, answer=False)[-1]
-        ids = self.tokenize(after.text) if isinstance(after, Literal) else []
+        if not isinstance(after, Literal) or self._stop_length(after.text):
+            return self._known_ends
+        ids = self.tokenize(after.text)
         special = self._known_ends | set(self.tokenizer.all_special_ids)
         ends = next((token for token in ids if token in special), next(iter(ids), None))
         return self._known_ends | ({ends} if ends is not None else set())
@@ -175,9 +180,18 @@ class Composer:
         rows = range(len(self.tokenizer), self.vocabulary.base)
         return (frozenset(self.tokenizer.all_special_ids) | set(rows)) - self.end_ids
 
-    def _end_length(self, ids: Sequence[int]) -> int:
-        """How many ids after an answer belong to it: up to the first that ends a turn."""
-        return next((n for n, token in enumerate(ids, 1) if token in self.end_ids), 0)
+    def _ended(self, text: str) -> tuple[list[int], list[int]]:
+        """The ids after an answer: those that end it, and the rest."""
+        if length := self._stop_length(text):
+            return self.tokenize(text[:length]), self.tokenize(text[length:])
+        ids = self.tokenize(text)
+        length = next((n for n, token in enumerate(ids, 1) if token in self.end_ids), 0)
+        return ids[:length], ids[length:]
+
+    def _stop_length(self, text: str) -> int:
+        """The characters up to the end of the first stop string; 0 if there is none."""
+        ends = [text.find(stop) + len(stop) for stop in self._stops if stop in text]
+        return min(ends, default=0)
 
     def _group(self, channel: str) -> tuple[int, ...]:
         if channel not in self.vocabulary.channels:

@@ -28,6 +28,7 @@ from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_core.signal.vocabulary import SignalVocabulary
 from nextgpt_registry.errors import LockError
+from nextgpt_registry.plan import VOCABULARY
 
 PARTS = ("input", "output", "signals", "written", "lora")
 """The kinds of part that can be trained: projections in and out, signal rows, LoRA; `written` are
@@ -79,6 +80,7 @@ class NextGPT(nn.Module):
         inputs: Mapping[str, nn.Module] | None = None,
         outputs: Mapping[str, nn.Module] | None = None,
         system_prompt: str | None = None,
+        stops: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -93,6 +95,7 @@ class NextGPT(nn.Module):
             backbone.tokenizer,
             vocabulary,
             end_of_turn=backbone.eos_ids,
+            stops=stops,
             system_prompt=system_prompt,
         )
 
@@ -180,7 +183,7 @@ class NextGPT(nn.Module):
 
         def of(modules: Mapping[str, nn.Module]) -> list[nn.Parameter]:
             chosen = [m for name, m in modules.items() if channels is None or name in channels]
-            return [parameter for module in chosen for parameter in module.parameters()]
+            return list(nn.ModuleList(chosen).parameters())  # each once, however many share it
 
         found = {
             "input": of(self.inputs),
@@ -201,12 +204,14 @@ class NextGPT(nn.Module):
         return {part: found[part] for part in PARTS if part in parts}
 
     def state_by_part(self) -> dict[str, dict[str, Tensor]]:
-        """What is saved: `lora`, `signals` and `project.<channel>`, on no particular device."""
+        """What is saved: `lora`, `signals`, `project.<channel>`; `vocabulary` if it was loaded."""
         state: dict[str, dict[str, Tensor]] = {}
         if lora := lora_state(self.backbone):
             state["lora"] = lora
         if self.vocabulary.size:
             state["signals"] = self.rows.state()
+        if rows := self.backbone.rows_state():
+            state[VOCABULARY] = rows
         for side, modules in (("input", self.inputs), ("output", self.outputs)):
             for channel, module in modules.items():
                 part = state.setdefault(f"project.{channel}", {})
@@ -225,6 +230,8 @@ class NextGPT(nn.Module):
                 load_lora_state(self.backbone, tensors)
             elif part == "signals":
                 self.rows.load(dict(tensors))
+            elif part == VOCABULARY:
+                self.backbone.load_rows(tensors)
             elif kind == "project" and (channel in self.inputs or channel in self.outputs):
                 self._load_projections(channel, tensors)
             else:

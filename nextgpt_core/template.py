@@ -2,6 +2,9 @@
 
 Media and answers are put through the template as sentinels, random for each call, so that no
 text can pass for one; what comes back is the template's own text with the slots in between.
+A turn's `content` is one text, each medium between `<channel>` and `</channel>`; a template that
+frames media in its own way reads `parts` instead: a list of `{"text": …}` and
+`{"channel": …, "text": …}`, the text of a medium being its sentinel.
 """
 
 from __future__ import annotations
@@ -76,7 +79,7 @@ class ChatTemplate:
         slots: dict[str, Segment] = {}
         mark = f"zq{secrets.token_hex(8)}n"
         messages = [
-            {"role": turn.role, "content": self._content(index, turn, mark, slots)}
+            _message(turn.role, self._parts(index, turn, mark, slots))
             for index, turn in enumerate(turns)
         ]
         rendered = self._render(messages, answer=answer)
@@ -101,24 +104,27 @@ class ChatTemplate:
         """Text of a turn as a segment: quoted if it spells a control token."""
         return Quoted(text) if self._control.search(text) else Literal(text)
 
-    def _content(self, index: int, turn: Turn, mark: str, slots: dict[str, Segment]) -> str:
+    def _parts(
+        self, index: int, turn: Turn, mark: str, slots: dict[str, Segment]
+    ) -> list[dict[str, str]]:
         def slot(segment: Segment) -> str:
             name = f"{mark}{len(slots)}z"
             slots[name] = segment
             return name
 
         if turn.role == "assistant":
-            return slot(AnswerSlot(index))
-        content = ""
+            return [{"text": slot(AnswerSlot(index))}]
+        parts = []
         for part in joined_text(turn.parts):
             if isinstance(part, MediaPart):
-                content += f"<{part.channel}>{slot(MediumSlot(part))}</{part.channel}>"
+                parts.append({"channel": part.channel, "text": slot(MediumSlot(part))})
             else:
                 segment = self.quote(part)
-                content += part if isinstance(segment, Literal) else slot(segment)
-        return content
+                text = part if isinstance(segment, Literal) else slot(segment)
+                parts.append({"text": text})
+        return parts
 
-    def _render(self, messages: list[dict[str, str]], *, answer: bool) -> str:
+    def _render(self, messages: list[dict[str, Any]], *, answer: bool) -> str:
         options: dict[str, Any] = {"chat_template": self._template} if self._template else {}
         try:
             rendered = self._tokenizer.apply_chat_template(
@@ -138,6 +144,17 @@ class ChatTemplate:
             ) from error
         assert isinstance(rendered, str)
         return rendered
+
+
+def _message(role: str, parts: list[dict[str, str]]) -> dict[str, Any]:
+    """A turn as a chat template is handed it."""
+    texts = (
+        f"<{part['channel']}>{part['text']}</{part['channel']}>"
+        if "channel" in part
+        else part["text"]
+        for part in parts
+    )
+    return {"role": role, "content": "".join(texts), "parts": parts}
 
 
 def joined_text(parts: Sequence[str | MediaPart]) -> list[str | MediaPart]:

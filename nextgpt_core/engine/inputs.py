@@ -25,7 +25,7 @@ class Inputs:
         self.store = FeatureStore(system.encoders, system.config.feature_cache_mb << 20)
         self._system = system
         self._fixed = {
-            channel: int(projection.tokens)  # type: ignore[arg-type]
+            channel: projection.tokens_of(system.encoders[channel].spec.tokens)  # type: ignore[operator]
             for channel, projection in system.model.inputs.items()
             if not system.encoders[channel].spec.varying
         }

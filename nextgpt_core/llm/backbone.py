@@ -5,7 +5,7 @@ Legend: B batch, T tokens, D width, N any positions, V rows of the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -17,7 +17,7 @@ from transformers import Cache, DynamicCache, PreTrainedModel, PreTrainedTokeniz
 from nextgpt_core.llm.cache import new_cache, spread
 from nextgpt_core.llm.half import HalfLinear
 from nextgpt_core.llm.head import Head
-from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.errors import ConfigError, LockError
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Backbone(nn.Module):
         self.head = Head(model)
         self.layer = layer
         self.merged_lora: dict[str, Tensor] | None = None  # kept so that it can be saved
+        self.rows_replaced = False  # its own rows are those of a checkpoint, and saved with it
         self._tapped = _layer_module(model.base_model, layer)
 
     @property
@@ -163,9 +164,37 @@ class Backbone(nn.Module):
         """
         return self.head(final.to(self.dtype), rows_SD)
 
+    def rows_state(self) -> dict[str, Tensor]:
+        """The base rows `input` and, unless tied, `output` (V, D), if `load_rows` replaced them."""
+        return dict(self._rows()) if self.rows_replaced else {}
+
+    @torch.no_grad()
+    def load_rows(self, rows: Mapping[str, Tensor]) -> None:
+        """Take base rows that were trained, in place of the model's own.
+
+        Raises:
+            LockError: names or shapes are not those of this model.
+        """
+        own = self._rows()
+        found = {name: tuple(tensor.shape) for name, tensor in rows.items()}
+        wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
+        if found != wanted:
+            raise LockError(
+                "vocabulary",
+                f"the checkpoint has {found}, wanted {wanted}",
+                "load it into the language model it was trained with",
+            )
+        for name, tensor in own.items():
+            tensor.copy_(rows[name])
+        self.rows_replaced = True
+
     def new_cache(self) -> Cache:
         """An empty cache for `run`."""
         return new_cache(self.model.config)
+
+    def _rows(self) -> dict[str, Tensor]:
+        rows = {"input": self.embedding.weight.detach()}
+        return rows if self.tied else {**rows, "output": self.head.linear.weight.detach()}
 
     @contextmanager
     def _tap(self) -> Iterator[list[Tensor]]:

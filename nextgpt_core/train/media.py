@@ -45,7 +45,8 @@ class Composing:
         counts: dict[Any, int] = {}  # by channel or, where lengths vary, by FeatureKey
         for channel, projection in model.inputs.items():
             if not self.system.encoders[channel].spec.varying:
-                counts[channel] = int(projection.tokens)  # type: ignore[arg-type]
+                spec = self.system.encoders[channel].spec
+                counts[channel] = projection.tokens_of(spec.tokens)  # type: ignore[operator]
         for turn in turns:
             for part in turn.media if turn.role != "assistant" else ():
                 if part.channel in counts or part.channel not in model.inputs or not part.media:

@@ -23,7 +23,7 @@ class Weight(Settings):
     """One file: where it comes from and what it must hash to."""
 
     source: str | tuple[str, ...]  # several are concatenated in order
-    sha256: str | None = None  # required for everything but `file:` and `hf:` snapshots
+    sha256: str | None = None  # required for everything but `file:`, `models:` and `hf:`
     bytes: int | None = Field(default=None, ge=0)  # what a plan says there is to fetch
 
 
@@ -44,6 +44,7 @@ class ComponentSettings(Settings):
     device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
     dtype: str = "float32"  # how precisely
     offload: bool = False  # kept on the CPU, moved to `device` for each call
+    unverified: bool = False  # nobody could open a source of its size or licence
 
 
 class EncoderSettings(ComponentSettings):
@@ -62,6 +63,7 @@ class ProjectionSettings(Settings):
 
     kind: Name  # `nextgpt_registry.projections` lists them
     options: dict[str, Any] = Field(default_factory=dict)  # of that kind
+    shares: Name | None = None  # input: channels naming the same one have a single projection
 
 
 class Channel(Settings):
@@ -110,8 +112,10 @@ class LLMSettings(Settings):
     bytes: int | None = Field(default=None, ge=0)  # what a plan says there is to fetch
     licence: str = ""  # SPDX identifier
     lora: Lora | None = None  # none: the language model stays as it is
+    template: str | None = None  # a source of a chat template (Jinja); default: the tokenizer's
     layer: int = -1  # whose hidden state drives the decoders; -1 is after the final norm
     facts: LLMFacts | None = None  # default: read from its files
+    unverified: bool = False  # nobody could open a source of the facts or the licence
     device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
     dtype: str = "float32"  # how precisely
     attention: str | None = None  # transformers' attn_implementation

@@ -92,7 +92,7 @@ def dump_config(config: Config) -> str:
 def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
     """The YAML file, and the name of the system if it has none of its own."""
     path = Path(source).expanduser()
-    plain = isinstance(source, str) and re.fullmatch(r"[\w-]+", source)
+    plain = isinstance(source, str) and re.fullmatch(r"[\w.-]+", source)
     if plain:
         shipped = (catalog or Catalog.discover()).systems
         if source in shipped:
@@ -105,7 +105,7 @@ def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
         raise ConfigError(str(source), f"the folder has no {CONFIG_FILE}", "name a saved system")
     if path.is_file():
         return path, name_from(path)
-    if plain:
+    if plain and "." not in str(source):
         with _config_error(str(source)):
             (catalog or Catalog.discover()).system(str(source))
     raise ConfigError(

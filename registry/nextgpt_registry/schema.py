@@ -26,6 +26,7 @@ _FIELD = re.compile(r" {4}(\w+):")
 _REFERENCE = "Interpolation"
 _ABOUT = ("description", "default")
 _TEXT = {"type": "string"}
+_SHARES = "channels naming the same one have a single projection"
 
 
 def comments(model: type[BaseModel]) -> dict[str, str]:
@@ -55,7 +56,7 @@ def config_schema() -> Schema:
     config, channel = types["Config"]["properties"], types["Channel"]["properties"]
     for key, kinds in (("input_projection", INPUT_KINDS), ("output_projection", OUTPUT_KINDS)):
         channel[key].pop("$ref")
-        channel[key] |= _projection(kinds)
+        channel[key] |= _projection(kinds, shares=key == "input_projection")
     for key in ("encoder", "decoder"):
         channel[key]["anyOf"].insert(0, {"type": "string"})  # its name alone
     for key in ("modalities", "weights"):
@@ -111,14 +112,16 @@ def _comments(source: str) -> dict[str, str]:
     return found
 
 
-def _projection(kinds: Mapping[str, type[Settings]]) -> Schema:
+def _projection(kinds: Mapping[str, type[Settings]], *, shares: bool) -> Schema:
     """A kind by its name, or with its options."""
+    shared = {"shares": {"type": "string", "description": _SHARES}} if shares else {}
     written = [
         {
             "type": "object",
             "properties": {
                 "kind": {"const": kind},
                 "options": {"$ref": f"#/$defs/{options.__name__}"},
+                **shared,
             },
             "required": ["kind"],
             "additionalProperties": False,

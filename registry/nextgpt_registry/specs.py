@@ -124,6 +124,7 @@ class Decoder(_Component):
     takes: tuple[Name, ...] = ()  # media of the conversation that it is handed
     max_batch: int = Field(default=8, gt=0)  # the most items in one call
     captions: bool = False  # has `caption_targets`: trainable, and usable by the caption route
+    describe: Target | None = None  # (this, {file: path}) -> Decoder: sizes that its files say
 
 
 class System(Spec):

@@ -59,17 +59,24 @@ class Watching(ToyPlugin):
 
     @hookimpl
     def nextgpt_manifest(self) -> Manifest:
-        def encoder(name: str, target: str, **more: Any) -> Encoder:
-            return Encoder(name=name, modality="glyph", tokens=8, width=12, target=target, **more)
+        def encoder(name: str, target: str, modality: str = "glyph", **more: Any) -> Encoder:
+            return Encoder(name=name, modality=modality, tokens=8, width=12, target=target, **more)
 
         here, options = __name__, f"{__name__}:TrunkOptions"
         more = (
             encoder("left", f"{here}:Trunk", options=options, shares="trunk"),
             encoder("right", f"{here}:Trunk", options=options, shares="trunk"),
+            encoder("left", f"{here}:Trunk", "rune", options=options, shares="trunk"),
             encoder("wrong", f"{here}:Wrong"),
             encoder("unbuildable", f"{here}:Unbuildable"),
         )
-        return MANIFEST.model_copy(update={"encoders": (*MANIFEST.encoders, *more)})
+        rune = MANIFEST.modalities[0].model_copy(update={"name": "rune", "suffixes": (".rune",)})
+        return MANIFEST.model_copy(
+            update={
+                "modalities": (*MANIFEST.modalities, rune),
+                "encoders": (*MANIFEST.encoders, *more),
+            }
+        )
 
     @hookimpl
     def nextgpt_component_ready(self, kind: str, name: str, component: Any) -> None:
@@ -103,6 +110,19 @@ def test_encoders_of_one_trunk_are_one_instance(kit: SystemKit, plugin: Watching
     assert encoders["a"] is encoders["c"]
     assert encoders["b"] is not encoders["a"]  # another name: its features are its own
     assert plugin.ready == [("encoder", "left")]
+
+
+def test_one_name_in_two_modalities_is_two_encoders_on_a_trunk(kit: SystemKit) -> None:
+    runes = {"modality": "rune", "encoder": "left"}
+    glyphs = {"modality": "glyph", "encoder": "left"}
+    both = dataclasses.replace(kit, channels={"a": glyphs, "b": runes})
+
+    with both.pipeline() as pipeline:
+        encoders = pipeline.system.encoders
+
+    assert (encoders["a"].spec.modality, encoders["b"].spec.modality) == ("glyph", "rune")
+    assert encoders["a"].component is encoders["b"].component
+    assert Trunk.made == 1
 
 
 def test_trunk_cannot_be_shared_under_different_options(kit: SystemKit) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AudioLDMPipeline, AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AudioLDMPipeline, AutoencoderKL, UNet2DConditionModel
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 from transformers.models.clap.configuration_clap import ClapTextConfig
@@ -28,6 +28,7 @@ from nextgpt_audio.cards import AUDIOLDM_L, RATE, Card
 from nextgpt_audio.modality import AUDIO
 from nextgpt_audio.noise import draw, loss, noised
 from nextgpt_audio.options import DecoderOptions
+from nextgpt_audio.samplers import sampler
 from nextgpt_audio.spectrum import log_mel
 from nextgpt_audio.words import published, tiny
 from nextgpt_registry.errors import DecodeError
@@ -101,6 +102,7 @@ class DiffusionDecoder(torch.nn.Module):
         def stepped(done: int, time: Any, latents: Any) -> None:
             on_step(done + 1, len(self.pipe.scheduler.timesteps))
 
+        self.pipe.scheduler = sampler(options.scheduler, self.card.schedule)
         made = self.pipe(
             prompt_embeds=text,
             negative_prompt_embeds=away,
@@ -135,11 +137,11 @@ class DiffusionDecoder(torch.nn.Module):
             spread = self.vae.encode(mels_BFM[:, None].to(text)).latent_dist
             drawn = draw(spread.mean.shape[1:], generators, spread.mean)
             latents = (spread.mean + spread.std * drawn) * self.vae.config.scaling_factor
-            far = noised(latents, generators, self.card.schedule)
+            far = noised(latents, generators, self.card.schedule, self.options.min_snr)
         said = self.unet(
             far.latents, far.times, encoder_hidden_states=None, class_labels=text
         ).sample
-        return loss(said, far.target)
+        return loss(said, far)
 
     def _negative(self, said: str) -> Tensor:
         """What guidance leads away from, (1, 1, D): computed once for each wording."""
@@ -161,10 +163,7 @@ class DiffusionDecoder(torch.nn.Module):
 
     def _pipeline(self, words: Any) -> Any:
         """The pipeline around our parts; it owns none of them."""
-        with torch.device("cpu"):  # schedules are tables of numbers, not weights to be placed
-            scheduler = DDIMScheduler(
-                **self.card.schedule, steps_offset=1, clip_sample=False, set_alpha_to_one=False
-            )
+        scheduler = sampler(self.options.scheduler, self.card.schedule)
         with _unhurried():
             pipe = AudioLDMPipeline(
                 vae=self.vae,

@@ -73,7 +73,6 @@ class Card:
     texts: tuple[Mapping[str, Any], ...]
     pads: tuple[str, ...]
     schedule: Mapping[str, Any]
-    ancestral: bool = False  # distilled to few steps: sampled with fresh noise at each
 
     @property
     def two_texts(self) -> bool:
@@ -149,6 +148,6 @@ SDXL_TURBO = Card(
     vae={**_VAE, "sample_size": 1024, "scaling_factor": 0.13025, "force_upcast": True},
     texts=(_TEXT_L, _TEXT_G),
     pads=(_END, _BANG),
-    schedule={**_SCHEDULE, "prediction_type": "epsilon"},
-    ancestral=True,
+    # Distilled to few steps, the first of which is from noise alone.
+    schedule={**_SCHEDULE, "prediction_type": "epsilon", "timestep_spacing": "trailing"},
 )

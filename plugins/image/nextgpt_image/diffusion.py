@@ -15,8 +15,6 @@ import numpy as np
 import torch
 from diffusers import (
     AutoencoderKL,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -30,6 +28,7 @@ from nextgpt_image.modality import IMAGE
 from nextgpt_image.noise import draw, loss, noised
 from nextgpt_image.options import DecoderOptions
 from nextgpt_image.pixels import filled
+from nextgpt_image.samplers import sampler
 from nextgpt_image.words import published, tiny
 from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.media import Media
@@ -110,6 +109,7 @@ class DiffusionDecoder(torch.nn.Module):
             on_step(done + 1, pipe.num_timesteps)
             return {}
 
+        self.pipe.scheduler = sampler(options.scheduler, self.card.schedule)
         made = self.pipe(
             **given,
             height=options.height,
@@ -145,7 +145,7 @@ class DiffusionDecoder(torch.nn.Module):
             spread = self.vae.encode(pixels.to(like)).latent_dist
             drawn = draw(spread.mean.shape[1:], generators, spread.mean)
             latents = (spread.mean + spread.std * drawn) * self.vae.config.scaling_factor
-            far = noised(latents, generators, self.card.schedule)
+            far = noised(latents, generators, self.card.schedule, self.options.min_snr)
         more = {}
         if self.card.two_texts:
             size = torch.tensor([[height, width, 0, 0, height, width]]).to(like)
@@ -156,7 +156,7 @@ class DiffusionDecoder(torch.nn.Module):
         said = self.unet(
             far.latents, far.times, encoder_hidden_states=like, added_cond_kwargs=more
         ).sample
-        return loss(said, far.target)
+        return loss(said, far)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -194,8 +194,7 @@ class DiffusionDecoder(torch.nn.Module):
     def _pipeline(self, words: Sequence[Any]) -> Any:
         """The pipeline around our parts; it owns none of them."""
         first, second = (*words, None, None)[:2]
-        with torch.device("cpu"):  # schedules are tables of numbers, not weights to be placed
-            scheduler = _sampler(self.card)
+        scheduler = sampler(self.options.scheduler, self.card.schedule)
         if self.card.two_texts:
             pipe = StableDiffusionXLPipeline(
                 vae=self.vae,
@@ -220,12 +219,6 @@ class DiffusionDecoder(torch.nn.Module):
             )
         pipe.set_progress_bar_config(disable=True)
         return pipe
-
-
-def _sampler(card: Card) -> Any:
-    if card.ancestral:
-        return EulerAncestralDiscreteScheduler(**card.schedule, timestep_spacing="trailing")
-    return DPMSolverMultistepScheduler(**card.schedule, steps_offset=1)
 
 
 def _ids(words: Sequence[Any]) -> dict[str, int]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Scheduler = Literal["ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
+"""Samplers that diffusers has for the noise of these models."""
 
 
 class _Options(BaseModel):
@@ -31,8 +36,11 @@ class DecoderOptions(_Options):
     guidance: float = Field(default=7.5, ge=0, le=30)
     height: int = Field(default=512, ge=64, le=2048, multiple_of=8)
     width: int = Field(default=512, ge=64, le=2048, multiple_of=8)
+    scheduler: Scheduler = "dpm++"
     negative: str = Field(default="", max_length=1000)
     """What guidance leads away from, in words."""
+    min_snr: float | None = Field(default=None, gt=0, le=100)
+    """Weigh each item's denoising loss by min(SNR, this) (arXiv 2303.09556); 5 in the paper."""
     narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)
     """The twin: the same classes this wide, without weights."""
 
@@ -49,3 +57,4 @@ class TurboOptions(DecoderOptions):
 
     steps: int = Field(default=1, ge=1, le=8)
     guidance: float = Field(default=0.0, ge=0, le=30)
+    scheduler: Scheduler = "euler-ancestral"

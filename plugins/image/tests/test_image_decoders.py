@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nextgpt_image import from_array
 from nextgpt_image.decoders import DECODERS
-from nextgpt_image.noise import noised
+from nextgpt_image.noise import Noised, loss, noised, snr_weights
 from nextgpt_image.pixels import filled
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
@@ -189,3 +189,51 @@ def test_pictures_of_no_numbers_are_an_error(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(DecodeError, match="not finite"):
         draw(decoder, {"text": conditions["text"] * float("nan")}, 1)
+
+
+@each
+def test_pictures_are_those_of_the_pipeline(spec: Decoder) -> None:
+    decoder, said = live(spec.name), ["a cat", "red rain"]
+    options = decoder.options
+
+    ours = draw(decoder, decoder.caption_targets(said), 1, 2)
+    theirs = decoder.pipe(
+        prompt=said,
+        height=options.height,
+        width=options.width,
+        num_inference_steps=options.steps,
+        guidance_scale=options.guidance,
+        generator=seeds(1, 2),
+        output_type="np",
+    ).images
+
+    assert np.abs(np.stack([m.data for m in ours]) - 255 * theirs).max() <= 0.5 + 1e-2
+
+
+@each
+def test_each_scheduler_makes_its_own(spec: Decoder) -> None:
+    decoder = live(spec.name)
+    conditions = decoder.caption_targets(["a cat"])
+
+    made = [
+        draw(decoder, conditions, 1, scheduler=name, steps=3)[0]
+        for name in ("ddim", "dpm++", "euler", "euler-ancestral", "unipc")
+    ]
+
+    assert len(set(made)) == 5
+
+
+def test_min_snr_weighs_each_item_as_the_paper_says() -> None:
+    snr = torch.tensor([9.0, 0.5])
+
+    found = {
+        kind: snr_weights(snr, kind, 5.0).tolist() for kind in ("epsilon", "v_prediction", "sample")
+    }
+
+    assert found["epsilon"] == pytest.approx([5 / 9, 1.0])
+    assert found["v_prediction"] == pytest.approx([5 / 10, 0.5 / 1.5])
+    assert found["sample"] == pytest.approx([5.0, 0.5])
+    assert snr_weights(snr, "epsilon", None).tolist() == [1.0, 1.0]
+    target = torch.tensor([[1.0, 1.0], [2.0, 4.0]])
+    far = Noised(target, torch.zeros(2), target, torch.tensor([1.0, 0.5]))
+    assert loss(torch.zeros_like(target), far).tolist() == [1.0, 5.0]

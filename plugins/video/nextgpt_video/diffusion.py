@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from diffusers import (
     AutoencoderKL,
-    DPMSolverMultistepScheduler,
     TextToVideoSDPipeline,
     UNet3DConditionModel,
 )
@@ -34,6 +33,7 @@ from nextgpt_video.frames import filled
 from nextgpt_video.modality import VIDEO
 from nextgpt_video.noise import draw, loss, noised
 from nextgpt_video.options import DecoderOptions
+from nextgpt_video.samplers import sampler
 from nextgpt_video.words import published, tiny
 
 _OLDER_VAE = {  # as the oldest published files spell the attention
@@ -98,6 +98,7 @@ class DiffusionDecoder(torch.nn.Module):
         def stepped(done: int, time: Any, latents: Any) -> None:
             on_step(done + 1, len(self.pipe.scheduler.timesteps))
 
+        self.pipe.scheduler = sampler(options.scheduler, self.card.schedule)
         made = self.pipe(
             prompt_embeds=text,
             negative_prompt_embeds=away,
@@ -142,9 +143,9 @@ class DiffusionDecoder(torch.nn.Module):
             )
             drawn = draw(mean.shape[1:], generators, mean)
             latents = (mean + std * drawn) * self.vae.config.scaling_factor
-            far = noised(latents, generators, self.card.schedule)
+            far = noised(latents, generators, self.card.schedule, self.options.min_snr)
         said = self.unet(far.latents, far.times, encoder_hidden_states=text).sample
-        return loss(said, far.target)
+        return loss(said, far)
 
     def _negative(self, said: str) -> Tensor:
         """What guidance leads away from, (1, T, D): computed once for each wording."""
@@ -166,8 +167,7 @@ class DiffusionDecoder(torch.nn.Module):
 
     def _pipeline(self, words: Any) -> Any:
         """The pipeline around our parts; it owns none of them."""
-        with torch.device("cpu"):  # schedules are tables of numbers, not weights to be placed
-            scheduler = DPMSolverMultistepScheduler(**self.card.schedule, steps_offset=1)
+        scheduler = sampler(self.options.scheduler, self.card.schedule)
         with _unhurried():
             pipe = TextToVideoSDPipeline(
                 vae=self.vae,

@@ -21,6 +21,7 @@ from nextgpt_registry.targets import options_model, resolve
 from nextgpt_video import from_array
 from nextgpt_video.decoders import DECODERS
 from nextgpt_video.frames import filled
+from nextgpt_video.noise import Noised, loss, snr_weights
 
 FILM = from_array(np.random.default_rng(0).integers(0, 255, (5, 40, 90, 3), np.uint8), 8)
 
@@ -173,3 +174,52 @@ def test_films_of_no_numbers_are_an_error(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(DecodeError, match="not finite"):
         draw(decoder, {"text": conditions["text"] * float("nan")}, 1)
+
+
+@each
+def test_films_are_those_of_the_pipeline(spec: Decoder) -> None:
+    decoder, said = live(spec.name), ["a cat", "red rain"]
+    options = decoder.options
+
+    ours = draw(decoder, decoder.caption_targets(said), 1, 2)
+    theirs = decoder.pipe(
+        prompt=said,
+        num_frames=options.frames,
+        height=options.height,
+        width=options.width,
+        num_inference_steps=options.steps,
+        guidance_scale=options.guidance,
+        generator=seeds(1, 2),
+        output_type="np",
+    ).frames
+
+    assert np.abs(np.stack([m.data for m in ours]) - 255 * theirs).max() <= 0.5 + 1e-2
+
+
+@each
+def test_each_scheduler_makes_its_own(spec: Decoder) -> None:
+    decoder = live(spec.name)
+    conditions = decoder.caption_targets(["a cat"])
+
+    made = [
+        draw(decoder, conditions, 1, scheduler=name, steps=3)[0]
+        for name in ("ddim", "dpm++", "euler", "euler-ancestral", "unipc")
+    ]
+
+    assert len(set(made)) == 5
+
+
+def test_min_snr_weighs_each_item_as_the_paper_says() -> None:
+    snr = torch.tensor([9.0, 0.5])
+
+    found = {
+        kind: snr_weights(snr, kind, 5.0).tolist() for kind in ("epsilon", "v_prediction", "sample")
+    }
+
+    assert found["epsilon"] == pytest.approx([5 / 9, 1.0])
+    assert found["v_prediction"] == pytest.approx([5 / 10, 0.5 / 1.5])
+    assert found["sample"] == pytest.approx([5.0, 0.5])
+    assert snr_weights(snr, "epsilon", None).tolist() == [1.0, 1.0]
+    target = torch.tensor([[1.0, 1.0], [2.0, 4.0]])
+    far = Noised(target, torch.zeros(2), target, torch.tensor([1.0, 0.5]))
+    assert loss(torch.zeros_like(target), far).tolist() == [1.0, 5.0]

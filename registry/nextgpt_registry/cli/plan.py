@@ -11,7 +11,15 @@ import typer
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
+from nextgpt_registry.targets import resolve
+
+METERS = "nextgpt.meters"
+"""Entry points of what builds and counts the parts of a plan: `"module:function"`."""
+
+_INSTALL = "pip install nextgpt-core"
 
 
 def command(
@@ -23,6 +31,9 @@ def command(
         str,
         typer.Option(help="With the channels of an addition, a YAML file of one, or a system."),
     ] = "",
+    meta: Annotated[
+        bool, typer.Option("--meta", help="Count the real classes, on torch's meta device.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Check a system and show its parts, without loading or fetching anything."""
@@ -30,10 +41,23 @@ def command(
         plan = make_plan(join(load_config(system), find_offer(add)).loaded, overrides or [])
     else:
         plan = make_plan(system, overrides or [])
+    if meta:
+        plan = _measured(plan)
     if as_json:
         sys.stdout.write(json.dumps(plan.to_json(), indent=1) + "\n")
         return
     _show(plan)
+
+
+def _measured(plan: Plan) -> Plan:
+    """The plan as whoever can build parts measures it: the core, which brings torch."""
+    found = [entry for entry in installed(METERS) if not entry.broken]
+    if not found:
+        raise PlanError(
+            plan.system, [Problem("--meta", "nothing is installed that builds parts", _INSTALL)]
+        )
+    measured: Plan = resolve(found[0].target)(plan)
+    return measured
 
 
 def _show(plan: Plan) -> None:
@@ -52,17 +76,38 @@ def _show(plan: Plan) -> None:
         f"parameters  {plan.parameters:,}",
         *(
             f"stage {stage}     trains {plan.trained(stage):,} "
-            f"({100 * plan.trained(stage) / total:.2f} %)"
+            f"({100 * plan.trained(stage) / total:.2f} %), "
+            f"{plan.parameters - plan.trained(stage):,} are frozen"
             for stage in STAGES
         ),
-        f"memory      {megabytes(plan.bytes)} of weights",
+        f"memory      {megabytes(plan.bytes)} of weights{_by_dtype(plan)}",
         f"to fetch    {megabytes(plan.fetch_bytes)}{unknown}" if fetch else "to fetch    nothing",
         *(
             f"signals     {block.channel}: {block.count} from id {block.first}, {block.spelling}"
             for block in plan.signals.blocks
         ),
+        *_unaccepted(plan),
         *(f"note        {note}" for note in plan.notes),
     )
+
+
+def _unaccepted(plan: Plan) -> list[str]:
+    """A line for each licence that is still to be accepted, and whose it is."""
+    paths: dict[tuple[str, str], list[str]] = {}
+    for problem in plan.unaccepted:
+        paths.setdefault((problem.what, problem.fix), []).append(problem.path)
+    return [
+        f"accept      {what} ({', '.join(where)}); {fix}" for (what, fix), where in paths.items()
+    ]
+
+
+def _by_dtype(plan: Plan) -> str:
+    """`: float16 13.5 GB, float32 1.2 GB`, where there is more than one type."""
+    sizes: dict[str, int] = {}
+    for part in plan.parts:
+        sizes[part.dtype] = sizes.get(part.dtype, 0) + part.bytes
+    told = [f"{dtype} {megabytes(size)}" for dtype, size in sorted(sizes.items()) if size]
+    return f": {', '.join(told)}" if len(told) > 1 else ""
 
 
 def _row(part: Part, total: int) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from nextgpt_registry.plan.model import (
     STAGES,
+    VOCABULARY,
     ChannelPlan,
     DecoderPlan,
     EncoderPlan,
@@ -14,6 +15,7 @@ from nextgpt_registry.plan.resolve import make_plan, resolve
 
 __all__ = [
     "STAGES",
+    "VOCABULARY",
     "ChannelPlan",
     "DecoderPlan",
     "EncoderPlan",

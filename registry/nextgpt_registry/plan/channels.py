@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Channel, LLMFacts, ProjectionSettings, Settings
+from nextgpt_registry.config import (
+    Channel,
+    LLMFacts,
+    ProjectionSettings,
+    Settings,
+)
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.plan.components import check_component, validated
+from nextgpt_registry.plan.described import described
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import (
     ChannelPlan,
@@ -26,9 +33,17 @@ _M = TypeVar("_M", bound=Settings)
 
 
 def resolve_channel(
-    name: str, channel: Channel, facts: LLMFacts | None, catalog: Catalog, findings: Findings
+    name: str,
+    channel: Channel,
+    facts: LLMFacts | None,
+    catalog: Catalog,
+    base: Path,
+    findings: Findings,
 ) -> ChannelPlan | None:
-    """One entry under `modalities`; None, with the problems noted, if it cannot be resolved."""
+    """One entry under `modalities`; None, with the problems noted, if it cannot be resolved.
+
+    `base` is the folder that `file:` sources are relative to.
+    """
     at = f"modalities.{name}"
     modality = _modality(name, channel, catalog, findings)
     if channel.encoder is None and channel.decoder is None:
@@ -36,7 +51,7 @@ def resolve_channel(
     if modality is None:
         return None
     encoder = _encoder(channel, modality, at, catalog, findings)
-    decoder = _decoder(channel, modality, at, catalog, findings)
+    decoder = _decoder(channel, modality, at, catalog, base, findings)
     width = facts.width if facts else 0
     return ChannelPlan(
         name=name,
@@ -85,7 +100,12 @@ def _encoder(
 
 
 def _decoder(
-    channel: Channel, modality: Modality, at: str, catalog: Catalog, findings: Findings
+    channel: Channel,
+    modality: Modality,
+    at: str,
+    catalog: Catalog,
+    base: Path,
+    findings: Findings,
 ) -> DecoderPlan | None:
     settings = channel.decoder
     if settings is None:
@@ -107,9 +127,11 @@ def _decoder(
                 f"takes media of modality {taken!r}, which no loaded plugin declares",
                 "add the plugin that declares it to `plugins`",
             )
-    owner = catalog.owner(spec)
+    owner, found = catalog.owner(spec), described(spec, settings, f"{at}.decoder", base, findings)
+    if found is None:
+        return None
     return DecoderPlan(
-        spec=spec, settings=settings, plugin=owner.name, version=owner.version, options=options
+        spec=found, settings=settings, plugin=owner.name, version=owner.version, options=options
     )
 
 
@@ -126,6 +148,7 @@ def _input(
         width_in=spec.width,
         tokens=input_tokens(made, spec.tokens),
         parameters=input_parameters(made, tokens=spec.tokens, width_in=spec.width, width_llm=width),
+        shares=settings.shares or "",
     )
 
 
@@ -133,6 +156,12 @@ def _output(
     channel: Channel, spec: Decoder, width: int, at: str, findings: Findings
 ) -> OutputPlan | None:
     settings, signals = channel.output_projection, channel.signals or spec.signals
+    if settings.shares is not None:
+        findings.add(
+            f"{at}.output_projection.shares",
+            "no two channels can speak through one projection",
+            "share an input projection, or take it out",
+        )
     made = _projection(settings, OUTPUT_KINDS, f"{at}.output_projection", findings)
     if made is None or not width:
         return None

@@ -14,6 +14,7 @@ class Findings:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self.unaccepted: list[Problem] = []
 
     def add(self, path: str, what: str, fix: str = "") -> None:
         """Something that keeps the system from being assembled."""
@@ -24,6 +25,12 @@ class Findings:
     def extend(self, problems: Iterable[Problem]) -> None:
         """Several of them."""
         self.problems.extend(problems)
+
+    def refuse(self, path: str, what: str, fix: str = "") -> None:
+        """Something that may be planned, but not assembled before its user agrees."""
+        problem = Problem(path, what, fix)
+        if problem not in self.unaccepted:
+            self.unaccepted.append(problem)
 
     def note(self, text: str) -> None:
         """Something worth knowing that keeps nothing from working."""
@@ -39,6 +46,6 @@ class Findings:
             self.add(path, f"{error.who}: {error.what}", error.fix)
 
     def raise_any(self, system: str) -> None:
-        """Raise all problems as one `PlanError`, if there are any."""
+        """Raise all problems as one `PlanError`, if there are any; what is refused among them."""
         if self.problems:
-            raise PlanError(system, self.problems)
+            raise PlanError(system, [*self.problems, *self.unaccepted])

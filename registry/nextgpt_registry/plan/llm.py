@@ -49,6 +49,8 @@ def llm_parts(
         )
     size = check_place(llm, "llm", findings)
     check_licence(llm.licence, "llm.licence", config, findings)
+    if llm.template is not None:
+        find_weights(Weight(source=llm.template), "llm.template", base, findings)
     weight = Weight(source=llm.path, sha256=llm.sha256, bytes=llm.bytes)
     found = find_weights(weight, "llm.path", base, findings)
     part = Part(
@@ -59,7 +61,7 @@ def llm_parts(
         bytes=facts.parameters * size,
         device=llm.device,
         licence=llm.licence,
-        checked=checked,
+        checked=f"{checked}, unverified" if llm.unverified else checked,
         state=found.state,
         fetch_bytes=found.fetch_bytes,
     )

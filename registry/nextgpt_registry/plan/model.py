@@ -15,11 +15,15 @@ from nextgpt_registry.config import (
     Settings,
     Weight,
 )
+from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.lock import Lock, Signals
 from nextgpt_registry.specs import API, Condition, Decoder, Encoder, Modality
 
 State = Literal["here", "fetch", "missing", "new"]
-"""Weights: on this machine; to be fetched; nowhere (a part that is not trained yet); made anew."""
+"""Weights: on this machine; to be fetched; to be brought by the user; made anew."""
+
+VOCABULARY = "vocabulary"
+"""The part that holds base rows of the language model, where training moved them."""
 
 STAGES = (1, 2, 3)
 """The paper's training stages: encoding alignment, decoding alignment, instruction tuning."""
@@ -54,6 +58,7 @@ class InputPlan(Settings):
     width_in: int
     tokens: int
     parameters: int
+    shares: str = ""  # channels with the same one have a single projection
 
 
 class OutputPlan(Settings):
@@ -110,6 +115,7 @@ class Plan(Settings):
     weights: dict[str, Weight] = Field(default_factory=dict)  # trained parts; pinned by the lock
     lock: Lock | None = None
     notes: tuple[str, ...] = ()
+    unaccepted: tuple[Problem, ...] = ()  # licences that must be accepted before it is assembled
 
     @property
     def parameters(self) -> int:
@@ -129,6 +135,24 @@ class Plan(Settings):
     def trained(self, stage: int) -> int:
         """How many parameters a stage trains."""
         return sum(part.parameters for part in self.parts if stage in part.stages)
+
+    def sharing(self, channel: str) -> tuple[str, ...]:
+        """The channels that have one input projection with `channel`, itself among them."""
+        own = self.channels[channel].input
+        if own is None or not own.shares:
+            return (channel,)
+        return tuple(
+            name for name, c in self.channels.items() if c.input and c.input.shares == own.shares
+        )
+
+    def check_accepted(self) -> None:
+        """Hold that every licence that asks for it has been accepted.
+
+        Raises:
+            PlanError: one has not; all are listed.
+        """
+        if self.unaccepted:
+            raise PlanError(self.system, self.unaccepted)
 
     def to_lock(
         self, *, tokenizer: str | None = None, weights: dict[str, str] | None = None
@@ -163,6 +187,8 @@ def _pinned(channel: ChannelPlan) -> dict[str, Any]:
         spec = channel.encoder.spec
         pinned["encoder"] = {"name": spec.name, "tokens": spec.tokens, "width": spec.width}
         pinned["input"] = {"kind": channel.input.kind, "options": channel.input.options}
+        if channel.input.shares:
+            pinned["input"]["shares"] = channel.input.shares
     if channel.decoder and channel.output:
         conditions = {c.name: [c.tokens, c.width] for c in channel.output.conditions}
         pinned["decoder"] = {

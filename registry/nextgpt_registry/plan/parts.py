@@ -10,10 +10,18 @@ from nextgpt_registry.llm_facts import signal_parameters
 from nextgpt_registry.lock import Signals
 from nextgpt_registry.plan.components import is_twin
 from nextgpt_registry.plan.findings import Findings
-from nextgpt_registry.plan.model import ChannelPlan, DecoderPlan, EncoderPlan, Part
+from nextgpt_registry.plan.model import (
+    VOCABULARY,
+    ChannelPlan,
+    DecoderPlan,
+    EncoderPlan,
+    Part,
+)
 from nextgpt_registry.plan.trained import Trained
 from nextgpt_registry.plan.weights import check_licence, check_place, find_all
+from nextgpt_registry.specs import Decoder, Encoder
 
+UNVERIFIED = ", unverified"  # nobody could open a source of a size or a licence
 _FLOAT32 = 4  # bytes: whatever is trained is trained so
 _REFIT = "use the options, components and language model it was trained with"
 
@@ -29,6 +37,7 @@ class PartTable:
         self._findings = findings
         self._counted: dict[str, str] = {}  # what makes components equal -> the first of them
         self._told: set[str] = set()  # pins of files to fetch
+        self._projected: dict[str, str] = {}  # shared input projections -> the first row
 
     def add_llm(self, llm: Part, lora: Part | None) -> None:
         """The language model, and its adapters held against the saved ones."""
@@ -56,6 +65,18 @@ class PartTable:
         seen = self._trained.check_signals(signals, facts)
         self._add_trained(part, "signals", seen=seen)
 
+    def add_vocabulary(self, facts: LLMFacts) -> None:
+        """The language model's own rows, where they were trained: they replace what it has."""
+        if VOCABULARY not in self._config.weights:
+            return
+        part = Part(
+            name=VOCABULARY,
+            what=f"{facts.vocabulary} rows in place of the language model's",
+            parameters=0,
+            device=self._config.llm.device,
+        )
+        self._add_trained(part, VOCABULARY, seen=self._trained.check_vocabulary(facts))
+
     def add_channel(self, channel: ChannelPlan) -> None:
         """Encoder, projections and decoder, in the order in which data passes them."""
         name = channel.name
@@ -64,11 +85,11 @@ class PartTable:
         if channel.input:
             made = channel.input
             what = f"{made.kind}, {made.tokens_in} tokens to {made.tokens}"
-            self._add_projection(name, "input", what, made.parameters, (1, 3))
+            self._add_projection(name, "input", what, made.parameters, (1, 3), made.shares)
         if channel.output:
             shapes = ", ".join(f"{c.name} {c.tokens}x{c.width}" for c in channel.output.conditions)
             what = f"{channel.output.kind}, {channel.output.signals} signals to {shapes}"
-            self._add_projection(name, "output", what, channel.output.parameters, (2, 3))
+            self._add_projection(name, "output", what, channel.output.parameters, (2, 3), "")
         if channel.decoder:
             self._add_component(channel.decoder, name, "decoder", "")
 
@@ -78,15 +99,18 @@ class PartTable:
         spec, settings = plan.spec, plan.settings
         at = f"modalities.{channel}.{side}"
         size = check_place(settings, at, self._findings)
-        check_licence(spec.licence, at, self._config, self._findings)
         state, fetch = find_all(
             settings.weights, f"{at}.weights", self._base, self._findings, self._told
         )
         name = f"{channel}.{side}"
         first = self._counted.setdefault(trunk or _identity(plan), name)
         twin = is_twin(spec, settings.options)
+        if not twin:  # which has no weights to be licensed
+            check_licence(spec.licence, at, self._config, self._findings)
         parameters = 0 if first != name or twin else spec.parameters
-        checked = f"same as {first}" if first != name else "twin" if twin else "declared"
+        checked = f"same as {first}" if first != name else "twin" if twin else _checked(spec)
+        if settings.unverified and not twin:
+            checked += UNVERIFIED
         self.rows.append(
             Part(
                 name=name,
@@ -103,15 +127,24 @@ class PartTable:
         )
 
     def _add_projection(
-        self, channel: str, side: str, what: str, parameters: int, stages: tuple[int, ...]
+        self,
+        channel: str,
+        side: str,
+        what: str,
+        parameters: int,
+        stages: tuple[int, ...],
+        shares: str,
     ) -> None:
-        saved = f"project.{channel}"
+        saved, name = f"project.{channel}", f"{channel}.{side}"
         seen = self._trained.check_size(saved, f"{side}.", parameters, fix=_REFIT)
+        first = self._projected.setdefault(shares, name) if shares else name
+        parameters = parameters if first == name else 0
         part = Part(
-            name=f"{channel}.{side}",
+            name=name,
             what=what,
             parameters=parameters,
             stages=stages,
+            checked="" if first == name else f"same as {first}",
             bytes=_FLOAT32 * parameters,
             device=self._config.llm.device,
         )
@@ -133,7 +166,12 @@ class PartTable:
         )
 
 
+def _checked(spec: Encoder | Decoder) -> str:
+    return "files" if isinstance(spec, Decoder) and spec.describe else "declared"
+
+
 def _identity(plan: EncoderPlan | DecoderPlan) -> str:
     """Equal for components that are built once for several channels."""
     settings = plan.settings.model_dump(mode="json", exclude={"name", "options", "route"})
-    return json.dumps([plan.spec.target, plan.options, settings], sort_keys=True)
+    spec = plan.spec
+    return json.dumps([spec.modality, spec.target, plan.options, settings], sort_keys=True)

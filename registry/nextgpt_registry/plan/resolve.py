@@ -16,8 +16,9 @@ from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.llm import find_facts, llm_parts
-from nextgpt_registry.plan.model import ChannelPlan, Plan
+from nextgpt_registry.plan.model import VOCABULARY, ChannelPlan, Plan
 from nextgpt_registry.plan.parts import PartTable
+from nextgpt_registry.plan.shared import share_inputs
 from nextgpt_registry.plan.signals import check_lock, check_spellings, signal_blocks
 from nextgpt_registry.plan.trained import Trained
 from nextgpt_registry.targets import blamed, locate
@@ -54,9 +55,10 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     facts, checked = find_facts(config, loaded.base, findings)
     channels: dict[str, ChannelPlan] = {}
     for name, settings in config.modalities.items():
-        made = resolve_channel(name, settings, facts, catalog, findings)
+        made = resolve_channel(name, settings, facts, catalog, loaded.base, findings)
         if made is not None:
             channels[name] = made
+    channels = share_inputs(channels, findings)
     check_spellings(config, channels, findings)
     if facts is None:
         findings.raise_any(config.name)
@@ -64,11 +66,13 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
 
     signals = signal_blocks(config, facts, channels, lock)
     trained = Trained(config, lock, loaded.base, findings)
-    known = ["lora"] * bool(config.llm.lora) + ["signals", *(f"project.{n}" for n in channels)]
+    known = ["lora"] * bool(config.llm.lora)
+    known += ["signals", *(f"project.{n}" for n in channels), VOCABULARY]
     trained.check_names(known, lock)
     llm, lora = llm_parts(config, facts, checked, loaded.base, findings)
     table = PartTable(config, loaded.base, trained, findings)
     table.add_llm(llm, lora)
+    table.add_vocabulary(facts)
     table.add_signals(signals, facts)
     for channel in channels.values():
         table.add_channel(channel)
@@ -85,6 +89,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
         weights=trained.weights,
         lock=lock,
         notes=tuple(findings.notes),
+        unaccepted=tuple(findings.unaccepted),
     )
     check_lock(plan, findings)
     findings.raise_any(config.name)

@@ -9,6 +9,7 @@ from nextgpt_registry.config import Config, LLMFacts, Weight
 from nextgpt_registry.headers import Tensor
 from nextgpt_registry.lock import Lock, Signals
 from nextgpt_registry.plan.findings import Findings
+from nextgpt_registry.plan.model import VOCABULARY
 from nextgpt_registry.plan.weights import Found, find_weights, header
 
 _NEW = Found("new")
@@ -64,6 +65,18 @@ class Trained:
                     "weights.signals",
                     f"{block.channel}.input is {tensor.shape}, wanted {wanted}",
                     "use the rows trained with these decoders and this language model",
+                )
+        return bool(saved)
+
+    def check_vocabulary(self, facts: LLMFacts) -> bool:
+        """Hold the saved base rows to the language model's; whether there was a header."""
+        saved, wanted = self._header(VOCABULARY), (facts.vocabulary, facts.width)
+        for name, tensor in saved.items():
+            if tensor.shape != wanted:
+                self._findings.add(
+                    f"weights.{VOCABULARY}",
+                    f"{name} is {tensor.shape}, wanted {wanted}",
+                    "use the rows trained with this language model",
                 )
         return bool(saved)
 

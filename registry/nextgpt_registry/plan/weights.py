@@ -12,7 +12,7 @@ from nextgpt_registry.headers import Tensor, read_header
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import State
 from nextgpt_registry.source_syntax import Source
-from nextgpt_registry.sources import cached
+from nextgpt_registry.sources import cached, models_dir
 
 DTYPES: Mapping[str, int] = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 """The bytes of one number, by the names a config uses."""
@@ -38,6 +38,9 @@ def find_weights(weight: Weight, at: str, base: Path, findings: Findings) -> Fou
         if path is not None:
             return Found("here", path)
         sources = [weight.source] if isinstance(weight.source, str) else weight.source
+        if any(Source.parse(s).kind == "models" for s in sources):
+            findings.note(f"weights that are `missing` are yours to bring, into {models_dir()}")
+            return Found("missing")
         absent = [s for s in sources if Source.parse(s).kind == "file"]
         if absent and len(sources) == 1:
             findings.add(at, f"there is no {absent[0]}", f"the path is relative to {base}")
@@ -54,12 +57,16 @@ def find_all(
     `told` are the pins of files that another part has to fetch anyway; those of these are added.
     """
     absent: list[int | None] = []
+    missing = False
     for name, weight in weights.items():
         found = find_weights(weight, f"{at}.{name}", base, findings)
+        missing = missing or found.state == "missing"
         if found.state == "fetch":
             pin = weight.sha256 or str(weight.source)
             absent.append(0 if pin in told else found.fetch_bytes)
             told.add(pin)
+    if missing:
+        return "missing", None
     if not absent:
         return ("here" if weights else "new"), None
     known = [count for count in absent if count is not None]
@@ -87,9 +94,9 @@ def check_place(settings: ComponentSettings | LLMSettings, at: str, findings: Fi
 
 
 def check_licence(licence: str, at: str, config: Config, findings: Findings) -> None:
-    """A licence that forbids commercial use must have been accepted by name."""
+    """A licence that forbids commercial use must be accepted by name before assembly."""
     if _NON_COMMERCIAL.search(licence) and licence not in config.accept_licences:
-        findings.add(
+        findings.refuse(
             at,
             f"the weights' licence {licence} forbids commercial use",
             f"if you may use them, say `accept_licences: [{licence}]`",

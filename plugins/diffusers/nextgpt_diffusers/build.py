@@ -1,0 +1,102 @@
+"""Pipelines from the configs of their parts: diffusers' own classes, without weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLWan,
+    AutoencoderOobleck,
+    CosineDPMSolverMultistepScheduler,
+    DPMSolverMultistepScheduler,
+    StableAudioDiTModel,
+    StableAudioPipeline,
+    StableAudioProjectionModel,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+    UniPCMultistepScheduler,
+    WanPipeline,
+    WanTransformer3DModel,
+)
+from transformers.models.clip.configuration_clip import CLIPTextConfig
+from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
+from transformers.models.t5.configuration_t5 import T5Config
+from transformers.models.t5.modeling_t5 import T5EncoderModel
+from transformers.models.umt5.configuration_umt5 import UMT5Config
+from transformers.models.umt5.modeling_umt5 import UMT5EncoderModel
+
+from nextgpt_diffusers.cards import Card
+
+# Schedules are tables of numbers on the CPU, not weights to be placed with the rest.
+
+
+def wan(card: Card, words: Any = None) -> Any:
+    """Wan 2.1; `words` is its tokenizer, if it is at hand."""
+    text = UMT5Config(**{**card["text_encoder"], **_size(words)})
+    with torch.device("cpu"):
+        scheduler = UniPCMultistepScheduler(**card["scheduler"])
+    return WanPipeline(
+        tokenizer=words,
+        text_encoder=UMT5EncoderModel(text),
+        transformer=WanTransformer3DModel(**card["transformer"]),
+        vae=AutoencoderKLWan(**card["vae"]),
+        scheduler=scheduler,
+    )
+
+
+def stable_audio(card: Card, words: Any = None) -> Any:
+    """Stable Audio."""
+    text = T5Config(**{**card["text_encoder"], **_size(words)})
+    with torch.device("cpu"):
+        scheduler = CosineDPMSolverMultistepScheduler(**card["scheduler"])
+    with quiet():
+        vae = AutoencoderOobleck(**card["vae"])
+    return StableAudioPipeline(
+        tokenizer=words,
+        text_encoder=T5EncoderModel(text),
+        projection_model=StableAudioProjectionModel(**card["projection_model"]),
+        transformer=StableAudioDiTModel(**card["transformer"]),
+        vae=vae,
+        scheduler=scheduler,
+    )
+
+
+def stable_diffusion_xl(card: Card, words: Any = None) -> Any:
+    """A pipeline of the SDXL family."""
+    texts = [CLIPTextConfig(**card[part], **_ids(words)) for part in _TEXTS]
+    with torch.device("cpu"):
+        scheduler = DPMSolverMultistepScheduler(**card["scheduler"])
+    return StableDiffusionXLPipeline(
+        vae=AutoencoderKL(**card["vae"]),
+        text_encoder=CLIPTextModel(texts[0]),
+        text_encoder_2=CLIPTextModelWithProjection(texts[1]),
+        tokenizer=words,
+        tokenizer_2=words,
+        unet=UNet2DConditionModel(**card["unet"]),
+        scheduler=scheduler,
+        add_watermarker=False,
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without torch's word, at every construction, that diffusers norms weights the older way."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)
+        yield
+
+
+_TEXTS = ("text_encoder", "text_encoder_2")
+
+
+def _size(words: Any) -> dict[str, int]:
+    return {} if words is None else {"vocab_size": len(words)}
+
+
+def _ids(words: Any) -> dict[str, int]:
+    return {**_size(words), "bos_token_id": words.bos_token_id, "eos_token_id": words.eos_token_id}

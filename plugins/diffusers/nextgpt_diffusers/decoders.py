@@ -1,0 +1,99 @@
+"""The decoders as declared: conditions and places, nothing that runs.
+
+`diffusers` is three of them, one for each modality. Its own conditions are those of its twin; a
+config that names a folder has them replaced by what the folder says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nextgpt_registry.specs import Condition, Decoder
+
+_NEEDS = ("torch", "transformers", "diffusers")
+_FILMS: dict[str, Any] = {"narrow": 16, "height": 64, "width": 64, "frames": 5, "steps": 2}
+_SOUNDS: dict[str, Any] = {"narrow": 16, "seconds": 0.5, "steps": 2}
+_WAN = (Condition(name="text", tokens=128, width=4096),)
+_STABLE_AUDIO = (Condition(name="text", tokens=128, width=768),)
+
+
+def _any(
+    modality: str,
+    options: str,
+    *,
+    signals: int,
+    conditions: tuple[Condition, ...],
+    twin: dict[str, Any],
+    requires: tuple[str, ...] = _NEEDS,
+    max_batch: int = 8,
+) -> Decoder:
+    return Decoder(
+        name="diffusers",
+        modality=modality,
+        summary=f"any known {modality} pipeline of diffusers, as its folder describes it",
+        signals=signals,
+        conditions=conditions,
+        captions=True,
+        max_batch=max_batch,
+        describe="nextgpt_diffusers.describe:describe",
+        target=f"nextgpt_diffusers.live:{modality.capitalize()}",
+        options=f"nextgpt_diffusers.options:{options}",
+        twin=twin,
+        weights=("pipeline",),
+        requires=requires,
+        licence="LicenseRef-See-Model-Card",
+    )
+
+
+DECODERS = (
+    _any(
+        "image",
+        "ImageOptions",
+        signals=4,
+        conditions=(
+            Condition(name="text", tokens=77, width=32),
+            Condition(name="pooled", tokens=1, width=16),
+        ),
+        twin={"narrow": 16, "height": 64, "width": 64, "steps": 2, "guidance": 5.0},
+    ),
+    _any("video", "VideoOptions", signals=24, conditions=_WAN, twin=_FILMS, max_batch=2),
+    _any(
+        "audio",
+        "AudioOptions",
+        signals=8,
+        conditions=_STABLE_AUDIO,
+        twin=_SOUNDS,
+        requires=(*_NEEDS, "torchsde"),
+    ),
+    Decoder(
+        name="wan21-1.3b",
+        modality="video",
+        summary="Wan 2.1 T2V 1.3B, 81 frames of 832 x 480, by 128 text states of UMT5-XXL",
+        signals=24,
+        conditions=_WAN,
+        captions=True,
+        max_batch=1,
+        parameters=7_226_799_667,
+        target="nextgpt_diffusers.live:Wan21",
+        options="nextgpt_diffusers.options:WanOptions",
+        twin=_FILMS,
+        weights=("pipeline",),
+        requires=_NEEDS,
+        licence="Apache-2.0",
+    ),
+    Decoder(
+        name="stable-audio-open",
+        modality="audio",
+        summary="Stable Audio Open 1.0, 44.1 kHz, up to 47 s, by 128 text states of T5",
+        signals=8,
+        conditions=_STABLE_AUDIO,
+        captions=True,
+        parameters=1_323_076_738,
+        target="nextgpt_diffusers.live:StableAudioOpen",
+        options="nextgpt_diffusers.options:StableAudioOptions",
+        twin=_SOUNDS,
+        weights=("pipeline",),
+        requires=(*_NEEDS, "torchsde"),
+        licence="LicenseRef-Stability-AI-Community",
+    ),
+)

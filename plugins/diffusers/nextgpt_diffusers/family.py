@@ -1,0 +1,96 @@
+"""What differs between pipelines, as one interface, and what most of them share.
+
+Legend: B batch, T tokens, D width, C channels, F frames, H height, W width, N samples.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from nextgpt_diffusers.noise import Noised, draw
+from nextgpt_registry.media import Media
+
+
+class Family(Protocol):
+    """How one kind of pipeline is driven. Keeps nothing: the pipeline comes with each call."""
+
+    denoiser: str
+    """The part that a request runs at each step."""
+
+    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+        """B captions -> {name: (B, T, D)}, by the pipeline's own text encoders."""
+
+    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+        """What guidance leads away from, (1, T, D) each; None: the pipeline's own nothing."""
+
+    def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
+        """Conditions as arguments of the pipeline's call; `prefix` is "negative_" or nothing."""
+
+    def shape(self, options: Any) -> dict[str, Any]:
+        """The options that say how large a medium is, as arguments; None is the pipeline's own."""
+
+    def latents(
+        self, pipe: Any, media: Sequence[Media], options: Any, generators: Sequence[Generator]
+    ) -> Tensor:
+        """B media -> (B, ...), as the denoiser knows them."""
+
+    def predict(
+        self, pipe: Any, far: Noised, conditions: Mapping[str, Tensor], options: Any
+    ) -> Tensor:
+        """What the denoiser says of latents and conditions; differentiable in the conditions."""
+
+    def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
+        """What the pipeline's call returned, as media."""
+
+
+def default(pipe: Any, argument: str) -> Any:
+    """What the pipeline's call takes for an argument that is left out."""
+    return inspect.signature(type(pipe).__call__).parameters[argument].default
+
+
+def pictures(pipe: Any, media: Sequence[Media], *, height: int, width: int) -> Tensor:
+    """B pictures -> (B, C, H, W) in [-1, 1]: as large as must be, the middle cut."""
+    given = [Image.fromarray(medium.data) for medium in media]
+    fitted: Tensor = pipe.image_processor.preprocess(given, height, width, resize_mode="crop")
+    return fitted
+
+
+def films(pipe: Any, media: Sequence[Media], *, frames: int, height: int, width: int) -> Tensor:
+    """B films -> (B, F, C, H, W) in [-1, 1]: `frames` spread over all of each."""
+    taken = [
+        [Image.fromarray(medium.data[n]) for n in _spread(len(medium.data), frames)]
+        for medium in media
+    ]
+    cut = pipe.video_processor.preprocess
+    return torch.stack([cut(one, height, width, resize_mode="crop") for one in taken])
+
+
+def as_pictures(made: Any) -> list[Media]:
+    """(B, H, W, C) in [0, 1] -> B pictures."""
+    return [Media("image", _bytes(one)) for one in made]
+
+
+def as_films(made: Any, rate: float) -> list[Media]:
+    """(B, F, H, W, C) in [0, 1] -> B films."""
+    return [Media("video", _bytes(one), rate) for one in made]
+
+
+def sampled(spread: Any, generators: Sequence[Generator]) -> Tensor:
+    """A draw from an autoencoder's distributions: row b by generator b."""
+    mean: Tensor = spread.mean
+    return mean + spread.std * draw(mean.shape[1:], generators, mean)
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    return [int((n + 0.5) * count / wanted) for n in range(wanted)]
+
+
+def _bytes(one: Any) -> Any:
+    return (255 * one).round().astype(np.uint8)

@@ -1,0 +1,80 @@
+"""What a config or a request may set of the decoders here. Imports nothing but pydantic.
+
+What is left out is the pipeline's own: the default of its call, or of its files.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Scheduler = Literal["published", "ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
+
+
+class Options(BaseModel):
+    """Of every decoder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int | None = Field(default=None, ge=1, le=200)
+    guidance: float | None = Field(default=None, ge=0, le=30)
+    scheduler: Scheduler = "published"
+    """The sampler; one that does not fit what the pipeline predicts is refused."""
+    negative: str = Field(default="", max_length=1000)
+    """What guidance leads away from, in words."""
+    min_snr: float | None = Field(default=None, gt=0, le=100)
+    """Weigh the denoising loss of each item by min(SNR, this) (arXiv 2303.09556); 5 in the paper.
+    Not for pipelines that predict a flow."""
+    narrow: int | None = Field(default=None, ge=16, le=64, multiple_of=16)
+    """The twin: the same classes this wide, without weights."""
+
+
+class ImageOptions(Options):
+    """Of pictures."""
+
+    height: int | None = Field(default=None, ge=64, le=2048, multiple_of=16)
+    width: int | None = Field(default=None, ge=64, le=2048, multiple_of=16)
+
+
+class VideoOptions(Options):
+    """Of films."""
+
+    frames: int | None = Field(default=None, ge=1, le=129)
+    rate: float | None = Field(default=None, gt=0, le=60)
+    """Frames a second that the film is played at."""
+    height: int | None = Field(default=None, ge=64, le=1280, multiple_of=16)
+    width: int | None = Field(default=None, ge=64, le=1280, multiple_of=16)
+
+
+class WanOptions(VideoOptions):
+    """Of Wan 2.1, whose autoencoder takes frames by fours after the first."""
+
+    steps: int | None = Field(default=50, ge=1, le=200)
+    guidance: float | None = Field(default=5.0, ge=0, le=30)
+    scheduler: Literal["published", "dpm++", "euler", "unipc"] = "published"
+    min_snr: None = None
+    frames: int | None = Field(default=81, ge=1, le=129)
+    height: int | None = Field(default=480, ge=64, le=1280, multiple_of=16)
+    width: int | None = Field(default=832, ge=64, le=1280, multiple_of=16)
+
+    @field_validator("frames")
+    @classmethod
+    def _by_fours(cls, value: int | None) -> int | None:
+        if value is not None and value % 4 != 1:
+            raise ValueError(f"{value} frames: write {value // 4 * 4 + 1}, one more than fours")
+        return value
+
+
+class AudioOptions(Options):
+    """Of sound."""
+
+    seconds: float = Field(default=10.0, ge=0.1, le=47)
+
+
+class StableAudioOptions(AudioOptions):
+    """Of Stable Audio Open, whose noise levels no other sampler has."""
+
+    steps: int | None = Field(default=100, ge=1, le=200)
+    guidance: float | None = Field(default=7.0, ge=0, le=30)
+    scheduler: Literal["published"] = "published"

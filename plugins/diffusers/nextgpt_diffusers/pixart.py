@@ -1,0 +1,88 @@
+"""PixArt Sigma: pictures by a transformer that attends to T5's text states under a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Generator, Tensor
+
+from nextgpt_diffusers.family import as_pictures, pictures, sampled
+from nextgpt_diffusers.noise import Noised
+from nextgpt_diffusers.stable_diffusion import size
+from nextgpt_registry.errors import ShapeError
+from nextgpt_registry.media import Media
+
+
+class PixArt:
+    """`text` (B, T, D) and `mask` (B, T, 1): which states are read, those over a half.
+
+    The mask is a condition like any other, so that a language model says how long its text is.
+    States are multiplied by it in the loss, which is how it has a gradient; where it is 0 and 1,
+    as captions make it, that changes nothing.
+    """
+
+    denoiser = "transformer"
+
+    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+        """B captions -> both."""
+        text, mask, *_ = pipe.encode_prompt(
+            list(captions), do_classifier_free_guidance=False, device=pipe.transformer.device
+        )
+        return {"text": text, "mask": mask[..., None].to(text)}
+
+    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+        """The states of what is said, the empty text by default."""
+        return self.encode(pipe, [said])
+
+    def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
+        """`prompt_embeds` and `prompt_attention_mask`."""
+        words = {"negative_prompt": None} if prefix else {}  # its call would take "" for a default
+        return {
+            **words,
+            f"{prefix}prompt_embeds": conditions["text"],
+            f"{prefix}prompt_attention_mask": _read(conditions["mask"]),
+        }
+
+    def shape(self, options: Any) -> dict[str, Any]:
+        """Height and width, exactly: not those of the nearest bin."""
+        return {
+            "height": options.height,
+            "width": options.width,
+            "use_resolution_binning": False,
+        }
+
+    def latents(
+        self, pipe: Any, media: Sequence[Media], options: Any, generators: Sequence[Generator]
+    ) -> Tensor:
+        """B pictures -> (B, C, H, W)."""
+        height, width = size(pipe, self.denoiser, options)
+        pixels = pictures(pipe, media, height=height, width=width).to(pipe.vae.device)
+        spread = pipe.vae.encode(pixels.to(pipe.vae.dtype)).latent_dist
+        return sampled(spread, generators) * pipe.vae.config.scaling_factor
+
+    def predict(
+        self, pipe: Any, far: Noised, conditions: Mapping[str, Tensor], options: Any
+    ) -> Tensor:
+        """(B, C, H, W); of a learned variance, which the loss is not of, nothing."""
+        mask = conditions["mask"]
+        said: Tensor = pipe.transformer(
+            far.latents,
+            encoder_hidden_states=conditions["text"] * mask,
+            encoder_attention_mask=_read(mask),
+            timestep=far.times,
+            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+            return_dict=False,
+        )[0]
+        return said[:, : far.latents.shape[1]]
+
+    def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
+        """B pictures."""
+        return as_pictures(made.images)
+
+
+def _read(mask: Tensor) -> Tensor:
+    """(B, T, 1) -> (B, T) of zeros and ones."""
+    if mask.shape[-1] != 1:
+        raise ShapeError("mask", f"is {tuple(mask.shape)}", "wanted (B, T, 1)")
+    return (mask[..., 0] > 0.5).to(mask.dtype)

@@ -1,0 +1,80 @@
+"""Samplers by name: those of diffusers that fit what a pipeline predicts. Knows no pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from diffusers import (
+    CosineDPMSolverMultistepScheduler,
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
+
+from nextgpt_registry.errors import DecodeError
+
+Process = Literal["diffusion", "flow", "cosine"]
+"""How noise is added: by the variance-preserving steps of DDPM, along a straight line (rectified
+flow), or by an angle in continuous time."""
+
+_FITTING: Mapping[Process, Mapping[str, tuple[Any, Mapping[str, Any]]]] = {
+    "diffusion": {
+        "ddim": (DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False}),
+        "dpm++": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
+        "euler": (EulerDiscreteScheduler, {}),
+        "euler-ancestral": (EulerAncestralDiscreteScheduler, {}),
+        "unipc": (UniPCMultistepScheduler, {}),
+    },
+    "flow": {
+        "dpm++": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
+        "euler": (FlowMatchEulerDiscreteScheduler, {}),
+        "unipc": (UniPCMultistepScheduler, {}),
+    },
+    "cosine": {},
+}
+
+
+def process_of(published: Any) -> Process:
+    """The process of a pipeline's own scheduler."""
+    config = published.config
+    if isinstance(published, FlowMatchEulerDiscreteScheduler) or config.get("use_flow_sigmas"):
+        return "flow"
+    return "cosine" if isinstance(published, CosineDPMSolverMultistepScheduler) else "diffusion"
+
+
+def shift_of(published: Any) -> float:
+    """How far the times of a flow are moved towards noise; 1 is not at all."""
+    config = published.config
+    return float(config.get("flow_shift", config.get("shift", 1.0)))
+
+
+def sampler(published: Any, name: str, *, who: str) -> Any:
+    """A sampler of its own for one call, set up as the pipeline's is.
+
+    Raises:
+        DecodeError: no sampler of this name fits.
+    """
+    if name == "published":
+        return type(published).from_config(published.config)
+    process = process_of(published)
+    if name not in _FITTING[process]:
+        fitting = ", ".join(("published", *_FITTING[process]))
+        raise DecodeError(
+            who, f"scheduler {name!r} does not fit what it predicts", f"use one of: {fitting}"
+        )
+    kind, changes = _FITTING[process][name]
+    if process == "flow":
+        shift = shift_of(published)
+        changes = {
+            **changes,
+            **({"shift": shift} if kind is FlowMatchEulerDiscreteScheduler else _flow(shift)),
+        }
+    return kind.from_config(published.config, **changes)
+
+
+def _flow(shift: float) -> dict[str, Any]:
+    return {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}

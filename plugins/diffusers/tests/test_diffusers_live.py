@@ -1,0 +1,247 @@
+"""Decoders of folders make what diffusers' own pipelines make of the same words and seeds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nextgpt_diffusers import PIPELINES, describe
+from nextgpt_diffusers.build import quiet
+from nextgpt_diffusers.decoders import DECODERS
+from nextgpt_registry.errors import DecodeError, SourceError
+from nextgpt_registry.media import Media
+from nextgpt_registry.specs import Decoder
+from nextgpt_registry.targets import options_model, resolve
+
+Saved = Callable[[str], Path]
+CAPTIONS = ["a red cat", "rain on tin"]
+ASKED = {
+    "image": {"height": 64, "width": 96, "steps": 2, "guidance": 4.0},
+    "video": {"height": 64, "width": 96, "frames": 5, "steps": 2, "guidance": 4.0},
+    "audio": {"seconds": 0.5, "steps": 2, "guidance": 4.0},
+}
+SAID = {  # the same, as the pipelines call it
+    "image": {"height": 64, "width": 96},
+    "video": {"height": 64, "width": 96, "num_frames": 5},
+    "audio": {"audio_end_in_s": 0.5},
+}
+OWN = {"PixArtSigmaPipeline": {"use_resolution_binning": False, "clean_caption": False}}
+
+# diffusers' samplers make arrays the way numpy 2 frowns upon, and round the ends of times
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Should have t:UserWarning"),
+]
+
+each = pytest.mark.parametrize("name", PIPELINES)
+
+
+def seeds(*numbers: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(number) for number in numbers]
+
+
+def spec_of(name: str, folder: Path) -> Decoder:
+    wanted = PIPELINES[name].modality
+    generic = next(d for d in DECODERS if d.name == "diffusers" and d.modality == wanted)
+    return describe(generic, {"pipeline": folder})
+
+
+def build(spec: Decoder, folder: Path | None, **options: Any) -> Any:
+    assert spec.options is not None
+    live = resolve(spec.target)(options_model(spec.options)(**options))
+    if folder:
+        live.load({"pipeline": folder})
+    return live.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def live(saved: Saved) -> Callable[[str], Any]:
+    made: dict[str, Any] = {}
+
+    def get(name: str) -> Any:
+        if name not in made:
+            spec = spec_of(name, saved(name))
+            made[name] = build(spec, saved(name), **ASKED[spec.modality])
+        return made[name]
+
+    return get
+
+
+def draw(decoder: Any, conditions: Mapping[str, Tensor], *numbers: int, **more: Any) -> list[Media]:
+    with torch.no_grad():
+        found: list[Media] = decoder.decode(
+            conditions,
+            taken=[[]] * len(numbers),
+            options=decoder.options.model_copy(update=more),
+            generators=seeds(*numbers),
+            on_step=lambda done, total: None,
+        )
+    return found
+
+
+def far_apart(one: list[Media], other: list[Media]) -> float:
+    """The largest difference, of the full range."""
+    worst = 0.0
+    for a, b in zip(one, other, strict=True):
+        assert a.data.shape == b.data.shape
+        whole = 255 if a.data.dtype == np.uint8 else 1
+        worst = max(worst, float(np.abs(a.data.astype(float) - b.data).max()) / whole)
+    return worst
+
+
+@each
+@pytest.mark.parametrize("negative", ["", "blue"])
+def test_media_are_those_of_the_pipeline(
+    name: str, negative: str, live: Callable[[str], Any], saved: Saved
+) -> None:
+    decoder, modality = live(name), PIPELINES[name].modality
+    with quiet():
+        pipe = getattr(diffusers, name).from_pretrained(saved(name), local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    # These two lead away from zeros where nothing is said, if their call is told nothing.
+    plain = name in ("StableAudioPipeline", "StableDiffusionXLPipeline") and not negative
+
+    conditions = decoder.caption_targets(CAPTIONS)
+    ours = draw(decoder, conditions, 3, 4, negative=negative)
+    theirs = pipe(
+        prompt=CAPTIONS,
+        negative_prompt=None if plain else [negative] * 2,
+        num_inference_steps=2,
+        guidance_scale=4.0,
+        generator=seeds(3, 4),
+        output_type="pt" if modality == "audio" else "np",
+        **SAID[modality],
+        **OWN.get(name, {}),
+    )
+
+    wanted = decoder.family.media(pipe, theirs, decoder.options)
+    assert far_apart(ours, wanted) <= (1e-5 if modality == "audio" else 1 / 255)
+    assert ours[0] != ours[1]
+
+
+@each
+def test_conditions_have_the_described_sizes(
+    name: str, live: Callable[[str], Any], saved: Saved
+) -> None:
+    found = live(name).caption_targets(CAPTIONS)
+
+    spec = spec_of(name, saved(name))
+    assert {n: tuple(v.shape) for n, v in found.items()} == {
+        c.name: (2, c.tokens, c.width) for c in spec.conditions
+    }
+    assert sum(p.numel() for p in live(name).parameters()) == spec.parameters
+
+
+@each
+def test_the_loss_is_of_each_item_and_reaches_every_condition(
+    name: str, live: Callable[[str], Any]
+) -> None:
+    decoder = live(name)
+    shape = {"image": (40, 90, 3), "video": (7, 40, 90, 3), "audio": (9000,)}
+    modality = PIPELINES[name].modality
+    chance = np.random.default_rng(0)
+    media = [
+        Media("audio", chance.uniform(-1, 1, shape[modality]).astype(np.float32), 16_000.0)
+        if modality == "audio"
+        else Media(modality, chance.integers(0, 255, shape[modality], np.uint8), 8.0)
+        for _ in range(2)
+    ]
+    start = decoder.caption_targets(CAPTIONS)
+    given = {n: v.clone().requires_grad_() for n, v in start.items()}
+
+    losses = decoder.denoising_loss(media, given, seeds(1, 2))
+    losses.sum().backward()
+    with torch.no_grad():
+        alone = decoder.denoising_loss(media[1:], {n: v[1:] for n, v in start.items()}, seeds(2))
+
+    assert losses.shape == (2,)
+    assert all(value.grad is not None and value.grad.any() for value in given.values())
+    assert torch.allclose(losses[1], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["StableDiffusionPipeline", "WanPipeline"])
+def test_each_fitting_scheduler_makes_media(name: str, live: Callable[[str], Any]) -> None:
+    decoder = live(name)
+    conditions = decoder.caption_targets(CAPTIONS[:1])
+    fitting = ["dpm++", "euler", "unipc"]
+    if name == "StableDiffusionPipeline":
+        fitting += ["ddim", "euler-ancestral"]
+
+    made = [draw(decoder, conditions, 1, scheduler=one, steps=3)[0] for one in fitting]
+
+    assert len(set(made)) == len(fitting)
+    if name == "WanPipeline":
+        with pytest.raises(DecodeError, match="does not fit"):
+            draw(decoder, conditions, 1, scheduler="ddim")
+    assert type(decoder.pipe.scheduler) is type(live(name).pipe.scheduler)
+
+
+def test_a_mask_says_how_much_of_a_text_is_read(live: Callable[[str], Any]) -> None:
+    decoder = live("PixArtSigmaPipeline")
+    given = decoder.caption_targets(CAPTIONS[:1])
+    behind = given["mask"].expand_as(given["text"]) < 0.5
+
+    changed = {**given, "text": torch.where(behind, 7.0, given["text"])}
+    whole = {**changed, "mask": torch.ones_like(given["mask"])}
+
+    assert draw(decoder, given, 1) == draw(decoder, changed, 1)
+    assert draw(decoder, changed, 1) != draw(decoder, whole, 1)
+
+
+def test_without_a_folder_there_is_no_pipeline() -> None:
+    bare = build(DECODERS[0], None)
+
+    with pytest.raises(DecodeError, match="has no pipeline"):
+        bare.caption_targets(["a cat"])
+
+
+def test_folders_that_cannot_be_loaded_are_named(saved: Saved, tmp_path: Path) -> None:
+    torn = shutil.copytree(saved("StableDiffusionPipeline"), tmp_path / "torn")
+    (torn / "tokenizer" / "tokenizer.json").write_text("{")
+
+    with pytest.raises(SourceError, match="cannot be loaded as a StableDiffusionPipeline"):
+        build(DECODERS[0], torn)
+    with pytest.raises(SourceError, match="WanPipeline makes video"):
+        build(DECODERS[0], saved("WanPipeline"))
+
+
+def test_media_of_no_numbers_are_an_error(live: Callable[[str], Any]) -> None:
+    decoder = live("StableDiffusionPipeline")
+    conditions = decoder.caption_targets(CAPTIONS[:1])
+
+    with pytest.raises(DecodeError, match="not finite"):
+        draw(decoder, {"text": conditions["text"] * float("nan")}, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["StableDiffusionXLPipeline", "WanPipeline", "StableAudioPipeline"]
+)
+def test_half_the_precision_makes_media_too(name: str, saved: Saved) -> None:
+    spec = spec_of(name, saved(name))
+    half = build(spec, saved(name), **ASKED[spec.modality]).to(torch.bfloat16)
+
+    conditions = half.caption_targets(CAPTIONS[:1])
+    made = draw(half, conditions, 1)
+
+    assert {value.dtype for value in conditions.values()} == {torch.bfloat16}
+    assert made[0].data.std() > 0
+
+
+def test_a_named_decoder_takes_no_other_model(saved: Saved) -> None:
+    wan = next(d for d in DECODERS if d.name == "wan21-1.3b")
+    assert wan.options is not None
+    with torch.device("meta"):
+        full = resolve(wan.target)(options_model(wan.options)())
+
+    with pytest.raises(SourceError, match="wanted 7,226,799,667"):
+        full.load({"pipeline": saved("WanPipeline")})
+    with pytest.raises(SourceError, match="StableAudioPipeline makes audio"):
+        full.load({"pipeline": saved("StableAudioPipeline")})

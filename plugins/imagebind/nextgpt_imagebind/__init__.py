@@ -1,0 +1,1 @@
+"""ImageBind as encoders of six modalities, for nextgpt."""

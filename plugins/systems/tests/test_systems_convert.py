@@ -1,0 +1,265 @@
+"""A checkpoint of the published names becomes parts, or a refusal that lists what is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from nextgpt_registry.errors import ConfigError, NextGPTError, SourceError
+from nextgpt_registry.plan import Plan, make_plan
+from nextgpt_systems.checkpoints import LAYOUTS, convert
+from nextgpt_systems.checkpoints.pickles import read_tensors, write_tensors
+
+TIVA = "nextgpt-7b-tiva-v0"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, plan: Plan, checkpoints: Any) -> Path:
+    return checkpoints.write(tmp_path / "published", plan)
+
+
+def test_the_published_file_has_396_045_568_numbers(
+    tmp_path: Path, plan: Plan, checkpoints
+) -> None:
+    added = checkpoints.added_tokens(32000)
+    (tmp_path / "added_tokens.json").write_text(json.dumps(added), "utf-8")
+
+    wanted = LAYOUTS[TIVA].layout(make_plan("nextgpt-7b-v0"), tmp_path)
+
+    assert wanted.parameters == 396_045_568
+    assert len(wanted.shapes) == 2 + 32 * 4 * 2 + 2 + 3 * (5 + 4 * 12 + 4 * 18 + 4)
+
+
+def test_every_number_of_the_checkpoint_is_in_a_part(
+    folder: Path, plan: Plan, tmp_path: Path, checkpoints
+) -> None:
+    given = checkpoints.published(plan)
+    base = plan.signals.base
+    rows = given["llama_model.base_model.model.lm_head.weight"]
+
+    paths = convert(TIVA, folder, tmp_path / "out", plan)
+
+    signals, vocabulary = load_file(paths["signals"]), load_file(paths["vocabulary"])
+    assert torch.equal(vocabulary["output"], rows[:base])
+    assert torch.equal(signals["image.output"], rows[base + 1 : base + 5])
+    assert torch.equal(signals["video.output"], rows[base + 5 : base + 29])
+    assert torch.equal(signals["audio.output"], rows[base + 29 : base + 37])
+    audio = load_file(paths["project.audio"])
+    assert torch.equal(audio["output.queries"], given["gen_text_hidden_fcs_audio.0.query_embs"][0])
+    assert torch.equal(audio["input.map.weight"], given["llama_proj.weight"])
+    written = sum(t.numel() for path in paths.values() for t in load_file(path).values())
+    shared = 2 * (given["llama_proj.weight"].numel() + given["llama_proj.bias"].numel())
+    untrained = 2 * rows.shape[1]  # the mark </Img>, which no text holds
+    assert written == sum(t.numel() for t in given.values()) + shared - untrained
+
+
+def test_the_parts_fit_their_system(folder: Path, plan: Plan, tmp_path: Path, twin: Path) -> None:
+    paths = convert(TIVA, folder, tmp_path / "out", plan)
+
+    found = make_plan(twin, _named(paths))
+
+    saved = [part for part in found.parts if part.saved]
+    assert len(saved) == 9
+    assert {(part.checked, part.state) for part in saved} == {("header", "here")}
+
+
+def test_every_fault_of_a_checkpoint_is_listed(
+    folder: Path, plan: Plan, tmp_path: Path, checkpoints
+) -> None:
+    tensors = checkpoints.published(plan)
+    del tensors["llama_proj.bias"]
+    tensors["llama_proj.scale"] = torch.ones(1)
+    tensors["gen_text_hidden_fcs.0.fc.weight"] = torch.ones(2, 2)
+    checkpoints.write(folder, plan, tensors)
+
+    with pytest.raises(SourceError) as caught:
+        convert(TIVA, folder, tmp_path / "out", plan)
+
+    told = str(caught.value)
+    assert "1 missing:\n    llama_proj.bias" in told
+    assert "1 unknown:\n    llama_proj.scale" in told
+    assert "gen_text_hidden_fcs.0.fc.weight is (2, 2), wanted (16, 32)" in told
+    assert not list(tmp_path.glob("*out*"))
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("harm",)
+
+
+def test_a_pickle_with_code_is_refused(
+    folder: Path, plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(OrderedDict(weight=Harmful()), folder / "pytorch_model.pt")
+
+    with pytest.raises(SourceError, match="what it would run is refused"):
+        convert(TIVA, folder, tmp_path / "out", plan)
+    assert "harm" not in capsys.readouterr().out
+
+
+def test_a_repaired_tokenizer_is_refused_with_the_reason(
+    folder: Path, plan: Plan, tmp_path: Path, checkpoints
+) -> None:
+    added = checkpoints.added_tokens(plan.facts.vocabulary - 1, ("<Img>", "</Img>"))
+    (folder / "added_tokens.json").write_text(json.dumps(added), "utf-8")
+
+    with pytest.raises(SourceError, match="cuts <Img> into pieces"):
+        convert(TIVA, folder, tmp_path / "out", plan)
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ({"<s2>": 40}, "is another tokenizer"),
+        (None, "it says which rows are signals"),
+        ({"[IMG0]": 9}, "numbers"),
+    ],
+)
+def test_another_tokenizer_is_refused(
+    folder: Path, plan: Plan, tmp_path: Path, checkpoints, added, told: str
+) -> None:
+    path = folder / "added_tokens.json"
+    whole = checkpoints.added_tokens(plan.facts.vocabulary - 1)
+    path.unlink()
+    if added is not None:
+        path.write_text(json.dumps(added if "<s2>" in added else {**whole, **added}), "utf-8")
+
+    with pytest.raises(SourceError, match=told):
+        convert(TIVA, folder, tmp_path / "out", plan)
+
+
+def test_the_list_of_published_tokens_has_746_bytes(checkpoints) -> None:
+    """Which is how the trap was found: the plain names would come to 738."""
+    sizes = [
+        len(json.dumps(checkpoints.added_tokens(32000, marks), indent=2) + "\n")
+        for marks in (("{'<Img>'}", "{'</Img>'}"), ("<Img>", "</Img>"))
+    ]
+
+    assert sizes == [746, 738]
+
+
+@pytest.mark.parametrize("context", [2048, 4096], ids=["v1.1", "v1.5"])
+def test_a_vicuna_of_another_version_is_refused(
+    folder: Path, plan: Plan, twin: Path, tmp_path: Path, context: int
+) -> None:
+    llm = tmp_path / "vicuna"
+    shutil.copytree(twin.parent / "llm", llm)
+    config = json.loads((llm / "config.json").read_text("utf-8"))
+    config |= {"vocab_size": config["vocab_size"] - 1, "max_position_embeddings": context}
+    (llm / "config.json").write_text(json.dumps(config), "utf-8")
+    (llm / "model.safetensors").unlink()
+
+    with pytest.raises(SourceError, match=r"v1\.5 has 32000 and 4096"):
+        convert(TIVA, folder, tmp_path / "out", plan, llm=llm)
+
+
+def test_a_language_model_with_another_tokenizer_is_refused(
+    folder: Path, plan: Plan, twin: Path, tmp_path: Path
+) -> None:
+    llm = tmp_path / "vicuna"
+    shutil.copytree(twin.parent / "llm", llm)
+    (llm / "tokenizer.model").write_bytes(b"ours")
+    (folder / "tokenizer.model").write_bytes(b"theirs")
+
+    with pytest.raises(SourceError, match="is not the tokenizer that the checkpoint"):
+        convert(TIVA, folder, tmp_path / "out", plan, llm=llm)
+
+
+def test_a_folder_in_use_is_left_alone(folder: Path, plan: Plan) -> None:
+    with pytest.raises(ConfigError, match="is in use"):
+        convert(TIVA, folder, folder, plan)
+    assert (folder / "pytorch_model.pt").is_file()
+
+
+def test_pickles_become_safetensors_bit_for_bit(tmp_path: Path) -> None:
+    given = {
+        "half": torch.randn(3, 5).half(),
+        "turned": torch.randn(4, 6).T,
+        "none": torch.empty(0, 2),
+        "count": torch.tensor(7),
+    }
+    torch.save(given, tmp_path / "a.bin")
+
+    write_tensors(read_tensors(tmp_path / "a.bin"), tmp_path / "a.safetensors")
+
+    found = load_file(tmp_path / "a.safetensors")
+    assert found.keys() == given.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in given.items())
+
+
+def test_the_layout_of_2024_is_read_from_the_files_that_are_there(
+    plan: Plan, tmp_path: Path, checkpoints
+) -> None:
+    folder = tmp_path / "stage3"
+    folder.mkdir()
+    base = plan.facts.vocabulary
+    names = [
+        f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)
+    ]
+    added = {name: base + number for number, name in enumerate(names)}
+    (folder / "added_tokens.json").write_text(json.dumps(added), "utf-8")
+    given = _rewritten(checkpoints.published(plan), base + 36)
+    prefixed = {f"base_model.model.{k}": t for k, t in given.items() if "lora" not in k}
+    torch.save(prefixed, folder / "non_lora_trainables.bin")
+    adapters = {f"base_model.model.{k}": t for k, t in given.items() if "lora" in k}
+    save_file(adapters, folder / "adapter_model.safetensors")
+
+    paths = convert("nextgpt-7b-v1.5", folder, tmp_path / "out", plan)
+
+    lora, image = load_file(paths["lora"]), load_file(paths["project.image"])
+    key = "layers.3.self_attn.v_proj"
+    assert torch.equal(lora[f"{key}.B"], given[f"model.{key}.lora_B.weight"])
+    assert torch.equal(
+        image["output.fc_out.0.bias"], given["model.mm_output_img_projector.out_fc.bias"]
+    )
+    assert torch.equal(
+        load_file(paths["signals"])["video.input"],
+        given["model.embed_tokens.weight"][base + 4 : base + 28],
+    )
+
+
+def test_the_grouping_projection_of_2024_is_refused(plan: Plan, tmp_path: Path, twin: Path) -> None:
+    torch.save({}, tmp_path / "mm_input_projector.bin")
+    names = [
+        f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)
+    ]
+    added = {name: 400 + number for number, name in enumerate(names)}
+    (tmp_path / "added_tokens.json").write_text(json.dumps(added), "utf-8")
+    small = "{kind: grouping, shares: one, options: {width: 16, ffn: 32}}"
+    grouped = make_plan(twin, [f"modalities.{c}.input_projection={small}" for c in plan.channels])
+
+    with pytest.raises(NextGPTError, match="is another network than ours"):
+        convert("nextgpt-7b-v1.5", tmp_path, tmp_path / "out", grouped)
+
+
+def _rewritten(tensors: OrderedDict[str, torch.Tensor], rows: int) -> dict[str, torch.Tensor]:
+    """The published tensors under the names of 2024."""
+    root = "llama_model.base_model.model."
+    names = {
+        "gen_text_hidden_fcs.0": "model.mm_output_img_projector",
+        "gen_text_hidden_fcs_video.0": "model.mm_output_vid_projector",
+        "gen_text_hidden_fcs_audio.0": "model.mm_output_aud_projector",
+        "llama_proj": "model.mm_input_projector",
+    }
+    found = {}
+    for key, tensor in tensors.items():
+        name = key.removeprefix(root).replace(".default", "")
+        for old, new in names.items():
+            if name.startswith(old + "."):
+                name = new + name.removeprefix(old)
+                name = name.replace("projector.fc.", "projector.in_fc.")
+                name = name.replace("projector.model.", "projector.out_fc.")
+        found[name] = tensor[:rows].clone() if "embed" in key or "lm_head" in key else tensor
+    return found
+
+
+def _named(paths: dict[str, Path]) -> list[str]:
+    whole = {part: {"source": f"file:{path}"} for part, path in paths.items()}
+    return [f"weights={json.dumps(whole)}"]
