@@ -80,7 +80,7 @@ class LevelsEncoder(PictureEncoder):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, 3, 224, 224) -> (B, 49, 1304)."""
         early, last = self.network.levels(x_BCHW)
-        early = adaptive_avg_pool2d(early, last.shape[-2:])
+        early = adaptive_avg_pool2d(early, (last.shape[-2], last.shape[-1]))
         return torch.cat((last, early), dim=1).flatten(2).transpose(1, 2)
 
 
