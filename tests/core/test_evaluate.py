@@ -95,7 +95,7 @@ def eager(pipeline: Pipeline, turns: Sequence[Turn]) -> None:
     model = pipeline.system.model
     prompt = model.composer.compose(turns, feature_tokens={})
     final = model.backbone.run(model.embed(prompt, {})).final_BTD[0, -1]
-    model.rows.input[0] = final
+    model.rows.output[0] = final
 
 
 def test_media_of_an_answer_are_judged_and_kept(pipeline: Pipeline, tmp_path: Path) -> None:

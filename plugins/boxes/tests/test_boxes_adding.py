@@ -17,8 +17,8 @@ from nextgpt_registry.configfile import load_config
 from nextgpt_registry.plan import make_plan
 
 RUN = ("steps=2", "batch=2", "window=1", "workers=0", "validate_on=1", "samples=0", "dialogues=8")
-SMALL = [f"training.boxes-{s}.run.{one}" for s in ("speak", "decode") for one in RUN]
-SMALL += [f"training.boxes-{s}.options.library=samples" for s in ("speak", "decode")]
+SMALL = [f"training.boxes-decode.run.{one}" for one in RUN]
+SMALL += ["training.boxes-decode.options.library=samples"]
 EYE = {
     "encoder": {"name": "clip-b32", "options": {"narrow": 16}},
     "input_projection": {
@@ -44,7 +44,7 @@ def test_a_system_that_sees_learns_to_answer_with_boxes(base: Path, tmp_path: Pa
 
     added = add(joined, catalog, out=tmp_path / "with-boxes")
 
-    assert [run.folder.name for run in added.runs] == ["boxes-speak", "boxes-decode"]
+    assert [run.folder.name for run in added.runs] == ["boxes-decode"]
     kept = "project.image.safetensors"
     assert sha256_of(added.folder / kept) == sha256_of(base / kept)
     assert make_plan(str(added.folder)).channels["boxes"].decoder is not None

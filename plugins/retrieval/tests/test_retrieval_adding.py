@@ -53,7 +53,7 @@ def test_the_channel_is_trained_and_finds_real_pictures(base: Path, tmp_path: Pa
     added = add(changed, Catalog.discover(changed.loaded.config.plugins), out=tmp_path / "new")
 
     assert added.channels == ("found",)
-    assert [run.folder.name for run in added.runs] == ["retrieval-instruct", "retrieval-decode"]
+    assert [run.folder.name for run in added.runs] == ["retrieval-decode"]
     with Pipeline.from_pretrained(added.folder) as pipeline:
         answer = pipeline.chat("Find a frog.", require={"found": 1}, max_tokens=4)
         [found] = answer.media

@@ -142,7 +142,9 @@ def _stage(
 ) -> tuple[str, ...]:
     given = [*step.set, *(small.set if small else ()), *overrides]
     if small:
-        given += [f"training.{step.stage}.options.library=samples"]
+        # Of all stages: one may rehearse the data of another.
+        stages = load_config(SYSTEM).config.training
+        given += [f"training.{stage}.options.library=samples" for stage in stages]
     command = ["train", SYSTEM, "--stage", step.stage, "--steps", str(steps), "--fresh"]
     command += ["--out", str(place.folder(step))]
     if step.from_:
