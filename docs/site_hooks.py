@@ -60,6 +60,8 @@ def place(path: Path) -> str:
         return path.relative_to(DOCS).as_posix()
     if path.parent.parent == ROOT / "plugins" and path.name == "README.md":
         return f"plugins/{path.parent.name}.md"
+    if path.is_relative_to(ROOT / "plugins") and path.name == "README.md":
+        return f"{path.relative_to(ROOT).parts[1]}/{path.parent.name}.md"
     if path.parent.name == "error_pages":
         return f"reference/errors/{path.name}"
     if path.suffix == ".md":
