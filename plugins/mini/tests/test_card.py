@@ -179,8 +179,9 @@ def test_a_fresh_figure_agrees_where_the_intervals_meet():
 
     assert off(card, moved(0.19)) == []
     assert off(card, moved(-0.19)) == []
-    [line] = off(card, moved(0.21))
-    assert line.startswith("text->image/concept: the card says 50% (40-60), measured now 71%")
+    assert off(card, moved(0.21)) == []  # of several figures one may be off by chance
+    [line] = off(card, moved(0.4))
+    assert line.startswith("text->image/concept: the card says 50% (40-60), measured now 90%")
 
 
 def test_a_table_leaves_out_what_no_direction_has():

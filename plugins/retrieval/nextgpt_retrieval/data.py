@@ -13,7 +13,6 @@ from types import MappingProxyType
 
 from nextgpt_mini.world.data import RENDERINGS
 from nextgpt_mini.world.data import Dialogues as World
-from nextgpt_mini.world.dialogues.exchange import present
 from nextgpt_mini.world.dialogues.follow import usual
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.scene import Picture, Scene, Sound, brief, caption, phrase
@@ -90,7 +89,7 @@ class Dialogues:
             raise IndexError(f"dialogue {number}: there are none before 0")
         rng = Random(f"retrieval {number}")
         shown, asked = self.scenes(rng)
-        return self.request(shown, asked, rng), self._answer(asked, rng)
+        return self.request(shown, asked, rng), self._answer(asked)
 
     def scenes(self, rng: Random) -> tuple[Scene | None, Picture]:
         """What is shown, if anything, and the picture that is looked for; both trainable."""
@@ -137,10 +136,10 @@ class Dialogues:
         shown = sample_scene(kind, rng, concept=rng.choice(names))
         return shown, wanted(shown)
 
-    def _answer(self, asked: Picture, rng: Random) -> Turn:
-        words, _ = present(asked, rng)  # as mini says it already
-        assert isinstance(words, str)
-        return Turn("assistant", (words, MediaPart(self.channel, None, caption(asked))))
+    def _answer(self, asked: Picture) -> Turn:
+        # nothing but the picture: after words that it says when it draws, too, the language model,
+        # which stands still, hardly knows any more which of the two was asked for
+        return Turn("assistant", (MediaPart(self.channel, None, caption(asked)),))
 
 
 def wanted(shown: Scene) -> Picture:

@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
+from statistics import NormalDist
 from typing import Any
+
+from nextgpt_core.evaluate.metrics import wilson
 
 METRICS = ("structure", "order", "concept", "attributes", "false_media")
 _HEAD = ("direction", "n", "right media", "right order", "right thing", "colour, count, …", "extra")
@@ -32,14 +36,35 @@ def kept(reports: Sequence[Mapping[str, Any]]) -> Figures:
 
 
 def off(card: Figures, report: Mapping[str, Any]) -> list[str]:
-    """The figures of a fresh report whose interval does not meet the card's, each with both."""
+    """The figures of a fresh report whose interval does not meet the card's, each with both.
+
+    Of many 95 % intervals some fail to meet by chance; they are widened so that all of them
+    together meet in 95 of 100 evaluations of the same system (Bonferroni).
+    """
     before = dict(_intervals(card[report["suite"]]))
     after = dict(_intervals(kept([report])[report["suite"]]))
-    return [
-        f"{name}: the card says {_told(before[name])}, measured now {_told(value)}"
-        for name, value in after.items()
-        if name in before and (value[1] > before[name][2] or value[2] < before[name][1])
-    ]
+    both = [name for name in after if name in before]
+    z = NormalDist().inv_cdf(1 - 0.025 / max(len(both), 1))
+    found = []
+    for name in both:
+        (_, low, high), (_, least, most) = (_widened(one[name], z) for one in (before, after))
+        if least > high or most < low:
+            told = f"the card says {_told(before[name])}, measured now {_told(after[name])}"
+            found.append(f"{name}: {told}")
+    return found
+
+
+def _widened(figure: Sequence[float], z: float) -> Sequence[float]:
+    """A share's 95 % interval at another level; what is no share stays."""
+    share, low, high = figure
+    if not 0 <= low <= share <= high <= 1:
+        return figure
+    fewest, most = 1e-3, 1e9
+    for _ in range(100):  # the trials that give this width
+        count = sqrt(fewest * most)
+        _, least, largest = wilson(share, count)
+        fewest, most = (count, most) if largest - least > high - low else (fewest, count)
+    return wilson(share, count, z)
 
 
 def table(own: Mapping[str, Any]) -> str:
