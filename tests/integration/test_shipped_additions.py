@@ -14,6 +14,12 @@ from nextgpt_registry.additions import find_offer, join
 CATALOG = Catalog.discover()
 SHIPPED = [name for name in CATALOG.additions if find_offer(name, catalog=CATALOG).settings.weights]
 
+DRAW = (
+    "Draw a cat on a blue background",
+    "Give me a picture with a pig in the centre, on a yellow background.",
+    "Generate a picture: a drum on a white ground.",
+)
+
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
 
@@ -30,9 +36,9 @@ def test_its_parts_are_taken_as_they_are(name: str, tmp_path: Path) -> None:
     out = added("mini", name, tmp_path / "one")
 
     with Pipeline.from_pretrained(out.folder) as pipeline:
-        made = pipeline.chat("Draw a cat on a blue background").media
+        made = {asked: [one.channel for one in pipeline.chat(asked).media] for asked in DRAW}
 
-    assert [one.channel for one in made] == ["image"]
+    assert made == {asked: ["image"] for asked in DRAW}
 
 
 def test_all_of_them_go_together(tmp_path: Path) -> None:
