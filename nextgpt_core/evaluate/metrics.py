@@ -71,16 +71,16 @@ def attributes(
     return all((facts or {}).get(name) == value for name, value, facts in wanted)
 
 
-def wilson(share: float, count: float, z: float = Z) -> Interval:
-    """A proportion of `count` trials and its interval (Wilson, 1927), of 95 % unless `z` is given.
+def wilson(share: float, count: float) -> Interval:
+    """A proportion of `count` trials and its 95 % interval (Wilson, 1927).
 
     `count` may be an effective one, no whole number; of none, all is possible.
     """
     if count <= 0:
         return share, 0.0, 1.0
-    spread = z * z / count
+    spread = Z * Z / count
     middle = (share + spread / 2) / (1 + spread)
-    half = z * sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
+    half = Z * sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
     return share, max(0.0, middle - half), min(1.0, middle + half)
 
 

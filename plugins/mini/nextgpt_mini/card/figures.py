@@ -11,10 +11,9 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Any
 
-from nextgpt_core.evaluate.metrics import wilson
-
 METRICS = ("structure", "order", "concept", "attributes", "false_media")
 _HEAD = ("direction", "n", "right media", "right order", "right thing", "colour, count, …", "extra")
+_Z = NormalDist().inv_cdf(0.975)
 
 Figures = dict[str, Any]
 
@@ -54,17 +53,23 @@ def off(card: Figures, report: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _widened(figure: Sequence[float], z: float) -> Sequence[float]:
+def _widened(figure: Sequence[float], z: float) -> tuple[float, float, float]:
     """A share's 95 % interval at another level; what is no share stays."""
     share, low, high = figure
     if not 0 <= low <= share <= high <= 1:
-        return figure
-    fewest, most = 1e-3, 1e9
-    for _ in range(100):  # the trials that give this width
-        count = sqrt(fewest * most)
-        _, least, largest = wilson(share, count)
-        fewest, most = (count, most) if largest - least > high - low else (fewest, count)
-    return wilson(share, count, z)
+        return share, low, high
+    least, most = 1e-9, 1e3
+    for _ in range(100):  # z squared through the trials, which this width comes from
+        spread = sqrt(least * most)
+        _, start, end = _wilson(share, spread)
+        least, most = (least, spread) if end - start > high - low else (spread, most)
+    return _wilson(share, spread * (z / _Z) ** 2)
+
+
+def _wilson(share: float, spread: float) -> tuple[float, float, float]:
+    middle = (share + spread / 2) / (1 + spread)
+    half = sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
+    return share, max(0.0, middle - half), min(1.0, middle + half)
 
 
 def table(own: Mapping[str, Any]) -> str:
