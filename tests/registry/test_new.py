@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from nextgpt_registry import Catalog
 from nextgpt_registry.cli.new import KINDS, new_plugin, scaffold
 from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.loading import Plugin
+
+CHECK = """
+import sys
+sys.path.insert(0, "")
+from nextgpt_registry import Catalog
+from {module} import plugin
+catalog = Catalog.of({{sys.argv[1]: plugin}})
+(name,) = catalog.modalities
+print(f"{{name}}:", ", ".join([*catalog.encoders(name), *catalog.decoders(name)]))
+for module in ("encoder", "decoder", "options"):
+    assert __import__("importlib.util").util.find_spec(f"{module}.{{module}}")
+assert plugin.MARK == (name + "\\n").encode()
+"""
 
 
 @pytest.mark.parametrize(
@@ -23,12 +40,27 @@ from nextgpt_registry.errors import NextGPTError
         ("hërz", "is no name"),
         ("../up", "is no name"),
         ("/etc", "is no name"),
-        ("a" * 41, "is no name"),
         ("heart-", "is no name"),
+        ("a" * 41, "has 41 characters, and 40 at most"),
+        ("nextgpt-pulse", "begins with 'nextgpt-'"),
         ("class", "a word of Python"),
         ("match", "a word of Python"),
+        ("on", "read by YAML as True"),
+        ("null", "read by YAML as None"),
+        ("text", "nextgpt calls language itself"),
+        ("error", "nextgpt calls a medium that could not be made"),
+        ("llm", "nextgpt calls the language model"),
+        ("s", "<s>, a control token"),
+        ("mask", "<mask>, a control token"),
+        ("con", "a device's name on Windows"),
+        ("com1", "a device's name on Windows"),
+        ("aux", "a device's name on Windows"),
+        ("json", "the name of a Python module or package"),
+        ("pydantic-core", "the name of a Python module or package"),
+        ("typing-extensions", "the name of a Python module or package"),
         ("registry", "taken: there is a module nextgpt_registry"),
         ("lidar", "taken: there is a module nextgpt_lidar"),
+        ("pfm", r"files that end in '.pfm', as those of '\w+' do"),
     ],
 )
 def test_a_name_that_will_not_do_is_refused(
@@ -41,6 +73,29 @@ def test_a_name_that_will_not_do_is_refused(
 
     assert refused.value.fix
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_word_of_a_name_may_be_a_module_s_or_a_device_s(tmp_path: Path) -> None:
+    (tmp_path / "pulse").mkdir()  # on the path of whoever works here, and no module
+
+    for name in ("json-page", "con-trail", "text-block", "masks", "pulse"):
+        new_plugin(name, tmp_path, kinds=("encoder",), licence="MIT")
+
+
+@pytest.mark.parametrize("plugin", Catalog.discover().plugins, ids=lambda plugin: plugin.name)
+def test_what_is_installed_keeps_its_names(plugin: Plugin, tmp_path: Path) -> None:
+    for name in (plugin.name, *(modality.name for modality in plugin.manifest.modalities)):
+        with pytest.raises(NextGPTError, match=r"is taken|installed plugin|package"):
+            new_plugin(name, tmp_path, kinds=KINDS, licence="MIT")
+
+
+def test_an_installed_distribution_is_not_replaced(lidar: Path, tmp_path: Path) -> None:
+    info = lidar.parent / "nextgpt_sonar-3.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nextgpt-sonar\nVersion: 3.0\n")
+
+    with pytest.raises(NextGPTError, match=r"distribution nextgpt-sonar 3\.0 is installed"):
+        new_plugin("sonar", tmp_path, kinds=KINDS, licence="MIT")
 
 
 def test_a_plugin_of_another_module_takes_its_names(lidar: Path, tmp_path: Path) -> None:
@@ -94,6 +149,18 @@ def test_a_plugin_is_written_under_its_name(
     assert not [name for name, text in code.items() if "$" in text.replace("$ ", "")]
     assert [ast.parse(text) for name, text in texts.items() if name.endswith(".py")]
     assert list(tmp_path.iterdir()) == [home]
+
+
+@pytest.mark.parametrize("name", ["example", "my-example", "counterexample", "mark", "modality"])
+def test_a_name_from_the_template_itself_is_as_good(name: str, tmp_path: Path) -> None:
+    home = new_plugin(name, tmp_path, kinds=KINDS, licence="MIT")
+
+    module = f"nextgpt_{name.replace('-', '_')}"
+    told = subprocess.run(
+        [sys.executable, "-c", CHECK.format(module=module), name],
+        cwd=home, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert told.stdout == f"{name}: {name}-windows, {name}-waves\n", told.stderr
 
 
 def test_an_unwanted_kind_leaves_no_trace() -> None:

@@ -6,7 +6,6 @@ no encoder is wanted, and so do those of the decoder. Knows nothing about what i
 
 from __future__ import annotations
 
-import keyword
 import re
 import shutil
 import tempfile
@@ -16,17 +15,12 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.cli.names import check_name
 from nextgpt_registry.errors import NextGPTError
-from nextgpt_registry.hookspecs import ENTRY_POINTS
 from nextgpt_registry.specs import API
-from nextgpt_registry.targets import locate
 
 KINDS = ("encoder", "decoder")
 _SCAFFOLD = Path(str(files("nextgpt_registry"))) / "scaffold"
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_LONGEST = 40
 _SECTION = re.compile(r"^ *# ([+-])(\w+)$")
 
 
@@ -64,38 +58,8 @@ def new_plugin(name: str, folder: Path, *, kinds: Collection[str], licence: str)
     return home
 
 
-def check_name(name: str) -> None:
-    """Raise unless `name` can be a plugin's, a modality's and a Python module's.
-
-    Raises:
-        NextGPTError: it cannot, or is taken.
-    """
-    reason, fix = (
-        "",
-        "write lower-case letters, digits and '-', beginning with a letter: 'heart-beat'",
-    )
-    module = f"nextgpt_{name.replace('-', '_')}"
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
-        reason = f"is no name: it becomes a folder, a module and a modality ({_LONGEST} letters)"
-    elif keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        reason, fix = "is a word of Python", "choose another"
-    elif locate(module) is not None:
-        reason, fix = f"is taken: there is a module {module}", "choose another"
-    elif name in {entry.name for entry in installed(ENTRY_POINTS)}:
-        reason, fix = "is the name of an installed plugin", "choose another"
-    elif name in Catalog.discover().modalities:
-        reason, fix = "is a modality that an installed plugin declares", "choose another"
-    if reason:
-        raise NextGPTError(repr(name), reason, fix)
-
-
 def scaffold(name: str, *, kinds: Collection[str], licence: str) -> Mapping[str, str]:
     """The files of a new plugin: path -> text."""
-    words = {
-        "nextgpt_example": f"nextgpt_{name.replace('-', '_')}",
-        "EXAMPLE": name.replace("-", "_").upper(),
-        "example": name,
-    }
     channel = [f"modalities.{name}.{kind}={word}" for kind, word in _parts(name) if kind in kinds]
     told = {
         "api": API,
@@ -114,12 +78,15 @@ def scaffold(name: str, *, kinds: Collection[str], licence: str) -> Mapping[str,
         if path.suffix == ".pyc":
             continue
         text = "\n".join(_kept(path.read_text("utf-8").split("\n"), kinds))
-        text = Template(text).safe_substitute(told)
-        where = inside.as_posix()
-        for old, new in words.items():
-            text, where = text.replace(old, new), where.replace(old, new)
-        made[where.replace("github/", ".github/")] = text
+        text = Template(_renamed(text, name)).safe_substitute(told)
+        made[_renamed(inside.as_posix(), name).replace("github/", ".github/")] = text
     return made
+
+
+def _renamed(text: str, name: str) -> str:
+    """`example` as `name`, in one pass: a name may hold the word itself."""
+    words = {"nextgpt_example": f"nextgpt_{name.replace('-', '_')}", "example": name}
+    return re.sub("nextgpt_example|example", lambda found: words[found[0]], text)
 
 
 def _parts(name: str) -> tuple[tuple[str, str], ...]:

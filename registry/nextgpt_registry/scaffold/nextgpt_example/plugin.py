@@ -25,7 +25,7 @@ from nextgpt_registry.content import decoding, is_ours, replace_file
 MARK = b"example\n"
 """How a file begins; little-endian float32 follow."""
 
-EXAMPLE = Modality(
+MODALITY = Modality(
     name="example",
     summary="numbers from -1 to 1: float32 (n,)",
     mime=("application/x-example",),
@@ -42,7 +42,7 @@ def nextgpt_manifest() -> Manifest:
         api="$api",
         summary="examples: numbers from -1 to 1",
         license="$license",
-        modalities=(EXAMPLE,),
+        modalities=(MODALITY,),
         # +encoder
         encoders=(
             Encoder(
@@ -78,11 +78,11 @@ def nextgpt_manifest() -> Manifest:
 @hookimpl
 def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
     """What begins with our mark; None for other content, an error for content that lies."""
-    if modality != "example" or not is_ours(blob, EXAMPLE, blob.data.startswith(MARK)):
+    if modality != "example" or not is_ours(blob, MODALITY, blob.data.startswith(MARK)):
         return None
     import numpy as np
 
-    with decoding(blob, EXAMPLE):
+    with decoding(blob, MODALITY):
         numbers = np.frombuffer(blob.data[len(MARK) :], "<f4")
         return nextgpt_check_media(Media("example", numbers, source=blob.name))
 
