@@ -38,7 +38,7 @@ class Plugin:
     target: str = ""
     dist: str = ""
     version: str = "0"
-    import_s: float = 0.0
+    import_s: float = 0.0  # here, after whatever others imported; alone: `outside`
     heavy: tuple[str, ...] = ()  # modules of `HEAVY` that its declaration imported
     deprecated: tuple[NextGPTDeprecationWarning, ...] = ()  # old forms that its declaration uses
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nextgpt_registry.cli import main
+from nextgpt_registry.outside import IMPORT_S
 
 Install = Callable[..., Path]
 NOTHING = (
@@ -253,6 +254,31 @@ def test_the_doctor_tells_what_is_wrong(
     assert "command lost" in told
     assert report["plugins"]["lidar"]["import_s"] >= 0
     assert "lidar" in report["hooks"]["nextgpt_manifest"]
+
+
+BURN = """
+import time
+until = time.process_time() + 0.2
+while time.process_time() < until: ...
+"""
+
+
+def test_the_doctor_measures_each_import_from_cold(
+    install: Install, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("first", "import nextgpt_first.slow, numpy\n" + NOTHING, files={"slow.py": BURN})
+    install("second", "import nextgpt_first.slow, numpy\n" + NOTHING)
+    install("quick", NOTHING)
+    monkeypatch.setattr("nextgpt_registry.cli.doctor._torch", lambda: ("not asked", True))
+
+    _, out, _ = run(capsys, "plugins", "doctor", "--json")
+
+    report = json.loads(out)
+    seconds = {name: told["import_s"] for name, told in report["plugins"].items()}
+    assert min(seconds["first"], seconds["second"]) >= 0.2
+    assert seconds["quick"] < IMPORT_S
+    assert "second: its declaration imports numpy" in report["problems"]
+    assert [note.partition(":")[0] for note in report["notes"]] == ["first", "second"]
 
 
 def test_the_doctor_works_where_torch_is_broken(

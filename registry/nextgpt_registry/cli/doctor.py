@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.cli.commands import commands, summary
 from nextgpt_registry.cli.tables import print_lines, print_table
+from nextgpt_registry.errors import PluginError
 from nextgpt_registry.loading import HOOKS, Plugin
+from nextgpt_registry.outside import IMPORT_S, Outside, outside, quickest
 from nextgpt_registry.specs import API
 from nextgpt_registry.targets import locate, missing
 
-_SLOW_S = 0.1
 _DISTS = (
     "nextgpt-registry",
     "nextgpt-core",
@@ -35,11 +39,15 @@ def examine() -> dict[str, Any]:
     """Everything worth knowing about this installation, as JSON; `problems` are to be mended."""
     catalog = Catalog.discover()
     torch, torch_works = _torch()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a process of its own
+        names = [plugin.name for plugin in catalog.plugins]
+        alone = dict(zip(names, pool.map(_alone, names), strict=True))
     problems = [str(error) for error in catalog.failures.values()]
+    problems += [str(found) for found in alone.values() if isinstance(found, PluginError)]
     if not torch_works:
         problems.append(f"torch: {torch}")
     for plugin in catalog.plugins:
-        problems += _problems(plugin)
+        problems += _problems(plugin, alone[plugin.name])
     problems += [
         f"command {name}: {summary(entry)}"
         for name, entry in commands().items()
@@ -52,9 +60,9 @@ def examine() -> dict[str, Any]:
         "api": API,
         "versions": {dist: _version(dist) for dist in _DISTS},
         "torch": torch,
-        "plugins": {p.name: _told(p) for p in catalog.plugins},
+        "plugins": {p.name: _told(p, alone[p.name]) for p in catalog.plugins},
         "hooks": {hook: [p.name for p in catalog.plugins if hook in p.hooks] for hook in HOOKS},
-        "notes": [note for plugin in catalog.plugins for note in _notes(plugin)],
+        "notes": [note for p in catalog.plugins for note in _notes(p, alone[p.name])],
         "problems": problems,
     }
 
@@ -69,10 +77,10 @@ def show(report: dict[str, Any]) -> None:
         *(f"{dist}  {found or 'not installed'}" for dist, found in report["versions"].items()),
     )
     print_table(
-        "plugins",
+        "plugins, and the processor's time to import each alone, beyond the registry",
         ("plugin", "version", "distribution", "import"),
         [
-            (name, told["version"], told["dist"], f"{1000 * told['import_s']:.0f} ms")
+            (name, told["version"], told["dist"], _milliseconds(told["import_s"]))
             for name, told in report["plugins"].items()
         ],
         right=("import",),
@@ -86,9 +94,19 @@ def show(report: dict[str, Any]) -> None:
     print_lines(*([f"problem: {problem}" for problem in report["problems"]] or ["all is well"]))
 
 
-def _problems(plugin: Plugin) -> list[str]:
+def _alone(name: str) -> Outside | PluginError:
+    """What a process of its own finds, or why it does not."""
+    try:
+        first = outside(name)
+        return replace(first, seconds=quickest(name, first))
+    except PluginError as error:
+        return error
+
+
+def _problems(plugin: Plugin, alone: Outside | PluginError) -> list[str]:
     """Declarations that cannot be kept here, whatever the config."""
-    found = [f"{plugin.name}: its declaration imports {m}" for m in plugin.heavy]
+    heavy = alone.heavy if isinstance(alone, Outside) else plugin.heavy
+    found = [f"{plugin.name}: its declaration imports {module}" for module in heavy]
     for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
         module = component.target.partition(":")[0]
         if locate(module) is None:
@@ -96,11 +114,14 @@ def _problems(plugin: Plugin) -> list[str]:
     return found
 
 
-def _notes(plugin: Plugin) -> list[str]:
+def _notes(plugin: Plugin, alone: Outside | PluginError) -> list[str]:
     """What would have to be installed first, or costs time."""
     found = [f"deprecated: {form}" for form in plugin.deprecated]
-    if plugin.import_s > _SLOW_S:
-        found.append(f"{plugin.name}: importing its declaration took {plugin.import_s:.2f} s")
+    if isinstance(alone, Outside) and alone.seconds > IMPORT_S:
+        found.append(
+            f"{plugin.name}: importing its declaration takes {alone.seconds:.2f} s, wanted at most "
+            f"{IMPORT_S} s"
+        )
     for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
         absent = missing(component.requires)
         if absent:
@@ -108,14 +129,19 @@ def _notes(plugin: Plugin) -> list[str]:
     return found
 
 
-def _told(plugin: Plugin) -> dict[str, Any]:
+def _told(plugin: Plugin, alone: Outside | PluginError) -> dict[str, Any]:
+    found = alone if isinstance(alone, Outside) else None
     return {
         "version": plugin.version,
         "dist": plugin.dist,
-        "import_s": round(plugin.import_s, 4),
-        "heavy": list(plugin.heavy),
+        "import_s": round(found.seconds, 4) if found else None,
+        "heavy": list(found.heavy if found else plugin.heavy),
         "deprecated": [str(form) for form in plugin.deprecated],
     }
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{1000 * seconds:.0f} ms"
 
 
 def _torch() -> tuple[str, bool]:

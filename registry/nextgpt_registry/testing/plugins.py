@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from functools import cache
 from importlib.metadata import requires
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import Requirement
@@ -15,32 +13,11 @@ from packaging.utils import canonicalize_name
 
 from nextgpt_registry.errors import PluginError
 from nextgpt_registry.loading import HEAVY, manifest_of
+from nextgpt_registry.outside import IMPORT_S, Outside, outside, quickest
 from nextgpt_registry.specs import Decoder, Encoder, Manifest
 from nextgpt_registry.targets import missing, package_file, resolve
 from nextgpt_registry.testing.kit import Kit
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
-
-IMPORT_S = 0.05
-"""Of the processor, for importing a declaration beyond the registry; the best of three."""
-
-_OUTSIDE = """
-import json, sys, time
-sys.path[:] = json.loads(sys.argv[1])
-from nextgpt_registry.entrypoints import installed
-from nextgpt_registry.hookspecs import ENTRY_POINTS
-from nextgpt_registry.loading import import_plugin
-from nextgpt_registry.targets import options_model
-(entry,) = (one for one in installed(ENTRY_POINTS) if one.name == sys.argv[2])
-start = time.process_time()
-plugin = import_plugin(entry)
-seconds = time.process_time() - start
-for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
-    if component.options:
-        options_model(component.options)
-told = {"seconds": seconds, "manifest": plugin.manifest.model_dump_json(),
-        "modules": [name for name in json.loads(sys.argv[3]) if name in sys.modules]}
-sys.stdout.write("\\n" + json.dumps(told))
-"""
 
 
 class PluginTests(Kit):
@@ -63,11 +40,11 @@ class PluginTests(Kit):
 
     def test_declaration_imports_nothing_heavy(self) -> None:
         """No torch and the like, in a process of its own; options models included."""
-        self.loaded()
+        heavy = self._outside().heavy
         expect(
-            not outside(self.plugin)["modules"],
+            not heavy,
             self.plugin,
-            found=f"its declaration imports {', '.join(outside(self.plugin)['modules'])}",
+            found=f"its declaration imports {', '.join(heavy)}",
             wanted="a declaration and options models without " + ", ".join(HEAVY),
             cause="an import at the top of the module that the entry point names, or of one "
             "that it imports: name targets as strings, import in the functions that need it",
@@ -75,10 +52,7 @@ class PluginTests(Kit):
 
     def test_declaration_imports_quickly(self) -> None:
         """Within `IMPORT_S`."""
-        self.loaded()
-        told = outside(self.plugin)["seconds"]
-        for _ in range(2):
-            told = told if told <= IMPORT_S else min(told, _ask(self.plugin)["seconds"])
+        told = quickest(self.plugin, self._outside())
         expect(
             told <= IMPORT_S,
             self.plugin,
@@ -101,7 +75,7 @@ class PluginTests(Kit):
             cause=cause,
         )
         expect(
-            outside(self.plugin)["manifest"] == told,
+            self._outside().manifest == told,
             self.plugin,
             found="another manifest in another process",
             wanted="the same value everywhere",
@@ -194,35 +168,23 @@ class PluginTests(Kit):
             "major protocol would load this plugin and break",
         )
 
-
-def outside(plugin: str) -> dict[str, Any]:
-    """What another process makes of a plugin's declaration: `seconds`, `manifest`, `modules`."""
-    return _asked(plugin, tuple(sys.path))
+    def _outside(self) -> Outside:
+        self.loaded()
+        return _outside(self.plugin, tuple(sys.path))
 
 
 @cache
-def _asked(plugin: str, path: tuple[str, ...]) -> dict[str, Any]:
-    return _ask(plugin)
-
-
-def _ask(plugin: str) -> dict[str, Any]:
-    arguments = [json.dumps(sys.path), plugin, json.dumps(HEAVY)]
-    asked = subprocess.run(
-        [sys.executable, "-c", _OUTSIDE, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if asked.returncode:
+def _outside(plugin: str, path: tuple[str, ...]) -> Outside:
+    """Asked once for all tests, unless `sys.path` is another one."""
+    try:
+        return outside(plugin)
+    except PluginError as error:
         refuse(
             plugin,
-            found=f"its declaration cannot be imported alone: {asked.stderr.strip()[-500:]}",
+            found=error.what,
             wanted="a declaration that a fresh process can import",
             cause="something that only your tests import or set up",
         )
-    told: dict[str, Any] = json.loads(asked.stdout.splitlines()[-1])
-    return told
 
 
 def _components(manifest: Manifest) -> tuple[Encoder | Decoder, ...]:

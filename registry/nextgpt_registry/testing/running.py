@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import secrets
 import sys
 import tempfile
@@ -76,6 +75,8 @@ def run_kit(name: str, *, only: str = "") -> Report:
         Path(folder, "pytest.ini").write_text("[pytest]\n", "utf-8")  # nobody else's settings
         arguments = [str(path), "-c", str(Path(folder, "pytest.ini")), "--rootdir", folder]
         arguments += ["--import-mode=importlib", "-p", "no:cacheprovider", "-W", "ignore"]
+        # The kit says itself what was found and wanted; and nobody reads what is left unraised.
+        arguments += ["--assert=plain", "-p", "no:unraisableexception"]
         arguments += ["-k", only] if only else []
         with _quiet():
             ended = pytest.main(arguments, plugins=[_Recorder(report)])
@@ -108,14 +109,11 @@ def _test_file(name: str, catalog: Catalog) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Nothing but our own report on standard output, and no options from the environment."""
-    options = os.environ.pop("PYTEST_ADDOPTS", None)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        if options is not None:
-            os.environ["PYTEST_ADDOPTS"] = options
+    """Nothing but our own report on standard output; no options and no plugins of others."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.delenv("PYTEST_ADDOPTS", raising=False)
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a second, where hypothesis is there
+        yield
 
 
 class _Recorder:
