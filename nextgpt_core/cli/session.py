@@ -167,6 +167,8 @@ class _Screen:
             case MediaDone(index, channel, media, seconds):
                 self._done(index)
                 self.say(f"[{channel}: {self._gallery.add(channel, media)}, {seconds:.1f} s]")
+                for name, told in media.about.items():
+                    self.say(f"  {name}: {told}")
             case MediaFailed(index, channel, error):
                 self._done(index)
                 self.say(f"[{channel} failed: {error}]", style="red")

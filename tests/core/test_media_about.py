@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
 from nextgpt_core.answer import Made
 from nextgpt_core.cli.render import Gallery, part_json
 from nextgpt_core.cli.run import _media_lines
+from nextgpt_core.cli.session import _Screen
+from nextgpt_core.engine.events import MediaDone, MediaStarted
 from nextgpt_core.evaluate.show import show_parts
 from nextgpt_core.reading import Reader
 from nextgpt_core.testing import SystemKit, glyph
@@ -41,6 +46,17 @@ def test_json_and_lines_of_an_answer_tell_it(tmp_path: Path) -> None:
     assert "about" not in plain
     assert list(_media_lines([told]))[1:] == ["  source: attic/cat.png", "  score: 0.93"]
     assert len(list(_media_lines([plain]))) == 1
+
+
+def test_a_chat_tells_it(tmp_path: Path) -> None:
+    shown = io.StringIO()
+
+    with SystemKit(tmp_path).pipeline() as pipeline:
+        screen = _Screen(Console(file=shown, width=200), Gallery(pipeline.reader, tmp_path))
+        screen.show(MediaStarted(0, "glyph"))
+        screen.show(MediaDone(0, "glyph", found(), 0.1))
+
+    assert shown.getvalue().splitlines()[-2:] == ["  source: attic/cat.png", "  score: 0.93"]
 
 
 def test_a_contact_sheet_tells_it(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from nextgpt_boxes.medium import Boxes
 
 COLOURS = ("#e6194b", "#0a7d2c", "#0059d6", "#b35900", "#911eb4", "#007a7a")
 """In turn; each can be read on white and on most pictures."""
+NOTHING = "nothing found"
+"""What stands in the middle of a picture without boxes."""
 _SHOWN = 256
 """Pictures of a smaller longer side are shown and drawn enlarged."""
 
@@ -32,22 +34,30 @@ def page(boxes: Boxes) -> str:
         f'paint-order="stroke">{escape(box.label)} {box.score:.0%}</text>'
         for box, colour in _coloured(boxes)
     )
-    named = escape(", ".join(box.label for box in boxes.boxes)) or "nothing"
+    if not boxes.boxes:
+        shown = (
+            f'<text x="50%" y="50%" text-anchor="middle" font-size="16" font-family="sans-serif" '
+            f'stroke="#fff" stroke-width="3" paint-order="stroke">{NOTHING}</text>'
+        )
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
-        f"<title>boxes: {named}</title>{ground}{shown}</svg>"
+        f"<title>found: {escape(boxes.told)}</title>{ground}{shown}</svg>"
     )
 
 
 def overlay(boxes: Boxes, pixels: Any) -> Any:
     """Boxes and a picture (H, W, 3) uint8 -> the picture with the boxes on it; small ones enlarged.
 
+    Where there is no box, it says so.
     Boxes are relative, so the picture may be larger or smaller than the one they were found in.
     """
     picture = Image.fromarray(pixels)
     size = _size(picture.width, picture.height)
     picture = picture.resize(size) if size != picture.size else picture
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(max(12, max(size) // 40))
+    if not boxes.boxes:
+        middle = size[0] / 2, size[1] / 2
+        pen.text(middle, NOTHING, "black", font, anchor="mm", stroke_width=2, stroke_fill="white")
     for box, colour in _coloured(boxes):
         corners = [at * side for at, side in zip(box.corners, size * 2, strict=True)]
         pen.rectangle(corners, outline=colour, width=max(2, max(size) // 200))

@@ -23,6 +23,9 @@ from nextgpt_registry.content import check_limit
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Media
 
+_TOLD = 8
+"""The most boxes that are told of in words."""
+
 
 def _rounded(value: float) -> float:
     return round(value, 4)
@@ -74,14 +77,19 @@ class Boxes(_Part):
     picture: Picture
     boxes: tuple[Box, ...] = ()
 
+    @property
+    def told(self) -> str:
+        """What was found, in words: "cat 98%, dog 71%", or "nothing"."""
+        named = [f"{box.label} {box.score:.0%}" for box in self.boxes[:_TOLD]]
+        more = len(self.boxes) - len(named)
+        return ", ".join(named) + (f" and {more} more" if more else "") or "nothing"
+
 
 def to_media(picture: Picture, boxes: Sequence[Box], *, source: str = "") -> Media:
-    """Boxes as a medium; the same boxes are the same bytes."""
-    return Media(
-        BOXES.name,
-        Boxes(picture=picture, boxes=tuple(boxes)).model_dump_json().encode(),
-        source=source,
-    )
+    """Boxes as a medium; the same boxes are the same bytes. What was found is told `about` it."""
+    found = Boxes(picture=picture, boxes=tuple(boxes))
+    data = found.model_dump_json().encode()
+    return Media(BOXES.name, data, source=source, about={"found": found.told})
 
 
 def of_media(media: Media) -> Boxes:

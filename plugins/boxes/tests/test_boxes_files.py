@@ -93,6 +93,22 @@ def test_a_page_shows_names_that_are_no_markup() -> None:
     assert "<b>" not in shown
 
 
+def test_where_nothing_is_found_every_view_says_so(tmp_path: Path) -> None:
+    empty = to_media(picture_of(GREY), [])
+
+    assert empty.about == {"found": "nothing"}
+    assert ">nothing found</text>" in str(plugin.nextgpt_show_media(empty))
+    assert (overlay(of_media(empty), GREY.data) != 120).any()
+    assert ">nothing found<" not in str(plugin.nextgpt_show_media(sample(0)))
+
+
+def test_what_is_found_is_told_in_words_as_far_as_they_go() -> None:
+    many = [CAT.model_copy(update={"score": n / 100}) for n in range(90, 80, -1)]
+
+    assert to_media(picture_of(GREY), [CAT]).about == {"found": "cat 90%"}
+    assert to_media(picture_of(GREY), many).about["found"].endswith("cat 83% and 2 more")
+
+
 def test_the_command_draws_on_the_copy_or_on_the_picture(tmp_path: Path) -> None:
     file = plugin.nextgpt_write_media(to_media(picture_of(GREY), [CAT]), tmp_path / "a")
     Image.fromarray(np.zeros((400, 400, 3), np.uint8)).save(tmp_path / "p.png")
