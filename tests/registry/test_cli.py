@@ -269,6 +269,7 @@ def test_the_doctor_measures_each_import_from_cold(
     install("first", "import nextgpt_first.slow, numpy\n" + NOTHING, files={"slow.py": BURN})
     install("second", "import nextgpt_first.slow, numpy\n" + NOTHING)
     install("quick", NOTHING)
+    install("shy", "import sys\nsys.modules['pytest']\n" + NOTHING)
     monkeypatch.setattr("nextgpt_registry.cli.doctor._torch", lambda: ("not asked", True))
 
     _, out, _ = run(capsys, "plugins", "doctor", "--json")
@@ -278,6 +279,7 @@ def test_the_doctor_measures_each_import_from_cold(
     assert min(seconds["first"], seconds["second"]) >= 0.2
     assert seconds["quick"] < IMPORT_S
     assert "second: its declaration imports numpy" in report["problems"]
+    assert "shy: its declaration cannot be imported alone: " in "\n".join(report["problems"])
     assert [note.partition(":")[0] for note in report["notes"]] == ["first", "second"]
 
 

@@ -40,10 +40,12 @@ def examine() -> dict[str, Any]:
     catalog = Catalog.discover()
     torch, torch_works = _torch()
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a process of its own
-        names = [plugin.name for plugin in catalog.plugins]
-        alone = dict(zip(names, pool.map(_alone, names), strict=True))
+        measured = list(pool.map(_alone, catalog.plugins))
+    alone = {
+        plugin.name: found for plugin, (found, _) in zip(catalog.plugins, measured, strict=True)
+    }
     problems = [str(error) for error in catalog.failures.values()]
-    problems += [str(found) for found in alone.values() if isinstance(found, PluginError)]
+    problems += [problem for _, problem in measured if problem]
     if not torch_works:
         problems.append(f"torch: {torch}")
     for plugin in catalog.plugins:
@@ -80,7 +82,7 @@ def show(report: dict[str, Any]) -> None:
         "plugins, and the processor's time to import each alone, beyond the registry",
         ("plugin", "version", "distribution", "import"),
         [
-            (name, told["version"], told["dist"], _milliseconds(told["import_s"]))
+            (name, told["version"], told["dist"], f"{1000 * told['import_s']:.0f} ms")
             for name, told in report["plugins"].items()
         ],
         right=("import",),
@@ -94,19 +96,18 @@ def show(report: dict[str, Any]) -> None:
     print_lines(*([f"problem: {problem}" for problem in report["problems"]] or ["all is well"]))
 
 
-def _alone(name: str) -> Outside | PluginError:
-    """What a process of its own finds, or why it does not."""
+def _alone(plugin: Plugin) -> tuple[Outside, str]:
+    """What a process of its own finds; where it fails, what was found here, and why."""
     try:
-        first = outside(name)
-        return replace(first, seconds=quickest(name, first))
+        first = outside(plugin.name)
+        return replace(first, seconds=quickest(plugin.name, first)), ""
     except PluginError as error:
-        return error
+        return Outside(plugin.import_s, "", plugin.heavy), str(error)
 
 
-def _problems(plugin: Plugin, alone: Outside | PluginError) -> list[str]:
+def _problems(plugin: Plugin, alone: Outside) -> list[str]:
     """Declarations that cannot be kept here, whatever the config."""
-    heavy = alone.heavy if isinstance(alone, Outside) else plugin.heavy
-    found = [f"{plugin.name}: its declaration imports {module}" for module in heavy]
+    found = [f"{plugin.name}: its declaration imports {module}" for module in alone.heavy]
     for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
         module = component.target.partition(":")[0]
         if locate(module) is None:
@@ -114,10 +115,10 @@ def _problems(plugin: Plugin, alone: Outside | PluginError) -> list[str]:
     return found
 
 
-def _notes(plugin: Plugin, alone: Outside | PluginError) -> list[str]:
+def _notes(plugin: Plugin, alone: Outside) -> list[str]:
     """What would have to be installed first, or costs time."""
     found = [f"deprecated: {form}" for form in plugin.deprecated]
-    if isinstance(alone, Outside) and alone.seconds > IMPORT_S:
+    if alone.seconds > IMPORT_S:
         found.append(
             f"{plugin.name}: importing its declaration takes {alone.seconds:.2f} s, wanted at most "
             f"{IMPORT_S} s"
@@ -129,19 +130,14 @@ def _notes(plugin: Plugin, alone: Outside | PluginError) -> list[str]:
     return found
 
 
-def _told(plugin: Plugin, alone: Outside | PluginError) -> dict[str, Any]:
-    found = alone if isinstance(alone, Outside) else None
+def _told(plugin: Plugin, alone: Outside) -> dict[str, Any]:
     return {
         "version": plugin.version,
         "dist": plugin.dist,
-        "import_s": round(found.seconds, 4) if found else None,
-        "heavy": list(found.heavy if found else plugin.heavy),
+        "import_s": round(alone.seconds, 4),
+        "heavy": list(alone.heavy),
         "deprecated": [str(form) for form in plugin.deprecated],
     }
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{1000 * seconds:.0f} ms"
 
 
 def _torch() -> tuple[str, bool]:
