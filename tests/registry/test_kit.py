@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from nextgpt_registry.cli import main
 from nextgpt_registry.testing import PluginTests
 from nextgpt_registry.testing.difference import between
 from nextgpt_registry.testing.fragment import faults
+from nextgpt_registry.testing.running import run_kit
 from nextgpt_registry.testing.variations import variations
 
 
@@ -149,6 +151,22 @@ def test_a_plugin_that_does_not_load_is_a_failed_report(
     assert (report["plugin"], report["failed"], report["passed"]) == ("torn", 1, 0)
     assert "ZeroDivisionError" in report["tests"][0]["message"]
     assert {"name", "outcome", "seconds", "message"} == set(report["tests"][0])
+
+
+def test_other_pytest_plugins_take_no_part(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("torn", "1 / 0")
+    points = "[pytest11]\nbad = nextgpt_bad.plugin\n"
+    install("bad", "raise RuntimeError('loaded into the kit')", points=points)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
+
+    report = run_kit("torn")
+
+    assert [test.name for test in report.tests if test.outcome == "failed"] == [
+        "Plugin.test_plugin_loads"
+    ]
+    assert os.environ["PYTEST_ADDOPTS"] == "--no-such-option"
+    assert "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
 
 
 def test_a_report_for_people_names_what_failed(
