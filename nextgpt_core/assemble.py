@@ -17,7 +17,7 @@ from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.llm.lora import add_lora, merge_lora
 from nextgpt_core.model import NextGPT
-from nextgpt_core.project import build_input, build_output
+from nextgpt_core.project import planned_input, planned_output
 from nextgpt_core.signal import Block, SignalVocabulary
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.catalog import Catalog
@@ -25,7 +25,7 @@ from nextgpt_registry.config import Weight
 from nextgpt_registry.errors import LockError, PluginError
 from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan
 from nextgpt_registry.sources import OnProgress
-from nextgpt_registry.targets import NoOptions, options_model
+from nextgpt_registry.targets import options_model
 from nextgpt_registry.tensors import load_compact
 
 
@@ -77,20 +77,16 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
     blocks = tuple(Block(b.channel, b.first, b.count, b.spelling) for b in plan.signals.blocks)
     inputs: dict[str, torch.nn.Module] = {}
     outputs: dict[str, torch.nn.Module] = {}
-    for name, channel in plan.channels.items():
+    for name in plan.channels:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_start(name))  # a channel's start depends on its name alone
-            if channel.input:
-                first = plan.sharing(name)[0]
-                inputs[name] = inputs.get(first) or _input(plan, name, backbone)
-            if channel.output:
-                outputs[name] = build_output(
-                    channel.output.kind,
-                    channel.output.options,
-                    width_llm=backbone.width,
-                    signals=channel.output.signals,
-                    conditions=channel.output.conditions,
-                ).to(backbone.device)
+            first = plan.sharing(name)[0]
+            made = inputs.get(first) or planned_input(plan, name, width_llm=backbone.width)
+            if made is not None:
+                inputs[name] = made.to(backbone.device)
+            given = planned_output(plan, name, width_llm=backbone.width)
+            if given is not None:
+                outputs[name] = given.to(backbone.device)
     return NextGPT(
         backbone,
         SignalVocabulary(plan.signals.base, blocks),
@@ -99,20 +95,6 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         system_prompt=plan.config.system_prompt,
         stops=plan.config.generation.stop,
     )
-
-
-def _input(plan: Plan, channel: str, backbone: Backbone) -> torch.nn.Module:
-    """A fresh input projection, for the most tokens of any channel that has it."""
-    made = plan.channels[channel].input
-    assert made is not None
-    sharing = [plan.channels[name].input for name in plan.sharing(channel)]
-    return build_input(
-        made.kind,
-        made.options,
-        tokens=max(each.tokens_in for each in sharing if each),
-        width_in=made.width_in,
-        width_llm=backbone.width,
-    ).to(backbone.device)
 
 
 def place(device: str) -> str:
@@ -191,12 +173,11 @@ class _Builder:
 
     def _recipe(self, found: EncoderPlan | DecoderPlan) -> Recipe:
         settings, spec = found.settings, found.spec
-        model = options_model(spec.options) if spec.options else NoOptions
         paths = weights.resolve(settings.weights, base=self._plan.base, progress=self._progress)
         return Recipe(
             blame=Blame(found.plugin, spec.name),
             spec=spec,
-            options=model.model_validate(found.options),
+            options=options_model(spec.options).model_validate(found.options),
             paths=paths,
             device=place(settings.device),
             dtype=settings.dtype,

@@ -15,11 +15,11 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from nextgpt_core.project import build_input, build_output
+from nextgpt_core.project import planned_input, planned_output
 from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.plan import ChannelPlan, DecoderPlan, EncoderPlan, Part, Plan
 from nextgpt_registry.sources import cached
-from nextgpt_registry.targets import NoOptions, options_model, resolve
+from nextgpt_registry.targets import options_model, resolve
 
 MEASURED = "meta"
 
@@ -74,31 +74,8 @@ def _modules(plan: Plan, name: str, channel: ChannelPlan) -> Iterator[tuple[str,
     if channel.encoder:
         yield f"{name}.encoder", _component(channel.encoder)
     with torch.device("meta"):
-        if channel.input:
-            made = channel.input
-            sharing = [plan.channels[other].input for other in plan.sharing(name)]
-            yield (
-                f"{name}.input",
-                build_input(
-                    made.kind,
-                    made.options,
-                    tokens=max(each.tokens_in for each in sharing if each),
-                    width_in=made.width_in,
-                    width_llm=plan.facts.width,
-                ),
-            )
-        if channel.output:
-            given = channel.output
-            yield (
-                f"{name}.output",
-                build_output(
-                    given.kind,
-                    given.options,
-                    width_llm=plan.facts.width,
-                    signals=given.signals,
-                    conditions=given.conditions,
-                ),
-            )
+        yield f"{name}.input", planned_input(plan, name, width_llm=plan.facts.width)
+        yield f"{name}.output", planned_output(plan, name, width_llm=plan.facts.width)
     if channel.decoder:
         yield f"{name}.decoder", _component(channel.decoder)
 
@@ -106,8 +83,8 @@ def _modules(plan: Plan, name: str, channel: ChannelPlan) -> Iterator[tuple[str,
 def _component(found: EncoderPlan | DecoderPlan) -> nn.Module | None:
     """The component, if its class is a module that can be built without memory."""
     spec = found.spec
-    model = options_model(spec.options) if spec.options else NoOptions
-    target, options = resolve(spec.target), model.model_validate(found.options)
+    target = resolve(spec.target)
+    options = options_model(spec.options).model_validate(found.options)
     try:
         with torch.device("meta"):
             made = target(options)

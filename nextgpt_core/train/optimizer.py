@@ -9,10 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nextgpt_core.train.settings import RunSettings
+from nextgpt_core.train.settings import ROWS, RunSettings
 from nextgpt_registry.errors import TrainingError
-
-_ROWS = {"signals", "written"}
 
 
 class Optimizer:
@@ -37,7 +35,7 @@ class Optimizer:
             id(p)
             for part, parameters in parts.items()
             for p in parameters
-            if settings.optimizer == "muon" and part not in _ROWS and p.dim() == 2
+            if settings.optimizer == "muon" and part not in ROWS and p.dim() == 2
         }
         lr, shrink = settings.lr, settings.weight_decay
         self._each: list[torch.optim.Optimizer] = []
@@ -54,7 +52,7 @@ class Optimizer:
         for part, parameters in parts.items():
             if chosen := [p for p in parameters if wanted(p)]:
                 group: dict[str, Any] = {"params": chosen, "factor": rates.get(part, 1.0)}
-                if part in _ROWS and self._settings.channels is not None:
+                if part in ROWS and self._settings.channels is not None:
                     group["weight_decay"] = 0.0  # it would move the rows of other channels
                 yield group
 

@@ -20,6 +20,8 @@ from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import Name
 
 Part = Literal["input", "output", "signals", "written", "lora"]
+ROWS = frozenset({"signals", "written"})
+"""Parts that are rows of signals."""
 """`written` are the output rows of the signals alone: when one is written, not how it is read."""
 
 STAGES: Mapping[str, tuple[Part, ...]] = {
@@ -173,7 +175,7 @@ def _with_rehearsal(config: Config, stage: str, settings: RunSettings) -> RunSet
         )
     if settings.rehearsal is not None or settings.channels is None:
         return settings
-    share = 0.5 if have and {"signals", "written"} & set(settings.parts) else 0.0
+    share = 0.5 if have and ROWS & set(settings.parts) else 0.0
     return settings.model_copy(update={"rehearsal": share})
 
 

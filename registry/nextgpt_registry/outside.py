@@ -31,8 +31,7 @@ start = time.process_time()
 plugin = import_plugin(entry)
 seconds = time.process_time() - start
 for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
-    if component.options:
-        options_model(component.options)
+    options_model(component.options)
 told = {"seconds": seconds, "manifest": plugin.manifest.model_dump_json(),
         "heavy": [name for name in json.loads(sys.argv[3]) if name in sys.modules]}
 sys.stdout.write("\\n" + json.dumps(told))

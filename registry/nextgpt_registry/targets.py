@@ -65,12 +65,14 @@ def resolve(target: str) -> Any:
         ) from None
 
 
-def options_model(target: str) -> type[BaseModel]:
-    """The pydantic model that a component's `options` name.
+def options_model(target: str | None) -> type[BaseModel]:
+    """The pydantic model that a component's `options` name; `NoOptions` where they name none.
 
     Raises:
         PluginError: it cannot be imported, or is no pydantic model that forbids extra keys.
     """
+    if target is None:
+        return NoOptions
     model = resolve(target)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise PluginError(target, f"wanted a pydantic model, found {model!r}", "declare a model")

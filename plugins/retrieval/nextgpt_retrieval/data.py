@@ -6,7 +6,7 @@ An addition names them as `nextgpt_retrieval.data:Dialogues`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 from types import MappingProxyType
@@ -68,6 +68,10 @@ REQUESTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 SHARES = {"text": 0.55, "image": 0.2, "video": 0.1, "audio": 0.15}
 GIVEN = tuple(SHARES)
+DRAWN = {"text->image": 0.7, "image->image": 0.1, "video->image": 0.1, "audio->image": 0.1}
+"""What is nearest to a search and none: requests to draw, by direction of mini's dialogues."""
+
+_DRAWN = 0.4
 _BRIEFLY = 0.1
 _TRIES = 1000
 
@@ -76,8 +80,9 @@ _TRIES = 1000
 class Dialogues:
     """`dialogues[n]` is always the same request and its answer, of trainable scenes.
 
-    What is found is named by its caption and never shown: there is no loss on media. `library` is
-    the file of sprites and sounds, or `samples`, as mini's dialogues take it.
+    Two in five are mini's, of pictures that are drawn: what is not looked for is learned beside
+    what is. What is found is named by its caption and never shown: there is no loss on media.
+    `library` is the file of sprites and sounds, or `samples`, as mini's dialogues take it.
     """
 
     channel: str = "found"
@@ -88,6 +93,9 @@ class Dialogues:
         if number < 0:
             raise IndexError(f"dialogue {number}: there are none before 0")
         rng = Random(f"retrieval {number}")
+        if rng.random() < _DRAWN:
+            [direction] = rng.choices(tuple(DRAWN), tuple(DRAWN.values()))
+            return replace(self.world, direction=direction)[number]
         shown, asked = self.scenes(rng)
         return self.request(shown, asked, rng), self._answer(asked)
 
@@ -123,7 +131,7 @@ class Dialogues:
     @cached_property
     def world(self) -> World:
         """What renders, and who takes part."""
-        return World("instruct", library=self.library)
+        return World("instruct", chat=0.0, library=self.library)
 
     def _draw(self, given: str, rng: Random) -> tuple[Scene | None, Picture]:
         cast = self.world.cast

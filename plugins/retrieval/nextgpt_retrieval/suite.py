@@ -1,22 +1,25 @@
 """The suite `retrieval`: is what is found what was looked for, of combinations never trained on?
 
 A picture counts as found if it carries its source, and shows what the caption of that item says:
-one that was made instead has no facts at all. So the share of concepts and attributes together
-that are right is the recall at 1, with no judge that could err.
+one that was made instead has no facts but that. So the share of concepts and attributes together
+that are right is the recall at 1, with no judge that could err. `any2any` sees a picture either
+way; here requests to draw, too, are asked, and must be answered with one that was made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from random import Random
 
+from nextgpt_mini.suite import any2any
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.scene import Clip, Picture, Scene, Sound, caption, facts
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import Turn
 from nextgpt_registry.suites import Expected, Named, Prompt, Suite
-from nextgpt_retrieval.data import GIVEN, Dialogues
+from nextgpt_retrieval.data import DRAWN, GIVEN, Dialogues
 from nextgpt_retrieval.samples import held_out, scenes
 
 KIND = "image"
@@ -25,7 +28,9 @@ GOALS: Mapping[str, float] = {
     "text->found/concept": 0.9,
     "text->found/attributes": 0.8,
     "*/concept": 0.6,
+    **{f"{direction}/concept": 0.95 for direction in DRAWN},
 }
+MADE = {"origin": "made"}
 
 
 def retrieval(*, wording: Wording = "train", library: str = "") -> Suite:
@@ -37,7 +42,8 @@ def retrieval(*, wording: Wording = "train", library: str = "") -> Suite:
     source = Dialogues(library=library)
     judge = Named("nextgpt_retrieval.suite:FoundJudge", {"library": library})
     name = "retrieval" if wording == "train" else f"retrieval-{wording}"
-    return Suite(name, tuple(_in_turn(source, wording)), {KIND: judge}, GOALS)
+    prompts = (*_in_turn(source, wording), *_drawn(wording, library))
+    return Suite(name, prompts, {KIND: judge}, GOALS)
 
 
 class FoundJudge:
@@ -50,7 +56,7 @@ class FoundJudge:
     @cached_property
     def ceiling(self) -> Mapping[str, float]:
         """Nothing is guessed."""
-        return {"object": 1.0, "colour": 1.0, "count": 1.0}
+        return {"object": 1.0, "colour": 1.0, "count": 1.0, "origin": 1.0}
 
     @cached_property
     def _known(self) -> Mapping[str, Mapping[str, str]]:
@@ -59,7 +65,7 @@ class FoundJudge:
     def facts(self, answers: Sequence[Media]) -> list[Mapping[str, str]]:
         """N media -> N mappings of fact to answer; of what was not found, none."""
         return [
-            self._known.get(media.about.get("caption", ""), {}) if "source" in media.about else {}
+            self._known.get(media.about.get("caption", ""), {}) if "source" in media.about else MADE
             for media in answers
         ]
 
@@ -77,6 +83,13 @@ def _in_turn(source: Dialogues, wording: Wording) -> Iterator[Prompt]:
                     (Expected(KIND, _stated(shown, asked), "object"),),
                     partial(_asked, source, shown, asked, name, wording),
                 )
+
+
+def _drawn(wording: Wording, library: str) -> Iterator[Prompt]:
+    """The requests of `any2any` for one picture that is drawn."""
+    for prompt in any2any(wording=wording, library=library).prompts:
+        if prompt.direction in DRAWN:
+            yield replace(prompt, expected=(Expected(KIND, MADE, "origin"),))
 
 
 def _held_out(given: str, thing: str, *, several: bool) -> tuple[Scene | None, Picture]:

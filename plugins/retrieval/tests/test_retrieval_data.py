@@ -12,19 +12,19 @@ import torch
 from nextgpt_mini.world.scene import Picture, Sound, caption
 from nextgpt_mini.world.split import is_held_out
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart
+from nextgpt_registry.messages import MediaPart, Turn
 from nextgpt_retrieval.cli import WEIGHTS
-from nextgpt_retrieval.data import GIVEN, Dialogues, requests
+from nextgpt_retrieval.data import DRAWN, GIVEN, Dialogues, requests
 from nextgpt_retrieval.decoder import image
 from nextgpt_retrieval.options import RetrievalOptions
 from nextgpt_retrieval.samples import scenes, write_samples
-from nextgpt_retrieval.suite import FoundJudge, retrieval
+from nextgpt_retrieval.suite import MADE, FoundJudge, retrieval
 
 SOURCE = Dialogues(library="samples")
 
 
 def test_a_dialogue_is_a_request_and_the_caption_of_what_is_found() -> None:
-    dialogues = [SOURCE[n] for n in range(60)]
+    dialogues = [one for n in range(100) if "found" in channels(one := SOURCE[n])]
 
     kinds = {part.channel for asked, _ in dialogues for part in asked.media}
     assert kinds == {"image", "video", "audio"}
@@ -34,6 +34,18 @@ def test_a_dialogue_is_a_request_and_the_caption_of_what_is_found() -> None:
         assert (found.channel, found.media) == ("found", None)
         assert found.caption
         assert answer.text == ""
+
+
+def test_requests_to_draw_stand_beside_those_to_find() -> None:
+    answered = [channels(SOURCE[n]) for n in range(100)]
+
+    assert 25 < sum("image" in answer for answer in answered) < 55
+    assert not any({"image", "found"} <= answer for answer in answered)
+
+
+def channels(dialogue: tuple[Turn, ...]) -> set[str]:
+    """All that its answers are made on."""
+    return {part.channel for turn in dialogue if turn.role == "assistant" for part in turn.media}
 
 
 def test_a_number_always_names_the_same_dialogue() -> None:
@@ -73,24 +85,30 @@ def test_every_prompt_of_the_suite_asks_for_something_held_out() -> None:
     suite = retrieval(library="samples")
 
     directions = {prompt.direction for prompt in suite.prompts}
-    assert directions == {f"{given}->found" for given in GIVEN}
+    assert directions == {f"{given}->found" for given in GIVEN} | set(DRAWN)
     assert len({prompt.id for prompt in suite.prompts}) == len(suite.prompts)
     for prompt in suite.prompts:
         [expected] = prompt.expected
         assert expected.kind == "image"
+        if prompt.direction in DRAWN:
+            assert expected.facts == MADE
+            continue
         assert ("count" in expected.facts) == (prompt.direction in ("text->found", "image->found"))
         [turn] = prompt.request()
         assert len(turn.media) == (prompt.direction != "text->found")
 
 
-def test_what_is_made_instead_of_found_has_no_facts() -> None:
+def test_what_is_made_instead_of_found_shows_nothing() -> None:
     pixels = np.zeros((8, 8, 3), np.uint8)
     told = {"caption": "a frog on a white background", "source": "x.webp", "score": "0.90"}
     found, made = Media("image", pixels, about=told), Media("image", pixels)
 
     judge = FoundJudge()
 
-    assert judge.facts([found, made]) == [{"object": "frog", "colour": "white", "count": "one"}, {}]
+    assert judge.facts([found, made]) == [
+        {"object": "frog", "colour": "white", "count": "one"},
+        MADE,
+    ]
 
 
 def test_a_language_model_that_writes_the_caption_finds_the_picture() -> None:

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from nextgpt_registry.specs import Decoder, Encoder
-from nextgpt_registry.targets import NoOptions, missing, options_model, resolve
+from nextgpt_registry.targets import missing, options_model, resolve
 from nextgpt_registry.testing.kit import Kit
 from nextgpt_registry.testing.variations import variations
 from nextgpt_registry.testing.verdict import attempt, expect
@@ -126,8 +126,6 @@ class ComponentTests(Kit):
         return f"{self.plugin}/{spec.name}"
 
     def _model(self, spec: Encoder | Decoder) -> type[BaseModel]:
-        if spec.options is None:
-            return NoOptions
         with attempt(
             self._who(spec),
             "a pydantic model with extra='forbid'",
