@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nextgpt_diffusers.folder import Folder
-from nextgpt_diffusers.pipelines import LEFT_OUT, PIPELINES, Pipeline
+from nextgpt_diffusers.pipelines import CHECKER, LEFT_OUT, PIPELINES, Pipeline, checked
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.specs import Decoder
 
@@ -24,11 +24,14 @@ def describe(spec: Decoder, paths: Mapping[str, Path]) -> Decoder:
     folder = Folder(paths["pipeline"])
     known = known_pipeline(folder, modality=spec.modality)
     needed = (*spec.requires, *known.requires)
+    checks = checked(folder)
+    looked = ", looked at by its safety checker" if checks else ""
+    parts = (*known.parts, CHECKER) if checks else known.parts
     return spec.model_copy(
         update={
-            "summary": f"{folder.pipeline} of {folder.path.name}",
+            "summary": f"{folder.pipeline} of {folder.path.name}{looked}",
             "conditions": known.conditions(folder),
-            "parameters": folder.parameters(known.parts),
+            "parameters": folder.parameters(parts),
             "requires": tuple(dict.fromkeys(needed)),
             "licence": folder.licence or spec.licence,
         }

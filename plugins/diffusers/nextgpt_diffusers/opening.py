@@ -10,10 +10,9 @@ import torch
 
 from nextgpt_diffusers.build import quiet
 from nextgpt_diffusers.folder import Folder
-from nextgpt_diffusers.pipelines import LEFT_OUT, Pipeline
+from nextgpt_diffusers.pipelines import CHECKER, LEFT_OUT, Pipeline, checked
 from nextgpt_registry.errors import SourceError
 
-_TOLD = {"requires_safety_checker": False, "add_watermarker": False}
 _TYPES = {"F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -25,7 +24,11 @@ def opened(folder: Folder, known: Pipeline) -> Any:
     """
     kind = getattr(diffusers, folder.pipeline)
     taken = inspect.signature(kind.__init__).parameters
-    dtypes = {part: _TYPES.get(folder.dtype(part), torch.float32) for part in known.parts}
+    checks = checked(folder)
+    parts = (*known.parts, CHECKER) if checks else known.parts
+    dtypes = {part: _TYPES.get(folder.dtype(part), torch.float32) for part in parts}
+    left_out = ("image_encoder",) if checks else LEFT_OUT
+    told = {"requires_safety_checker": checks, "add_watermarker": False}
     try:
         with quiet():
             return kind.from_pretrained(
@@ -33,8 +36,8 @@ def opened(folder: Folder, known: Pipeline) -> Any:
                 local_files_only=True,
                 use_safetensors=True,
                 dtype={**dtypes, "default": torch.float32},
-                **{name: None for name in LEFT_OUT if name in taken},
-                **{name: value for name, value in _TOLD.items() if name in taken},
+                **{name: None for name in left_out if name in taken},
+                **{name: value for name, value in told.items() if name in taken},
             )
     except Exception as error:  # two libraries read foreign files
         raise SourceError(

@@ -9,8 +9,10 @@ from nextgpt_diffusers.folder import Folder
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.specs import Condition
 
-LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
-"""Parts of published folders that are not loaded."""
+CHECKER = "safety_checker"
+"""What a published folder may have to look at its pictures before they are shown."""
+LEFT_OUT = (CHECKER, "feature_extractor", "image_encoder")
+"""Parts of published folders that a pipeline works without; of these only the checker is loaded."""
 PIXART_TOKENS = 300
 """The length of PixArt Sigma's texts: of its pipeline, not of its tokenizer."""
 WAN_TOKENS = 128
@@ -68,6 +70,13 @@ def _stable_audio(folder: Folder) -> tuple[Condition, ...]:
     width = folder.number("text_encoder", "d_model")
     _agree(folder, width, folder.number("projection_model", "text_encoder_dim"))
     return (Condition(name="text", tokens=folder.tokens("tokenizer"), width=width),)
+
+
+def checked(folder: Folder) -> bool:
+    """Whether the folder has Stable Diffusion's safety checker, and its files are here."""
+    known = ("stable_diffusion", "StableDiffusionSafetyChecker")
+    there = (folder.path / CHECKER / "config.json").is_file()
+    return folder.kind(CHECKER) == known and there
 
 
 def _agree(folder: Folder, made: int, taken: int) -> None:

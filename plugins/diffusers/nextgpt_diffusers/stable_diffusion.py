@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch import Generator, Tensor
 from nextgpt_diffusers.family import as_pictures, pictures, sampled
 from nextgpt_diffusers.noise import Noised
 from nextgpt_registry.media import Media
+
+_FLAGGED = {"safety": "flagged by the pipeline's safety checker, which made it black"}
 
 
 class StableDiffusion:
@@ -53,8 +56,13 @@ class StableDiffusion:
         return said
 
     def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
-        """B pictures."""
-        return as_pictures(made.images)
+        """B pictures; one that the safety checker made black says so."""
+        found = as_pictures(made.images)
+        flagged = getattr(made, "nsfw_content_detected", None) or [False] * len(found)
+        return [
+            replace(one, about=_FLAGGED) if is_flagged else one
+            for one, is_flagged in zip(found, flagged, strict=True)
+        ]
 
 
 class StableDiffusionXl:
