@@ -142,7 +142,7 @@ class _Builder:
         self._catalog = catalog
         self._progress = progress
         self._built: dict[Any, Any] = {}  # live components by what makes them equal
-        self._trunks: dict[str, LiveEncoder] = {}
+        self._trunks: dict[str, dict[str, LiveEncoder]] = {}  # by trunk and target
 
     def encoder(self, found: EncoderPlan) -> LiveEncoder:
         """The encoder of a channel: one built before that is equal, or is on the same trunk."""
@@ -150,15 +150,21 @@ class _Builder:
         key = _key("encoder", recipe)
         if key in self._built:
             return self._built[key]
-        trunk = self._trunks.get(found.spec.shares)
-        if trunk is None:
+        self._built[key] = self._encoder(recipe, found.spec.shares)
+        return self._built[key]
+
+    def _encoder(self, recipe: Recipe, shares: str) -> LiveEncoder:
+        """One of its own, or one on a trunk: an instance for each target, the first with it."""
+        on_trunk = self._trunks.setdefault(shares, {}) if shares else {}
+        first = next(iter(on_trunk.values()), None)
+        if first is None:
             live = LiveEncoder(recipe, self._build("encoder", recipe))
         else:
-            _check_shared(trunk.recipe, recipe, found.spec.shares)
-            live = LiveEncoder(recipe, trunk.component, lock=trunk.lock)
-        if found.spec.shares:
-            self._trunks.setdefault(found.spec.shares, live)
-        self._built[key] = live
+            _check_shared(first.recipe, recipe, shares)
+            same = on_trunk.get(recipe.spec.target)
+            component = same.component if same else self._build("encoder", recipe, first.component)
+            live = LiveEncoder(recipe, component, lock=first.lock)
+        on_trunk.setdefault(recipe.spec.target, live)
         return live
 
     def decoder(self, found: DecoderPlan) -> LiveDecoder:
@@ -186,9 +192,9 @@ class _Builder:
             pins=tuple(_pin(settings.weights[name], paths[name]) for name in sorted(paths)),
         )
 
-    def _build(self, kind: str, recipe: Recipe) -> Any:
+    def _build(self, kind: str, recipe: Recipe, trunk: Any = None) -> Any:
         try:
-            component = recipe.build()
+            component = recipe.build(trunk)
         except PluginError:
             raise
         except Exception as error:
@@ -223,14 +229,14 @@ def _wanted(model: NextGPT, parts: dict[str, dict[str, Tensor]]) -> dict[str, di
 
 
 def _check_shared(first: Recipe, second: Recipe, trunk: str) -> None:
-    same = (first.spec.target, first.options, first.pins, first.device, first.dtype)
-    other = (second.spec.target, second.options, second.pins, second.device, second.dtype)
+    same = (first.options, first.pins, first.device, first.dtype)
+    other = (second.options, second.pins, second.device, second.dtype)
     if same != other:
         raise PluginError(
             str(second.blame),
-            f"shares the trunk {trunk!r} with {first.blame}, but target, options, weights, device "
-            "or dtype differ",
-            "set them alike, so that one instance serves both",
+            f"shares the trunk {trunk!r} with {first.blame}, but options, weights, device or "
+            "dtype differ",
+            "set them alike, so that one trunk serves both",
         )
 
 

@@ -46,13 +46,16 @@ class Recipe:
         told = (str(self.blame), self.version, self.spec.target, options, self.pins, self.dtype)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
-    def build(self) -> Any:
-        """The component with its weights, in eval mode on its device (on the CPU to offload)."""
+    def build(self, trunk: Any = None) -> Any:
+        """The component with its weights, in eval mode on its device (on the CPU to offload).
+
+        A `trunk` is a component of another target that has the weights already.
+        """
         home = torch.device("cpu" if self.offload else self.device)
         target = resolve(self.spec.target)
         with home:
-            component = target(self.options)
-        if self.paths:  # a twin has none
+            component = target(self.options) if trunk is None else target(self.options, trunk=trunk)
+        if self.paths and trunk is None:  # a twin has none
             component.load(dict(self.paths))
         if isinstance(component, torch.nn.Module):
             component.eval().requires_grad_(False)

@@ -2,7 +2,8 @@
 
 Legend: B batch, T tokens, D width. A component is built as `Target(options)` on the current
 default device without weights, then `load(paths)` is called with the files its declaration names,
-if it names any: a twin has none.
+if it names any: a twin has none. Where an encoder of another target that `shares` its trunk was
+built before, it is built as `Target(options, trunk=that)` instead, and loads nothing.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class Encoder(_Component):
     tokens: int = Field(gt=0)  # of each medium
     width: int = Field(gt=0)  # of each token
     varying: bool = False  # `tokens` is the most, not the exact number
-    shares: str = ""  # encoders naming the same trunk get one instance
+    shares: str = ""  # a trunk: one instance; another target gets it too, as `trunk=`
 
 
 class Decoder(_Component):

@@ -38,6 +38,18 @@ class Trunk(RowEncoder):
         type(self).made += 1
 
 
+class Mirrored(Trunk):
+    """The same rows, last first: another view of a trunk."""
+
+    def __init__(self, options: TrunkOptions, *, trunk: Trunk | None = None) -> None:
+        torch.nn.Module.__init__(self)
+        self.options = options
+        self.rows = trunk.rows if trunk else Trunk(options).rows
+
+    def forward(self, x_BTD: torch.Tensor) -> torch.Tensor:
+        return super().forward(x_BTD).flip(1)
+
+
 class Wrong(RowEncoder):
     """Returns one token too many."""
 
@@ -66,6 +78,7 @@ class Watching(ToyPlugin):
         more = (
             encoder("left", f"{here}:Trunk", options=options, shares="trunk"),
             encoder("right", f"{here}:Trunk", options=options, shares="trunk"),
+            encoder("mirrored", f"{here}:Mirrored", options=options, shares="trunk"),
             encoder("left", f"{here}:Trunk", "rune", options=options, shares="trunk"),
             encoder("wrong", f"{here}:Wrong"),
             encoder("unbuildable", f"{here}:Unbuildable"),
@@ -112,6 +125,21 @@ def test_encoders_of_one_trunk_are_one_instance(kit: SystemKit, plugin: Watching
     assert plugin.ready == [("encoder", "left")]
 
 
+def test_another_target_sees_the_same_trunk(kit: SystemKit, plugin: Watching) -> None:
+    three = with_channels(kit, a="left", b="mirrored", c={"name": "mirrored"})
+
+    with three.pipeline() as pipeline:
+        encoders = pipeline.system.encoders
+        [plain], [mirrored] = (encoders[name].encode([glyph(1)]) for name in "ab")
+
+    assert Trunk.made == 1
+    assert encoders["a"].component.rows is encoders["b"].component.rows
+    assert encoders["b"] is encoders["c"]
+    assert encoders["a"].lock is encoders["b"].lock
+    assert torch.equal(plain, mirrored.flip(0))
+    assert plugin.ready == [("encoder", "left"), ("encoder", "mirrored")]
+
+
 def test_one_name_in_two_modalities_is_two_encoders_on_a_trunk(kit: SystemKit) -> None:
     runes = {"modality": "rune", "encoder": "left"}
     glyphs = {"modality": "glyph", "encoder": "left"}
@@ -130,6 +158,14 @@ def test_trunk_cannot_be_shared_under_different_options(kit: SystemKit) -> None:
 
     with pytest.raises(PluginError, match=r"toy/right: shares the trunk 'trunk' with toy/left"):
         with_channels(kit, a="left", b=other).pipeline()
+
+
+def test_answers_build_nothing_anew(kit: SystemKit, plugin: Watching) -> None:
+    with kit.pipeline() as pipeline:
+        for _ in range(2):
+            assert pipeline.chat("draw", require={"glyph": 1}, max_tokens=2).media
+
+    assert plugin.ready.count(("decoder", "painter")) == 1
 
 
 def test_plugins_are_told_of_what_is_ready(kit: SystemKit, plugin: Watching) -> None:

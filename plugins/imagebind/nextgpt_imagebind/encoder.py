@@ -1,4 +1,4 @@
-"""ImageBind as an encoder of six modalities: one instance serves all that share it.
+"""ImageBind as an encoder of six modalities: one model serves all, whichever tokens they keep.
 
 Legend: B batch, S clips and crops of one medium, T tokens, D width.
 """
@@ -36,11 +36,13 @@ class ImageBindEncoder(torch.nn.Module):
     averaged after that, position by position: such a mean is shorter than one.
     """
 
-    def __init__(self, patches: bool, options: EncoderOptions) -> None:
+    def __init__(
+        self, patches: bool, options: EncoderOptions, *, trunk: ImageBindEncoder | None = None
+    ) -> None:
         super().__init__()
         self.patches = patches
         self.options = options
-        self.model: Any = build(options.narrow)
+        self.model: Any = trunk.model if trunk else build(options.narrow)
 
     def load(self, paths: Mapping[str, Path]) -> None:
         """Load `model`: what `nextgpt imagebind convert` makes of the published file."""

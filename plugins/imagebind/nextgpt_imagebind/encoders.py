@@ -31,7 +31,7 @@ def _encoder(modality: str, *, patch: bool) -> Encoder:
         weights=("model",),
         requires=("torch", "einops", "imagebind.models.imagebind_model"),
         licence=LICENCE,
-        shares="imagebind/huge-patch" if patch else "imagebind/huge",
+        shares="imagebind/huge",
     )
 
 

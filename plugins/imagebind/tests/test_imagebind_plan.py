@@ -11,7 +11,7 @@ from nextgpt_core.testing import SystemKit
 from nextgpt_imagebind.options import LICENCE, PARAMETERS, PATCHES
 from nextgpt_registry import Catalog, PlanError
 from nextgpt_registry.plan import make_plan
-from nextgpt_registry.targets import missing
+from nextgpt_registry.targets import missing, resolve
 
 pytestmark = pytest.mark.skipif(
     bool(missing(("imagebind.models.imagebind_model", "einops"))),
@@ -55,6 +55,52 @@ def test_a_shared_trunk_is_counted_once(config: Any) -> None:
     assert {part.licence for part in rows} == {LICENCE}
     tokens = {n: c.input.tokens_in for n, c in plan.channels.items() if c.input}
     assert tokens == dict.fromkeys(PATCHES, 1)
+
+
+def mixed(name: str) -> dict[str, Any]:
+    """Channels of three modalities in both variants."""
+    encoder = {"name": name, "options": {"narrow": 16}}
+    return {"encoder": encoder, "input_projection": {"kind": "linear"}}
+
+
+def test_both_variants_are_views_of_one_trunk(tmp_path: Path) -> None:
+    channels = {
+        "whole": {"modality": "thermal", **mixed("imagebind-huge")},
+        "parts": {"modality": "thermal", **mixed("imagebind-huge-patch")},
+        "motion": {"modality": "imu", **mixed("imagebind-huge-patch")},
+    }
+    kit = SystemKit(tmp_path, plugins={"imagebind": None}, channels=channels)
+
+    with kit.builder.set(accept_licences=[LICENCE]).build() as pipeline:
+        encoders = pipeline.system.encoders
+        heat = resolve("nextgpt_imagebind.thermal:sample")(0)
+        [one], [many] = (encoders[name].encode([heat]) for name in ("whole", "parts"))
+
+    whole, parts = encoders["whole"], encoders["parts"]
+    assert whole.component.model is parts.component.model
+    assert parts.component is encoders["motion"].component
+    assert whole.lock is parts.lock
+    assert (one.shape, many.shape) == ((1, 1024), (PATCHES["thermal"], 1024))
+    assert whole.fingerprint != parts.fingerprint  # their features are kept apart
+
+
+def test_a_trunk_in_both_variants_is_counted_once(tmp_path: Path) -> None:
+    weights = {"model": {"source": "models:imagebind.safetensors"}}
+    linear = {"kind": "linear"}
+    channels = {
+        name: {"modality": modality, "encoder": encoder, "input_projection": linear}
+        for name, modality, encoder in (
+            ("whole", "thermal", {"name": "imagebind-huge", "weights": weights}),
+            ("parts", "thermal", {"name": "imagebind-huge-patch", "weights": weights}),
+        )
+    }
+    kit = SystemKit(tmp_path, plugins={"imagebind": None}, channels=channels)
+
+    plan = make_plan(kit.builder.config(), catalog=kit.builder.catalog)
+
+    counted = {part.name: part.parameters for part in plan.parts}
+    assert counted["whole.encoder"] == PARAMETERS
+    assert counted["parts.encoder"] == 0
 
 
 def test_patches_have_the_declared_tokens(config: Any) -> None:
