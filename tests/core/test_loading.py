@@ -1,0 +1,52 @@
+"""What it takes to load a language model: about the memory that it then has, not a multiple."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from nextgpt_core.testing import save_tiny_llm
+
+_MEASURE = """
+import sys
+from pathlib import Path
+
+from nextgpt_core.llm.load import backbone_from_folder
+
+
+def status(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
+
+
+small, large = map(Path, sys.argv[1:])
+backbone_from_folder(small, dtype="float16")  # what is imported on the way is no matter here
+before = status("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+backbone = backbone_from_folder(large, dtype="float16")
+weights = sum(p.numel() * p.element_size() for p in backbone.parameters())
+print((status("VmHWM") - before) / weights)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
+def test_a_language_model_is_loaded_in_its_own_precision(tmp_path: Path) -> None:
+    small = save_tiny_llm(tmp_path / "small")
+    large = save_tiny_llm(tmp_path / "large", width=512, layers=8)
+    halved = AutoModelForCausalLM.from_pretrained(large, dtype=torch.float16)
+    halved.save_pretrained(large)
+
+    found = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(small), str(large)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+    assert float(found.stdout) < 1.6  # in float32 first and then halved it would be 3
