@@ -82,13 +82,20 @@ class Answering:
         prompt = model.composer.compose(
             turns, feature_tokens=counts, answered=self._request.answered
         )
-        if len(prompt) >= model.backbone.context:
+        if self._room(prompt) <= 0:
+            kept = self._grammar.overrun
             raise RequestError(
                 "request",
-                f"is {len(prompt)} tokens long, and the model reads {model.backbone.context}",
-                "shorten the conversation",
+                f"is {len(prompt)} tokens long, and the model reads {model.backbone.context}"
+                + (f", of which {kept} are kept for media" if kept else ""),
+                "shorten the conversation, or require fewer media",
             )
         return prompt
+
+    def _room(self, prompt: Prompt) -> int:
+        """How many ids may be written so that a group after the last of them is still read whole."""
+        context = self._shared.system.model.backbone.context
+        return context - len(prompt) - self._grammar.overrun
 
     def _pieces(self, prompt: Prompt, prefix: Prefix) -> Iterator[Piece]:
         start = len(prefix.keys)
@@ -100,7 +107,6 @@ class Answering:
         )
         self._record.encoded_media += encoded
         generation, language = self._generation, self._shared.language
-        room = self._shared.system.model.backbone.context - len(prompt)
         return language.write(
             prefix,
             prompt,
@@ -111,7 +117,7 @@ class Answering:
                 top_p=generation.top_p,
                 seed=item_seed(generation.seed, "text"),
             ),
-            max_tokens=min(generation.max_tokens, room),
+            max_tokens=min(generation.max_tokens, self._room(prompt)),
             stopped=lambda: self._text.stopped,
             cancel=self._cancel,
         )

@@ -103,6 +103,13 @@ class Grammar:
             return self._group(state, self._vocabulary.channel_of(token))
         return state, (token,)
 
+    @property
+    def overrun(self) -> int:
+        """The most ids that may come after the last place: a group begun there, all required."""
+        counts = {channel: self._vocabulary.block(channel).count for channel in self._firsts}
+        required = sum(counts[channel] * n for channel, n in self._required.items())
+        return max(counts.values(), default=1) - 1 + required
+
     def rest(self, state: GrammarState) -> tuple[int, ...]:
         """The ids of every group still required: what a reply that runs out of room must append."""
         blocks = [self._vocabulary.block(channel) for channel in self.missing(state)]

@@ -165,6 +165,20 @@ def test_prompt_longer_than_the_model_reads_is_refused(pipeline: Pipeline) -> No
         pipeline.chat("x " * 2000)
 
 
+def test_groups_fit_into_what_the_model_reads(pipeline: Pipeline) -> None:
+    turns = [Turn("user", ("x " * 500,))]
+    prompt = len(pipeline.system.model.composer.compose(turns, feature_tokens={}))
+    assert prompt < 1024
+    left = (1024 - prompt) // 3  # groups of three fill all that is left
+
+    whole = pipeline.chat("x " * 500, require={"glyph": left - 1}, max_media=99, max_tokens=999)
+
+    assert prompt + len(whole.ids) <= 1024
+    assert len(whole.media) == left - 1
+    with pytest.raises(RequestError, match="are kept for media"):
+        pipeline.chat("x " * 500, require={"glyph": left + 1}, max_media=99, max_tokens=999)
+
+
 def test_sampling_depends_on_the_seed_alone(pipeline: Pipeline) -> None:
     options: Any = {"temperature": 1.0, "top_p": 0.95, "require": {"glyph": 1}}
     one = pipeline.chat("hello", seed=3, **options)
