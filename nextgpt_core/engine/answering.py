@@ -93,7 +93,7 @@ class Answering:
         return prompt
 
     def _room(self, prompt: Prompt) -> int:
-        """How many ids may be written so that a group after the last of them is still read whole."""
+        """How many ids may be written so that a group begun last is still read whole."""
         context = self._shared.system.model.backbone.context
         return context - len(prompt) - self._grammar.overrun
 

@@ -58,6 +58,17 @@ def test_a_large_batch_goes_through_in_parts() -> None:
     assert all(len(part) * max(map(span, part)) <= 21 for part in passes)
 
 
+def test_a_dialogue_that_is_too_long_is_left_out_whole() -> None:
+    settings = RunSettings(batch=7, window=1, max_tokens=5, workers=0)
+    batches = Batches(Dialogues(Numbered(), keep=0, seed=0), length, settings)
+
+    [passed] = batches.step(0)
+    batches.close()
+
+    assert sorted(map(span, passed)) == [1, 2, 3, 4, 5]
+    assert batches.left_out == 2
+
+
 def span(example: Any) -> int:
     return len(example.prompt)
 

@@ -1,4 +1,4 @@
-"""What users write stays text in the prompts of both published systems, and each begins as it must."""
+"""What users write stays text in the prompts of both published systems; each begins as it must."""
 
 from __future__ import annotations
 
