@@ -40,6 +40,15 @@ def start_xavier(module: nn.Module) -> None:
             nn.init.xavier_uniform_(parameter)
 
 
+def hard_assignment(scores_BGT: Tensor, *, tau: Tensor | float = 1.0, noisy: bool) -> Tensor:
+    """Scores -> each token's one group, hard forward and soft backward; `noisy` as Gumbel is."""
+    if noisy:
+        scores_BGT = scores_BGT - torch.empty_like(scores_BGT).exponential_().log()
+    soft_BGT = (scores_BGT / tau).softmax(dim=1)
+    hard_BGT = torch.zeros_like(soft_BGT).scatter_(1, soft_BGT.argmax(1, keepdim=True), 1.0)
+    return hard_BGT - soft_BGT.detach() + soft_BGT
+
+
 def padding(mask_BT: Tensor | None) -> Tensor | None:
     """A mask of what is real -> torch's mask of what is not."""
     return None if mask_BT is None else ~mask_BT.bool()

@@ -11,7 +11,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nextgpt_core.project.blocks import encoder_stack, learned, padding, start_xavier
+from nextgpt_core.project.blocks import (
+    encoder_stack,
+    hard_assignment,
+    learned,
+    padding,
+    start_xavier,
+)
 from nextgpt_registry.projections import GroupingOptions
 
 
@@ -83,10 +89,5 @@ class _Stage(nn.Module):
         return merged
 
     def _assign(self, scores_BGT: Tensor) -> Tensor:
-        """Scores -> each token's one group, hard forward and soft backward."""
-        if self.training:
-            noise = torch.empty_like(scores_BGT).exponential_().log()
-            scores_BGT = scores_BGT - noise
-        soft_BGT = (scores_BGT / self.log_tau.exp()).softmax(dim=1)
-        hard_BGT = torch.zeros_like(soft_BGT).scatter_(1, soft_BGT.argmax(1, keepdim=True), 1.0)
-        return hard_BGT - soft_BGT.detach() + soft_BGT
+        """Scores -> each token's one group."""
+        return hard_assignment(scores_BGT, tau=self.log_tau.exp(), noisy=self.training)

@@ -14,11 +14,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from nextgpt_core.project.grouping import Grouping
+from nextgpt_core.project.groupvit import GroupVit
 from nextgpt_core.project.options import parse
 from nextgpt_core.project.resampler import Resampler
 from nextgpt_registry.projections import (
     INPUT_KINDS,
     GroupingOptions,
+    GroupVitOptions,
     MlpOptions,
     ResamplerOptions,
 )
@@ -59,7 +61,7 @@ class PerToken(InputProjection):
 class Pooling(InputProjection):
     """A fixed number of tokens, whatever comes in."""
 
-    def __init__(self, module: Grouping | Resampler) -> None:
+    def __init__(self, module: Grouping | GroupVit | Resampler) -> None:
         super().__init__()
         self.map = module
         self.tokens = module.tokens
@@ -95,6 +97,8 @@ def build_input(
             return PerToken(nn.Sequential(*layers), tokens=tokens)
         case GroupingOptions():
             return Pooling(Grouping(parsed, tokens=tokens, width_in=width_in, width_out=width_llm))
+        case GroupVitOptions():
+            return Pooling(GroupVit(parsed, width_in=width_in, width_out=width_llm))
         case ResamplerOptions():
             return Pooling(Resampler(parsed, tokens=tokens, width_in=width_in, width_out=width_llm))
         case _:

@@ -46,6 +46,23 @@ class GroupingOptions(_Attention):
     dropout: float = Field(default=0.0, ge=0, lt=1)  # in training
 
 
+class GroupVitOptions(_Attention):
+    """GroupViT's, as NExT-GPT's code of 2024 has it: another network than the paper's.
+
+    There is a depth for each number of groups, and one for the layers after the last.
+    """
+
+    groups: tuple[int, ...] = Field(default=(64, 8), min_length=1)  # of each stage, in order
+    depths: tuple[int, ...] = Field(default=(6, 3, 3), min_length=2)  # layers of each stage
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        wanted = len(self.groups) + 1
+        if len(self.depths) != wanted or min((*self.groups, *self.depths)) < 1:
+            raise ValueError(f"depths {self.depths}: write {wanted} positive numbers")
+        return self
+
+
 class ResamplerOptions(_Attention):
     """Learned queries that attend to the features (Perceiver)."""
 
@@ -64,6 +81,7 @@ class QueryOptions(_Attention):
 
 INPUT_KINDS: Mapping[str, type[Settings]] = {
     "grouping": GroupingOptions,
+    "groupvit": GroupVitOptions,
     "linear": LinearOptions,
     "mlp": MlpOptions,
     "resampler": ResamplerOptions,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from nextgpt_registry.config import Settings
 from nextgpt_registry.projections import (
     GroupingOptions,
+    GroupVitOptions,
     LinearOptions,
     MlpOptions,
     QueryOptions,
@@ -20,7 +21,7 @@ from nextgpt_registry.specs import Condition
 
 def input_tokens(options: Settings, tokens: int) -> int:
     """The tokens that the language model sees of a medium of `tokens` features."""
-    if isinstance(options, GroupingOptions):
+    if isinstance(options, GroupingOptions | GroupVitOptions):
         return options.groups[-1]
     if isinstance(options, ResamplerOptions):
         return options.tokens
@@ -46,6 +47,8 @@ def input_parameters(options: Settings, *, tokens: int, width_in: int, width_llm
                 for groups in options.groups
             )
             return frame + stages + linear(width, width_llm)
+        case GroupVitOptions():
+            return _groupvit(options, width_in, width_llm)
         case ResamplerOptions(width=width, ffn=ffn):
             learned = (tokens + options.tokens) * width
             layers = decoder(width, ffn, options.depth)
@@ -91,6 +94,21 @@ def decoder(width: int, ffn: int, layers: int) -> int:
     """Layers of self-attention, cross-attention and feed-forward, and a final norm."""
     layer = 2 * _attention(width) + _feed_forward(width, ffn) + 3 * norm(width)
     return layers * layer + norm(width)
+
+
+def _groupvit(options: GroupVitOptions, width_in: int, width_llm: int) -> int:
+    width, ffn, half = options.width, options.ffn, options.width // 2
+    block = 3 * width * width + linear(width, width) + _feed_forward(width, ffn) + 2 * norm(width)
+    gather = 2 * (_attention(width) + _feed_forward(width, ffn)) + 6 * norm(width)
+    total = linear(width_in, width) + norm(width) + linear(width, width_llm)
+    total += sum(options.depths) * block
+    before = 0
+    for groups in options.groups:
+        total += groups * width + gather + linear(groups, half) + linear(half, groups)
+        if before:
+            total += norm(width) + linear(before, half) + linear(half, groups)
+        before = groups
+    return total
 
 
 def _attention(width: int) -> int:

@@ -18,8 +18,9 @@ INPUTS = [
     ("mlp", {"hidden": 9}, 5),
     ("grouping", {**SMALL, "groups": (4, 2), "depth": 1}, 2),
     ("resampler", {**SMALL, "tokens": 3, "depth": 1}, 3),
+    ("groupvit", {**SMALL, "groups": (4, 2), "depths": (2, 1, 1)}, 2),
 ]
-POOLING = INPUTS[2:]
+POOLING = INPUTS[2:4]  # the last adds no places
 
 
 def count(module: nn.Module) -> int:
@@ -117,7 +118,9 @@ def test_query_projection_has_the_papers_size(tokens: int, width: int, parameter
     assert count(module) == parameters
 
 
-@pytest.mark.parametrize(("kind", "parameters"), [("linear", 4_198_400), ("mlp", 20_979_712)])
+@pytest.mark.parametrize(
+    ("kind", "parameters"), [("linear", 4_198_400), ("mlp", 20_979_712), ("groupvit", 53_144_912)]
+)
 def test_input_projections_have_the_papers_size(kind: str, parameters: int) -> None:
     with torch.device("meta"):
         assert count(build_input(kind, tokens=1, width_in=1024, width_llm=4096)) == parameters
@@ -126,7 +129,8 @@ def test_input_projections_have_the_papers_size(kind: str, parameters: int) -> N
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("grouped", {}, "choose from grouping, linear, mlp, resampler"),
+        ("grouped", {}, "choose from grouping, groupvit, linear, mlp, resampler"),
+        ("groupvit", {"depths": (6, 3)}, "write 3 positive numbers"),
         ("mlp", {"hiden": 4}, "options of 'mlp': hidden"),
         ("resampler", {"width": 10, "heads": 3}, "no multiple"),
     ],

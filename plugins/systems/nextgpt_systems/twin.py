@@ -21,7 +21,7 @@ from nextgpt_systems.tiny import save_tiny_llm
 
 _LLM = "llm"
 _RANK = 4
-_WIDTH = {"query": 16, "grouping": 16, "resampler": 16}
+_WIDTH = {"query": 16, "grouping": 16, "groupvit": 16, "resampler": 16}
 _FFN = 32
 
 

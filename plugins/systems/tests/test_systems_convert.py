@@ -225,7 +225,7 @@ def test_the_layout_of_2024_is_read_from_the_files_that_are_there(
     )
 
 
-def test_the_grouping_projection_of_2024_is_refused(plan: Plan, tmp_path: Path, twin: Path) -> None:
+def test_the_papers_grouping_is_not_that_of_2024(plan: Plan, tmp_path: Path, twin: Path) -> None:
     torch.save({}, tmp_path / "mm_input_projector.bin")
     names = [
         f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)
@@ -235,7 +235,7 @@ def test_the_grouping_projection_of_2024_is_refused(plan: Plan, tmp_path: Path, 
     small = "{kind: grouping, shares: one, options: {width: 16, ffn: 32}}"
     grouped = make_plan(twin, [f"modalities.{c}.input_projection={small}" for c in plan.channels])
 
-    with pytest.raises(NextGPTError, match="is another network than ours"):
+    with pytest.raises(NextGPTError, match="its `group` is `groupvit` here"):
         convert("nextgpt-7b-v1.5", tmp_path, tmp_path / "out", grouped)
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
+from nextgpt_core.project import build_input
 from nextgpt_registry.errors import ConfigError, SourceError
-from nextgpt_registry.plan import ChannelPlan, Plan
+from nextgpt_registry.plan import Plan
 from nextgpt_systems.checkpoints.pickles import read_tensors
 from nextgpt_systems.checkpoints.pieces import Layout, Piece, Shape
 from nextgpt_systems.checkpoints.sizes import lora_tensors, query_tensors, row_pieces
@@ -34,7 +36,7 @@ _OUTPUT = {
     "video": "model.mm_output_vid_projector",
     "audio": "model.mm_output_aud_projector",
 }
-_INNER = {"linear": {"": ""}, "mlp": {"0.": "0.", "2.": "2."}}  # theirs: ours
+_KINDS = ("linear", "mlp", "groupvit")  # that code has them; modules of ours with its names
 
 
 def layout(plan: Plan, folder: Path) -> Layout:
@@ -94,31 +96,30 @@ def _lora(plan: Plan) -> Iterator[tuple[Piece, Shape]]:
 
 
 def _input(plan: Plan) -> Iterator[tuple[Piece, Shape]]:
+    """One projection, under the names of its own code, in the part of each channel that reads."""
     for name, channel in plan.channels.items():
         if channel.input is None:
             continue
-        for (theirs, ours), (tall, wide) in _matrices(name, channel, plan.facts.width):
-            part = f"project.{name}"
-            weight, bias = f"{_INPUT}.{theirs}weight", f"{_INPUT}.{theirs}bias"
-            yield Piece(part, f"input.map.{ours}weight", weight), (tall, wide)
-            yield Piece(part, f"input.map.{ours}bias", bias), (tall,)
-
-
-def _matrices(
-    name: str, channel: ChannelPlan, width: int
-) -> list[tuple[tuple[str, str], tuple[int, int]]]:
-    """((their name, ours), (out, in)) of each matrix of an input projection."""
-    assert channel.input is not None
-    kind, wide = channel.input.kind, channel.input.width_in
-    if kind not in _INNER:
-        raise ConfigError(
-            f"modalities.{name}.input_projection",
-            f"is {kind!r}; that code's grouping projection is another network than ours, which "
-            "follows the paper, and its numbers mean nothing in it",
-            "convert without mm_input_projector.bin, or set the kind to linear or mlp",
-        )
-    sizes = [(width, wide), (width, width)]
-    return list(zip(_INNER[kind].items(), sizes, strict=False))
+        made = channel.input
+        if made.kind not in _KINDS:
+            raise ConfigError(
+                f"modalities.{name}.input_projection",
+                f"is {made.kind!r}, which that code has not: its `group` is `groupvit` here, and "
+                "the numbers of one mean nothing in the other",
+                f"set the kind to {' or '.join(_KINDS)}, or convert without {FILES[0]}",
+            )
+        with torch.device("meta"):
+            module = build_input(
+                made.kind,
+                made.options,
+                tokens=made.tokens_in,
+                width_in=made.width_in,
+                width_llm=plan.facts.width,
+            )
+        for ours, tensor in module.state_dict().items():
+            theirs = ours.removeprefix("map.")
+            piece = Piece(f"project.{name}", f"input.{ours}", f"{_INPUT}.{theirs}")
+            yield piece, tuple(tensor.shape)
 
 
 def _outputs(plan: Plan) -> Iterator[tuple[Piece, Shape]]:
