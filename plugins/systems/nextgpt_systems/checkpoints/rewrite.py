@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from nextgpt_core.project import build_input
 from nextgpt_registry.errors import ConfigError, SourceError
 from nextgpt_registry.plan import Plan
+from nextgpt_systems.checkpoints.inputs import KINDS, tensors_of
 from nextgpt_systems.checkpoints.pickles import read_tensors
 from nextgpt_systems.checkpoints.pieces import Layout, Piece, Shape
 from nextgpt_systems.checkpoints.sizes import lora_tensors, query_tensors, row_pieces
@@ -36,7 +35,6 @@ _OUTPUT = {
     "video": "model.mm_output_vid_projector",
     "audio": "model.mm_output_aud_projector",
 }
-_KINDS = ("linear", "mlp", "groupvit")  # that code has them; modules of ours with its names
 
 
 def layout(plan: Plan, folder: Path) -> Layout:
@@ -100,26 +98,16 @@ def _input(plan: Plan) -> Iterator[tuple[Piece, Shape]]:
     for name, channel in plan.channels.items():
         if channel.input is None:
             continue
-        made = channel.input
-        if made.kind not in _KINDS:
+        found = tensors_of(channel.input, plan.facts.width)
+        if found is None:
             raise ConfigError(
                 f"modalities.{name}.input_projection",
-                f"is {made.kind!r}, which that code has not: its `group` is `groupvit` here, and "
-                "the numbers of one mean nothing in the other",
-                f"set the kind to {' or '.join(_KINDS)}, or convert without {FILES[0]}",
+                f"is {channel.input.kind!r}, which that code has not: its `group` is `groupvit` "
+                "here, and the numbers of one mean nothing in the other",
+                f"set the kind to {' or '.join(KINDS)}, or convert without {FILES[0]}",
             )
-        with torch.device("meta"):
-            module = build_input(
-                made.kind,
-                made.options,
-                tokens=made.tokens_in,
-                width_in=made.width_in,
-                width_llm=plan.facts.width,
-            )
-        for ours, tensor in module.state_dict().items():
-            theirs = ours.removeprefix("map.")
-            piece = Piece(f"project.{name}", f"input.{ours}", f"{_INPUT}.{theirs}")
-            yield piece, tuple(tensor.shape)
+        for own, shape in found:
+            yield Piece(f"project.{name}", f"input.map.{own}", f"{_INPUT}.{own}"), shape
 
 
 def _outputs(plan: Plan) -> Iterator[tuple[Piece, Shape]]:
