@@ -22,6 +22,7 @@ from nextgpt_diffusers.folder import Folder
 from nextgpt_diffusers.noise import loss, noised
 from nextgpt_diffusers.opening import opened
 from nextgpt_diffusers.pipelines import PIPELINES
+from nextgpt_diffusers.precision import cast_what_comes, placed
 from nextgpt_diffusers.samplers import sampler
 from nextgpt_diffusers.words import clip_words, t5_words
 from nextgpt_registry.errors import DecodeError, SourceError
@@ -78,6 +79,16 @@ class PipelineDecoder(torch.nn.Module):
                 "name the model that is declared, or the decoder `diffusers`, which takes others",
             )
 
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """As torch's, but for the autoencoder's own precision, if the options name one."""
+        if not (self.options.vae_dtype and "vae" in self.parts):
+            return super().to(*args, **kwargs)
+        vae = self.parts.pop("vae")  # which must not lose digits on the way
+        super().to(*args, **kwargs)
+        placed(vae, getattr(torch, self.options.vae_dtype), *args, **kwargs)
+        self.parts["vae"] = vae
+        return self
+
     def batch_key(self, options: Any) -> Hashable:
         """Media of one call share every option."""
         return options.model_dump_json()
@@ -131,7 +142,7 @@ class PipelineDecoder(torch.nn.Module):
         with torch.no_grad():
             latents = self.family.latents(pipe, media, self.options, generators)
             far = noised(
-                latents,
+                latents.to(next(iter(conditions.values())).dtype),
                 generators,
                 pipe.scheduler,
                 min_snr=self.options.min_snr,
@@ -160,6 +171,8 @@ class PipelineDecoder(torch.nn.Module):
         self.parts = torch.nn.ModuleDict(
             {name: part for name, part in modules if isinstance(part, torch.nn.Module)}
         )
+        if self.options.vae_dtype:
+            cast_what_comes(pipe.vae)
         self.pipe, self.family = pipe, resolve(PIPELINES[type(pipe).__name__].family)()
         self.negatives.clear()
 

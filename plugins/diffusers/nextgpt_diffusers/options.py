@@ -23,6 +23,8 @@ class Options(BaseModel):
     """The sampler; one that does not fit what the pipeline predicts is refused."""
     negative: str = Field(default="", max_length=1000)
     """What guidance leads away from, in words."""
+    vae_dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    """Of the autoencoder alone; the plan counts it like the rest, in the component's `dtype`."""
     min_snr: float | None = Field(default=None, gt=0, le=100)
     """Weigh the denoising loss of each item by min(SNR, this) (arXiv 2303.09556); 5 in the paper.
     Not for pipelines that predict a flow."""

@@ -235,6 +235,27 @@ def test_half_the_precision_makes_media_too(name: str, saved: Saved) -> None:
     assert made[0].data.std() > 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["StableDiffusionPipeline", "StableDiffusionXLPipeline", "WanPipeline", "StableAudioPipeline"],
+)
+def test_the_autoencoder_may_have_a_precision_of_its_own(name: str, saved: Saved) -> None:
+    spec = spec_of(name, saved(name))
+    plain = build(spec, saved(name), **ASKED[spec.modality])
+    mixed = build(spec, saved(name), **ASKED[spec.modality], vae_dtype="float32")
+
+    mixed.to(device="cpu", dtype=torch.bfloat16).to("cpu")
+    conditions = mixed.caption_targets(CAPTIONS[:1])
+    made = draw(mixed, conditions, 1)
+    losses = mixed.denoising_loss(made, conditions, seeds(2))
+
+    wanted, found = plain.pipe.vae.state_dict(), mixed.pipe.vae.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in wanted.items())
+    assert getattr(mixed.pipe, mixed.family.denoiser).dtype == torch.bfloat16
+    assert made[0].data.std() > 0
+    assert losses.isfinite().all()
+
+
 def test_a_named_decoder_takes_no_other_model(saved: Saved) -> None:
     wan = next(d for d in DECODERS if d.name == "wan21-1.3b")
     assert wan.options is not None
