@@ -12,6 +12,7 @@ tensor as float16 where that holds it, else as float32; integers and booleans as
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,7 @@ def _convert(path: Path, sha256: str, name: str, fresh: Path) -> None:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch names no class for "not a pickle of tensors"
         raise SourceError(
-            str(path), f"cannot be read as tensors: {error}", "name a file of weights only"
+            str(path), f"cannot be read as tensors: {refusal(error)}", "name a file of weights only"
         ) from error
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
@@ -70,6 +71,12 @@ def _convert(path: Path, sha256: str, name: str, fresh: Path) -> None:
         },
         fresh / name,
     )
+
+
+def refusal(error: Exception) -> str:
+    """Why torch would not read a pickle: what that would run, and not torch's advice to run it."""
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    return f"it would run {found[1]}" if found else str(error).strip().partition("\n")[0]
 
 
 def save_compact(

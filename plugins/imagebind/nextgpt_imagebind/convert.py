@@ -16,6 +16,7 @@ from torch import Tensor
 from nextgpt_imagebind.model import build
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.tensors import refusal
 
 URL = "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth"
 SHA256 = "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157"
@@ -72,7 +73,7 @@ def _tensors(pickle: Path) -> Mapping[str, Tensor]:
         )
     except Exception as error:  # torch names no class for "not a pickle of tensors"
         raise SourceError(
-            str(pickle), f"cannot be read as tensors: {error}", f"fetch {URL} again"
+            str(pickle), f"cannot be read as tensors: {refusal(error)}", f"fetch {URL} again"
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise SourceError(str(pickle), "holds no mapping of names to tensors", f"fetch {URL}")

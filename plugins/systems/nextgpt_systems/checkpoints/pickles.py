@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.tensors import refusal
 
 _DTYPES = {
     torch.bfloat16: "BF16",
@@ -42,10 +43,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise SourceError(str(path), f"cannot be read: {error}", "check the file") from error
     except pickle.UnpicklingError as error:
-        reason = str(error).strip().partition("\n")[0]
         raise SourceError(
             str(path),
-            f"holds more than tensors, and what it would run is refused: {reason}",
+            f"holds more than tensors, which is refused: {refusal(error)}",
             "do not load it by other means; fetch the file that its authors published",
         ) from error
     except (RuntimeError, EOFError) as error:
