@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ FRAMED = (
 
 @pytest.fixture
 def composer(tokenizer) -> Composer:
+    tokenizer = copy.deepcopy(tokenizer)  # it is other tests' too
     tokenizer.chat_template = FRAMED
     vocabulary = SignalVocabulary(len(tokenizer)).extend({"photo": 3})
     return Composer(tokenizer, vocabulary, end_of_turn={2}, stops=["##"])
