@@ -195,6 +195,24 @@ def test_pickles_become_safetensors_bit_for_bit(tmp_path: Path) -> None:
     assert all(torch.equal(found[name], tensor) for name, tensor in given.items())
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
+def test_a_checkpoint_is_never_held_twice(tmp_path: Path) -> None:
+    given = {f"layer{n}": torch.randn(1024, 1024).half() for n in range(48)}
+    torch.save(given, tmp_path / "a.bin")
+    del given
+    size, before = (tmp_path / "a.bin").stat().st_size, _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+
+    write_tensors(read_tensors(tmp_path / "a.bin"), tmp_path / "a.safetensors")
+
+    assert (_status("VmHWM") - before) / size < 1.4  # what is mapped, and a tensor
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
+
+
 def test_the_layout_of_2024_is_read_from_the_files_that_are_there(
     plan: Plan, tmp_path: Path, checkpoints
 ) -> None:
