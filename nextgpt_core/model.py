@@ -6,24 +6,13 @@ language model, S signals of a group, N labelled positions, V base rows; W width
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from nextgpt_core.compose import (
-    FEATURE,
-    UNLABELLED,
-    Composer,
-    FeatureKey,
-    GroupSlot,
-    Prompt,
-    common_prefix,
-)
+from nextgpt_core.compose import FEATURE, Composer, FeatureKey, Prompt
 from nextgpt_core.llm.backbone import Backbone
-from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_core.signal.vocabulary import SignalVocabulary
@@ -33,40 +22,6 @@ from nextgpt_registry.plan import VOCABULARY
 PARTS = ("input", "output", "signals", "written", "lora")
 """The kinds of part that can be trained: projections in and out, signal rows, LoRA; `written` are
 the output rows of the signals alone."""
-
-STAGES: Mapping[int, frozenset[str]] = {
-    1: frozenset({"input"}),
-    2: frozenset({"output", "signals"}),
-    3: frozenset({"input", "output", "signals", "lora"}),
-}
-"""What each of the paper's three stages trains."""
-
-
-_WORTH_SHARING = 8  # positions: a second, short pass has a cost of its own
-
-
-@dataclass(frozen=True)
-class GroupStates:
-    """The states of one signal group in a training batch."""
-
-    prompt: int  # its index in the batch
-    slot: GroupSlot
-    hidden_SD: Tensor
-    ids_S: Tensor
-
-
-@dataclass(frozen=True)
-class TrainOutput:
-    """`ce` is the mean cross-entropy over `tokens` labelled positions.
-
-    `final_ND` are the states from which the `labels_N` are written, prompt by prompt.
-    """
-
-    ce: Tensor
-    tokens: int
-    groups: tuple[GroupStates, ...]
-    final_ND: Tensor
-    labels_N: Tensor
 
 
 class NextGPT(nn.Module):
@@ -119,7 +74,11 @@ class NextGPT(nn.Module):
 
     def embed(self, prompt: Prompt, features: Mapping[FeatureKey, Tensor]) -> Tensor:
         """A prompt and its projected features {(channel, sha256): (T', D)} -> (1, T, D)."""
-        return self._embed([prompt], features)[0]
+        ids_1T = torch.tensor([prompt.ids], device=self.backbone.device)
+        x_1TD = self.embed_ids(ids_1T.masked_fill(ids_1T == FEATURE, 0))
+        for slot in prompt.features:
+            x_1TD[0, slot.start : slot.start + slot.count] = features[slot.key].to(x_1TD)
+        return x_1TD
 
     def logits(self, final: Tensor) -> Tensor:
         """States after the final norm (..., D) -> (..., V + all signals)."""
@@ -140,37 +99,6 @@ class NextGPT(nn.Module):
         x_BSD = hidden_BSD.to(_dtype(module)) + self.rows.embed(ids_BS).to(_dtype(module))
         conditions: dict[str, Tensor] = module(x_BSD)
         return conditions
-
-    def forward_train(
-        self, prompts: Sequence[Prompt], features: Mapping[FeatureKey, Tensor]
-    ) -> TrainOutput:
-        """A batch of labelled prompts -> their loss and the states of their signal groups.
-
-        What all prompts begin with (often a quarter of a short dialogue) is read only once.
-        """
-        x_BTD, mask_BT = self._embed(prompts, features)
-        begin = _shared(prompts) if can_cut(self.backbone.new_cache()) else 0
-        if begin:
-            run = self.backbone.run_after(x_BTD[:1, :begin], x_BTD[:, begin:], mask_BT=mask_BT)
-        else:
-            run = self.backbone.run(x_BTD, mask_BT=mask_BT)
-        labels_BT = _padded([p.labels[begin:] for p in prompts], UNLABELLED, x_BTD.device)
-        next_BT = labels_BT[:, 1:]
-        wanted_BT = next_BT != UNLABELLED
-        final_ND, labels_N = run.final_BTD[:, :-1][wanted_BT], next_BT[wanted_BT]
-        tokens = len(labels_N)
-        total = F.cross_entropy(self.logits(final_ND).float(), labels_N, reduction="sum")
-        groups = tuple(
-            GroupStates(
-                index,
-                slot,
-                run.hidden_BTD[index, slot.start - begin : slot.start - begin + slot.count],
-                torch.tensor(prompt.ids[slot.start : slot.start + slot.count], device=x_BTD.device),
-            )
-            for index, prompt in enumerate(prompts)
-            for slot in prompt.groups
-        )
-        return TrainOutput(total / max(tokens, 1), tokens, groups, final_ND, labels_N)
 
     def trainable(
         self, parts: Collection[str], *, channels: Collection[str] | None = None
@@ -257,42 +185,6 @@ class NextGPT(nn.Module):
 
     def _part_names(self) -> str:
         return ", ".join(self.state_by_part()) or "no parts"
-
-    def _embed(
-        self, prompts: Sequence[Prompt], features: Mapping[FeatureKey, Tensor]
-    ) -> tuple[Tensor, Tensor | None]:
-        """Prompts -> (B, T, D) padded on the right, and the mask (B, T) if anything is padded."""
-        device = self.backbone.device
-        ids_BT = _padded([p.ids for p in prompts], 0, device)
-        x_BTD = self.embed_ids(ids_BT.masked_fill(ids_BT == FEATURE, 0))
-        for index, prompt in enumerate(prompts):
-            for slot in prompt.features:
-                feature_TD = features[slot.key]
-                x_BTD[index, slot.start : slot.start + slot.count] = feature_TD.to(x_BTD)
-        lengths = [len(p) for p in prompts]
-        if min(lengths) == max(lengths):
-            return x_BTD, None
-        ends_B = torch.tensor(lengths, device=device)
-        mask_BT = torch.arange(ids_BT.shape[1], device=device) < ends_B[:, None]
-        return x_BTD, mask_BT.long()
-
-
-def _shared(prompts: Sequence[Prompt]) -> int:
-    """How many positions all prompts begin with, none of which is needed in the result."""
-    first = prompts[0]
-    if len(prompts) == 1:
-        return 0
-    ends = [common_prefix(first.keys, p.keys) for p in prompts] + [len(p) - 1 for p in prompts]
-    # The state before a label predicts it.
-    ends += [t - 1 for t, label in enumerate(first.labels) if label != UNLABELLED]
-    ends += [slot.start for slot in first.groups]
-    return min(ends) if min(ends) >= _WORTH_SHARING else 0
-
-
-def _padded(rows: Sequence[Sequence[int]], fill: int, device: torch.device) -> Tensor:
-    longest = max(map(len, rows))
-    padded = [[*row, *[fill] * (longest - len(row))] for row in rows]
-    return torch.tensor(padded, dtype=torch.long, device=device)
 
 
 def _dtype(module: nn.Module) -> torch.dtype:

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import Cache, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
-from nextgpt_core.llm.cache import new_cache, spread
+from nextgpt_core.llm.cache import new_cache
 from nextgpt_core.llm.half import HalfLinear
 from nextgpt_core.llm.head import Head
 from nextgpt_registry.errors import ConfigError, LockError
@@ -146,16 +146,6 @@ class Backbone(nn.Module):
             )
         final_BTD: Tensor = out.last_hidden_state
         return Run(tapped[0] if tapped else final_BTD, final_BTD, cache)
-
-    def run_after(self, shared_1TD: Tensor, x_BTD: Tensor, *, mask_BT: Tensor | None = None) -> Run:
-        """As `run`, for sequences that all begin with `shared_1TD`, which is read only once.
-
-        `mask_BT` covers the shared positions too; the states given are those after them.
-        """
-        cache = DynamicCache()  # not the growing one: it writes in place, which has no gradient
-        self.run(shared_1TD, cache=cache)
-        spread(cache, len(x_BTD))
-        return self.run(x_BTD, mask_BT=mask_BT, cache=cache)
 
     def logits(self, final: Tensor, rows_SD: Tensor | None = None) -> Tensor:
         """States after the final norm (..., D) -> (..., V), on the positions that need it.

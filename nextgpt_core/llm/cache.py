@@ -72,13 +72,6 @@ def new_cache(config: PreTrainedConfig) -> Cache:
     return DynamicCache(config=config)
 
 
-def spread(cache: DynamicCache, batch: int) -> None:
-    """Let a cache of one sequence stand for `batch` equal ones; gradients flow through it."""
-    for layer in cache.layers:
-        layer.keys = layer.keys.expand(batch, -1, -1, -1)
-        layer.values = layer.values.expand(batch, -1, -1, -1)
-
-
 def can_cut(cache: Cache) -> bool:
     """Whether a cache can go back to a prefix of what it holds."""
     return isinstance(cache, GrowingCache)

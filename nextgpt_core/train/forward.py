@@ -1,28 +1,71 @@
-"""A labelled batch through the language model, its common beginning computed once.
+"""Labelled prompts through the language model: what is lost at each label, and signals' states.
 
 All prompts of a chat begin alike (the system prompt, the user's header): those positions run once
 for the batch, with their gradient, and their keys and values serve every row; where the language
-model is frozen they serve every batch. The result is that of `NextGPT.forward_train`.
-Legend: B batch, T positions after the beginning, D width, H heads.
+model is frozen they serve every batch. The result is that of each prompt alone.
+Legend: B batch, T positions after the beginning, D width, H heads, N labelled positions, S signals
+of a group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import DynamicCache
 
-from nextgpt_core.compose import FEATURE, UNLABELLED, FeatureKey, Prompt
+from nextgpt_core.compose import (
+    FEATURE,
+    UNLABELLED,
+    FeatureKey,
+    GroupSlot,
+    Prompt,
+    common_prefix,
+)
 from nextgpt_core.llm.cache import can_cut
-from nextgpt_core.model import GroupStates, NextGPT, TrainOutput
+from nextgpt_core.model import NextGPT
 
 _WORTH = 8  # a shorter beginning is not worth a pass of its own
 
 Starts = dict[tuple[int, ...], list[tuple[Tensor, Tensor]]]
 """Keys and values (1, H, T, D) of each layer, by the ids of a beginning."""
+
+
+@dataclass(frozen=True)
+class GroupStates:
+    """The states of one signal group in a batch."""
+
+    prompt: int  # its index in the batch
+    slot: GroupSlot
+    hidden_SD: Tensor
+    ids_S: Tensor
+
+
+@dataclass(frozen=True)
+class TrainOutput:
+    """What a batch of labelled prompts comes to, prompt by prompt.
+
+    `losses_N` is the cross-entropy of each of the `labels_N`, which are written from the states
+    `final_ND`.
+    """
+
+    losses_N: Tensor
+    groups: tuple[GroupStates, ...]
+    final_ND: Tensor
+    labels_N: Tensor
+
+    @property
+    def tokens(self) -> int:
+        """How many positions are labelled."""
+        return len(self.labels_N)
+
+    @property
+    def ce(self) -> Tensor:
+        """The mean cross-entropy; 0 where nothing is labelled."""
+        return self.losses_N.sum() / max(self.tokens, 1)
 
 
 def forward(
@@ -32,20 +75,21 @@ def forward(
     *,
     starts: Starts | None = None,
 ) -> TrainOutput:
-    """A batch of labelled prompts -> their loss and the states of their signal groups.
+    """A batch of labelled prompts -> its losses and the states of its signal groups.
 
     Beginnings are kept in `starts`, if it is given: they must not change while it is in use.
     """
-    start = common_start(prompts)
-    if start < _WORTH or len(prompts) < 2 or not can_cut(model.backbone.new_cache()):
-        return model.forward_train(prompts, features)
     device = model.backbone.device
     rows = [model.embed(prompt, features)[0] for prompt in prompts]
-    cache = DynamicCache()
-    for index, kept in enumerate(_start(model, prompts[0], rows[0][None, :start], starts)):
-        # (1, H, T, D) each -> (B, H, T, D)
-        cache.update(*(one.expand(len(prompts), -1, -1, -1) for one in kept), index)
-    rows = [row_TD[start:] for row_TD in rows]
+    start, cache = 0, None
+    if len(prompts) > 1 and can_cut(model.backbone.new_cache()):
+        start = common_start(prompts)
+    if start:
+        cache = DynamicCache()  # not the growing one: it writes in place, which has no gradient
+        for index, kept in enumerate(_start(model, prompts[0], rows[0][None, :start], starts)):
+            # (1, H, T, D) each -> (B, H, T, D)
+            cache.update(*(one.expand(len(prompts), -1, -1, -1) for one in kept), index)
+        rows = [row_TD[start:] for row_TD in rows]
     lengths = [len(row_TD) for row_TD in rows]
     longest = max(lengths)
     x_BTD = torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
@@ -64,7 +108,6 @@ def forward(
     next_BT = labels_BT[:, 1:]
     wanted_BT = next_BT != UNLABELLED
     final_ND, labels_N = run.final_BTD[:, :-1][wanted_BT], next_BT[wanted_BT]
-    total = F.cross_entropy(model.logits(final_ND).float(), labels_N, reduction="sum")
     groups = tuple(
         GroupStates(
             index,
@@ -75,18 +118,18 @@ def forward(
         for index, prompt in enumerate(prompts)
         for slot in prompt.groups
     )
-    ce = total / max(len(labels_N), 1)
-    return TrainOutput(ce, len(labels_N), groups, final_ND, labels_N)
+    losses_N = F.cross_entropy(model.logits(final_ND).float(), labels_N, reduction="none")
+    return TrainOutput(losses_N, groups, final_ND, labels_N)
 
 
 def common_start(prompts: Sequence[Prompt]) -> int:
-    """How many positions all prompts have in common before anything is learned or made."""
+    """How many positions all prompts have in common before anything is learned or made.
+
+    None, where they are not worth a pass of their own.
+    """
     first = prompts[0].keys
-    start = min(_quiet(prompt) for prompt in prompts)
-    for prompt in prompts[1:]:
-        alike = (n for n, (a, b) in enumerate(zip(first, prompt.keys, strict=False)) if a != b)
-        start = min(start, next(alike, start))
-    return start
+    ends = [min(_quiet(prompt), common_prefix(first, prompt.keys)) for prompt in prompts]
+    return min(ends) if min(ends) >= _WORTH else 0
 
 
 def _quiet(prompt: Prompt) -> int:

@@ -19,11 +19,10 @@ from torch import Tensor
 
 from nextgpt_core.compose import UNLABELLED, FeatureSlot, GroupSlot, Prompt
 from nextgpt_core.engine.request import item_seed
-from nextgpt_core.model import GroupStates, TrainOutput
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.data import Example
-from nextgpt_core.train.forward import Starts, forward
+from nextgpt_core.train.forward import GroupStates, Starts, TrainOutput, forward
 from nextgpt_core.train.media import caption_targets, project_features
 from nextgpt_core.train.settings import RunSettings
 from nextgpt_core.train.states import KeptStates
@@ -75,7 +74,7 @@ class Objective:
         elif self._kept is None:
             output = self._forward(prompts)
             states = output.groups
-            text = output.ce * (output.tokens / max(shares["text"], 1))
+            text = output.losses_N.sum() / max(shares["text"], 1)
             total = self.settings.text * text
             parts["text"] = text.item()
         else:

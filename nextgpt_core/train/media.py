@@ -44,8 +44,8 @@ class Composing:
         model = self.system.model
         counts: dict[Any, int] = {}  # by channel or, where lengths vary, by FeatureKey
         for channel, projection in model.inputs.items():
-            if not self.system.encoders[channel].spec.varying:
-                spec = self.system.encoders[channel].spec
+            spec = self.system.encoders[channel].spec
+            if not spec.varying:
                 counts[channel] = projection.tokens_of(spec.tokens)  # type: ignore[operator]
         for turn in turns:
             for part in turn.media if turn.role != "assistant" else ():

@@ -20,9 +20,10 @@ from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import Name
 
 Part = Literal["input", "output", "signals", "written", "lora"]
-ROWS = frozenset({"signals", "written"})
-"""Parts that are rows of signals."""
 """`written` are the output rows of the signals alone: when one is written, not how it is read."""
+
+ROWS = frozenset({"signals", "written"})
+"""Those parts that are rows of signals."""
 
 STAGES: Mapping[str, tuple[Part, ...]] = {
     "encode": ("input",),

@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nextgpt_core.compose import UNLABELLED, Prompt
-from nextgpt_core.model import GroupStates, NextGPT, TrainOutput
+from nextgpt_core.model import NextGPT
 from nextgpt_core.train.cache import TensorCache
+from nextgpt_core.train.forward import GroupStates, TrainOutput
 
 
 @dataclass(frozen=True)

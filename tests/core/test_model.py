@@ -8,9 +8,11 @@ import torch
 from nextgpt_core.compose import Prompt
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import add_lora, linear_names
-from nextgpt_core.model import STAGES, NextGPT
+from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input, build_output
 from nextgpt_core.signal import SignalVocabulary
+from nextgpt_core.train.forward import forward
+from nextgpt_core.train.settings import STAGES
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.media import Media
@@ -74,7 +76,7 @@ def test_one_step_moves_signal_logits_and_no_other(backbone: Backbone) -> None:
     final_1D = torch.randn(1, 32)
     before = model.logits(final_1D)
 
-    model.forward_train([prompt], features(model)).ce.backward()
+    forward(model, [prompt], features(model)).ce.backward()
     optimiser.step()
     after = model.logits(final_1D)
 
@@ -181,7 +183,7 @@ def test_loss_and_states_are_in_step_where_media_are_read_and_made(backbone: Bac
     prompts = [compose(model, Turn("user", ("Hi",)), Turn("assistant", ("Yo",))), x_to_x(model)]
     projected = features(model)
 
-    out = model.forward_train(prompts, projected)
+    out = forward(model, prompts, projected)
 
     losses, states = [], []
     for prompt in prompts:  # one by one, position by position
@@ -207,11 +209,11 @@ def test_a_shared_beginning_changes_neither_loss_nor_gradients(backbone: Backbon
         compose(model, system, asked, Turn("assistant", ("Here: ", DOG))),
         compose(model, system, Turn("user", ("Hi",)), Turn("assistant", ("A dog ", PICTURE, "!"))),
     ]
-    parameters = [p for group in model.trainable(STAGES[3]).values() for p in group]
+    parameters = [p for group in model.trainable(STAGES["instruct"]).values() for p in group]
 
     def gradients(*batches: list[Prompt]) -> list[torch.Tensor]:
         model.zero_grad()
-        outs = [model.forward_train(batch, features(model)) for batch in batches]
+        outs = [forward(model, batch, features(model)) for batch in batches]
         total = sum(out.ce * out.tokens for out in outs)
         for group in (group for out in outs for group in out.groups):
             total = total + group.hidden_SD.square().sum()
@@ -227,9 +229,9 @@ def test_a_shared_beginning_changes_neither_loss_nor_gradients(backbone: Backbon
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_each_stage_trains_its_parts_and_nothing_else(model: NextGPT, stage: int) -> None:
+def test_each_stage_trains_its_parts_and_nothing_else(model: NextGPT, stage: str) -> None:
     trained = model.trainable(STAGES[stage])
-    out = model.forward_train([x_to_x(model)], features(model))
+    out = forward(model, [x_to_x(model)], features(model))
     loss = out.ce + sum(
         model.project_out("photo", g.hidden_SD[None], g.ids_S[None])["text"].square().mean()
         for g in out.groups
@@ -239,7 +241,7 @@ def test_each_stage_trains_its_parts_and_nothing_else(model: NextGPT, stage: int
 
     parameters = [p for group in trained.values() for p in group]
     assert {id(p) for p in model.parameters() if p.requires_grad} == {id(p) for p in parameters}
-    assert set(trained) == STAGES[stage]
+    assert set(trained) == set(STAGES[stage])
     for part, group in trained.items():
         assert any(p.grad is not None and p.grad.any() for p in group), part
     assert all(p.grad is None for p in model.parameters() if not p.requires_grad)
@@ -249,7 +251,7 @@ def test_a_batch_without_labels_has_no_loss(model: NextGPT) -> None:
     prompt = compose(model, Turn("user", ("Hello there, you",)))
 
     for batch in ([prompt], [prompt, prompt]):
-        out = model.forward_train(batch, {})
+        out = forward(model, batch, {})
 
         assert (out.ce.item(), out.tokens) == (0.0, 0)
 
@@ -258,9 +260,9 @@ def test_bfloat16_backbone_trains_float32_parts(make_backbone) -> None:
     backbone = make_backbone("llama")
     backbone.model.to(torch.bfloat16)
     model = make_model(backbone)
-    model.trainable(STAGES[3])
+    model.trainable(STAGES["instruct"])
 
-    model.forward_train([x_to_x(model)], features(model)).ce.backward()
+    forward(model, [x_to_x(model)], features(model)).ce.backward()
 
     assert model.rows.input.grad.dtype is torch.float32
     assert all(p.dtype is torch.float32 for p in model.parameters() if p.requires_grad)
@@ -270,7 +272,7 @@ def test_bfloat16_backbone_trains_float32_parts(make_backbone) -> None:
 
 
 def scramble(model: NextGPT) -> NextGPT:
-    for parameters in model.trainable(STAGES[3]).values():
+    for parameters in model.trainable(STAGES["instruct"]).values():
         for parameter in parameters:
             torch.nn.init.normal_(parameter)
     return model
@@ -287,8 +289,8 @@ def test_parts_go_out_and_in_by_name(backbone: Backbone, make_backbone, request)
         "lora", "signals", "project.photo", "project.items.v2"
     }  # fmt: skip
     prompt = x_to_x(trained)
-    ours = fresh.forward_train([prompt], features(fresh))
-    assert torch.equal(ours.ce, trained.forward_train([prompt], features(trained)).ce)
+    ours = forward(fresh, [prompt], features(fresh))
+    assert torch.equal(ours.ce, forward(trained, [prompt], features(trained)).ce)
 
 
 @torch.no_grad()

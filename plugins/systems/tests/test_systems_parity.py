@@ -21,6 +21,7 @@ from nextgpt_core.llm.lora import add_lora, merge_lora
 from nextgpt_core.meta import measure
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input
+from nextgpt_core.train.forward import forward
 from nextgpt_core.weights import load_compact
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.media import Media
@@ -151,7 +152,7 @@ def test_text_to_condition_is_the_published_path(
     key = ("image", PICTURE.sha256)
     projected = ours.project_in("image", feature_TW[None])[0]
 
-    found = ours.forward_train([prompt], {key: projected})
+    found = forward(ours, [prompt], {key: projected})
     [group] = found.groups
     [condition] = ours.project_out(channel, group.hidden_SD[None], group.ids_S[None]).values()
 
