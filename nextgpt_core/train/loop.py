@@ -153,7 +153,7 @@ class Trainer:
         for number, examples in enumerate(passes):
             with self._noise("step", self.step, number), self._compute.autocast():
                 seed = item_seed(self.settings.seed, "step", self.step, number)
-                losses = self._objective(examples, shares, seed=seed, mixup=self.settings.mixup)
+                losses = self._objective(examples, shares, seed=seed)
             if not torch.isfinite(losses.total):
                 raise TrainingError(
                     f"step {self.step}",
@@ -241,10 +241,6 @@ def _check_parts(system: System, settings: RunSettings) -> None:
             ", ".join(lacking),
             "is to be trained, and the system has none",
             "add it to the config (llm.lora, encoders, decoders), or set run.parts",
-        )
-    if settings.mixup and "input" not in settings.parts:
-        raise TrainingError(
-            "mixup", "is for input projections, of which none is trained", "set run.mixup to 0"
         )
     if "written" in settings.parts and not settings.text:
         raise TrainingError(

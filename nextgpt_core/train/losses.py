@@ -24,7 +24,6 @@ from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.data import Example
 from nextgpt_core.train.forward import GroupStates, Starts, TrainOutput, forward
 from nextgpt_core.train.media import caption_targets, project_features
-from nextgpt_core.train.mixup import UNMIXED, Mixture, mixture
 from nextgpt_core.train.settings import RunSettings
 from nextgpt_core.train.states import KeptStates
 
@@ -64,10 +63,8 @@ class Objective:
             **by_channel,
         }
 
-    def __call__(
-        self, examples: Sequence[Example], shares: Shares, *, seed: int, mixup: float = 0.0
-    ) -> Losses:
-        """The losses of one pass; noise and, if there is to be `mixup`, pairs are from `seed`."""
+    def __call__(self, examples: Sequence[Example], shares: Shares, *, seed: int) -> Losses:
+        """The losses of one pass; noise is drawn from `seed`."""
         prompts = [example.prompt for example in examples]
         device = self.system.model.backbone.device
         total, parts = torch.zeros((), device=device), {}
@@ -75,17 +72,9 @@ class Objective:
         if not (self.settings.text or shares["alignment"] or shares["denoising"]):
             states = ()
         elif self._kept is None:
-            mixed = mixture(prompts, mixup, seed=seed) if mixup else UNMIXED
-            output = self._forward(prompts, mixed)
+            output = self._forward(prompts)
             states = output.groups
-            weights_N = [
-                mixed.weights.get(place, 1.0)
-                for place, prompt in enumerate(prompts)
-                for label in prompt.labels
-                if label != UNLABELLED
-            ]
-            text = output.losses_N @ output.losses_N.new_tensor(weights_N)
-            text = text / max(shares["text"], 1)
+            text = output.losses_N.sum() / max(shares["text"], 1)
             total = self.settings.text * text
             parts["text"] = text.item()
         else:
@@ -136,9 +125,9 @@ class Objective:
             errors.append(alignment(model.outputs[channel](x_NSD), targets))
         return torch.cat(errors)
 
-    def _forward(self, prompts: Sequence[Prompt], mixed: Mixture = UNMIXED) -> TrainOutput:
+    def _forward(self, prompts: Sequence[Prompt]) -> TrainOutput:
         slots = [slot for prompt in prompts for slot in prompt.features]
-        features = project_features(self.system, self.cache, slots, mixed=mixed.media)
+        features = project_features(self.system, self.cache, slots)
         return forward(self.system.model, prompts, features, starts=self.starts)
 
     def _aligned(self, slot: GroupSlot) -> bool:

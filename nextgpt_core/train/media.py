@@ -7,9 +7,8 @@ encoder, T' positions in the language model, W width of an encoder, D width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -74,28 +73,16 @@ def encoder_features(
 
 
 def project_features(
-    system: System,
-    cache: TensorCache,
-    slots: Sequence[FeatureSlot],
-    *,
-    mixed: Mapping[FeatureKey, tuple[FeatureKey, float]] = MappingProxyType({}),
+    system: System, cache: TensorCache, slots: Sequence[FeatureSlot]
 ) -> dict[FeatureKey, Tensor]:
-    """{(channel, sha256): (T', D)}, differentiable in the input projections.
-
-    Where `mixed` names another medium among the slots and a share, the features are so much of the
-    medium's own and otherwise the other's, if those are as many.
-    """
+    """{(channel, sha256): (T', D)}, differentiable in the input projections."""
     found: dict[FeatureKey, Tensor] = {}
     device = system.model.backbone.device
     for channel in dict.fromkeys(slot.channel for slot in slots):
         media = {slot.media.sha256: slot.media for slot in slots if slot.channel == channel}
         features = encoder_features(system, cache, channel, list(media.values()))
-        own = dict(zip(media, features, strict=True))
         by_length: dict[int, list[tuple[str, Tensor]]] = {}
-        for name, x_TW in own.items():
-            (_, other), share = mixed.get((channel, name), ((channel, name), 1.0))
-            if share < 1 and len(own[other]) == len(x_TW):
-                x_TW = share * x_TW.float() + (1 - share) * own[other].float()
+        for name, x_TW in zip(media, features, strict=True):
             by_length.setdefault(len(x_TW), []).append((name, x_TW))
         for group in by_length.values():
             x_BTW = torch.stack([x_TW.to(device).float() for _, x_TW in group])

@@ -53,7 +53,6 @@ class RunSettings(Settings):
     alignment: float = Field(default=1.0, ge=0)  # weight of the squared caption alignment
     matching: float = Field(default=0.0, ge=0)  # weight of what media alone say of their captions
     denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
-    mixup: float = Field(default=0.0, ge=0)  # 0.4: shown media are mixed in pairs; 0: they are not
     precision: Literal["bf16", "fp32"] = "bf16"
     max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out
     dialogues: int = Field(default=0, ge=0)  # how many of endless sources; 0: ever new ones

@@ -251,11 +251,6 @@ def test_output_rows_are_not_trained_on_nothing(run: Train) -> None:
         run("decode", parts=["output", "written"], text=0.0)
 
 
-def test_nothing_is_mixed_for_parts_that_read_no_media(run: Train) -> None:
-    with pytest.raises(TrainingError, match=r"mixup: is for input projections"):
-        run("decode", parts=["output"], mixup=0.4)
-
-
 def test_a_run_may_name_the_channels_that_it_trains(run: Train) -> None:
     still = run("instruct", out="still", lr=1e-30, channels=["glyph"], weight_decay=0.0)
 
