@@ -71,6 +71,7 @@ GIVEN = tuple(SHARES)
 DRAWN = {"text->image": 0.7, "image->image": 0.1, "video->image": 0.1, "audio->image": 0.1}
 """What is nearest to a search and none: requests to draw, by direction of mini's dialogues."""
 
+_TALK = 0.3
 _BRIEFLY = 0.1
 _TRIES = 1000
 
@@ -79,9 +80,10 @@ _TRIES = 1000
 class Dialogues:
     """`dialogues[n]` is always the same request and its answer, of trainable scenes.
 
-    The share `drawn` is mini's, of pictures that are drawn: what is not looked for is learned
-    beside what is; 0 for a system that makes none. What is found is named by its caption and never shown: there is no loss on media.
-    `library` is the file of sprites and sounds, or `samples`, as mini's dialogues take it.
+    The share `drawn` is mini's, of pictures that are drawn and of plain talk: what is not looked
+    for is learned beside what is; 0 for a system that makes none. What is found is named by its
+    caption and never shown: there is no loss on media. `library` is the file of sprites and
+    sounds, or `samples`, as mini's dialogues take it.
     """
 
     channel: str = "found"
@@ -95,6 +97,8 @@ class Dialogues:
         rng = Random(f"retrieval {number}")
         if rng.random() < self.drawn:
             [direction] = rng.choices(tuple(DRAWN), tuple(DRAWN.values()))
+            if rng.random() < _TALK:
+                return replace(self.world, chat=1.0)[number]
             return replace(self.world, direction=direction)[number]
         shown, asked = self.scenes(rng)
         return self.request(shown, asked, rng), self._answer(asked)
