@@ -89,6 +89,22 @@ def test_every_fault_of_a_checkpoint_is_listed(
     assert not list(tmp_path.glob("*out*"))
 
 
+def test_a_long_list_of_faults_says_how_many_more(
+    folder: Path, plan: Plan, tmp_path: Path, checkpoints
+) -> None:
+    tensors = checkpoints.published(plan)
+    kept = OrderedDict((name, tensor) for name, tensor in tensors.items() if "lora" not in name)
+    checkpoints.write(folder, plan, kept)
+
+    with pytest.raises(SourceError) as caught:
+        convert(TIVA, folder, tmp_path / "out", plan)
+
+    told = str(caught.value)
+    assert "256 missing:" in told
+    assert told.count("lora_") == 20
+    assert "\n    and 236 more" in told
+
+
 class Harmful:
     def __reduce__(self):
         return print, ("harm",)
@@ -118,7 +134,7 @@ def test_a_repaired_tokenizer_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("added", "told"),
     [
-        ({"<s2>": 40}, "is another tokenizer"),
+        ({"<s2>": 40}, r"it lacks \[IMG0\], \[IMG1\], .* and 31 more"),
         (None, "it says which rows are signals"),
         ({"[IMG0]": 9}, "numbers"),
     ],
