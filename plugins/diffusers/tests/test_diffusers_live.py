@@ -214,6 +214,20 @@ def test_latents_are_those_that_the_pipeline_of_xl_decodes(saved: Saved) -> None
     assert not torch.allclose(found, plain, atol=1e-2)
 
 
+def test_a_mask_of_a_language_model_means_the_same_in_the_loss(live: Callable[[str], Any]) -> None:
+    decoder = live("PixArtSigmaPipeline")
+    given = decoder.caption_targets(CAPTIONS[:1])
+    soft = {**given, "mask": (0.2 + 0.5 * given["mask"]).requires_grad_()}  # 0.7 where it is read
+    [picture] = draw(decoder, given, 1)
+
+    losses = [decoder.denoising_loss([picture], one, seeds(2)) for one in (given, soft)]
+    losses[1].sum().backward()
+
+    assert draw(decoder, soft, 1) == [picture]
+    assert torch.allclose(losses[1], losses[0], rtol=1e-6)
+    assert soft["mask"].grad[given["mask"] > 0.5].any()
+
+
 def test_without_a_folder_there_is_no_pipeline() -> None:
     bare = build(DECODERS[0], None)
 
