@@ -241,12 +241,13 @@ def _check_shared(first: Recipe, second: Recipe, trunk: str) -> None:
 
 
 def _pin(weight: Weight, path: Path) -> str:
-    """What tells these weights from others: their hash or commit, or the state of a local file."""
+    """What tells these weights from others: their hash, or what and how old the files here are."""
     source = weight.source if isinstance(weight.source, str) else " + ".join(weight.source)
-    if weight.sha256 or not source.startswith("file:"):
+    if weight.sha256:
         return f"{source} {weight.sha256}"
-    status = path.stat()
-    return f"{path} {status.st_size} {status.st_mtime_ns}"
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    told = [f"{one} {(at := one.stat()).st_size} {at.st_mtime_ns}" for one in files]
+    return " ".join((source, *told))
 
 
 def _start(channel: str) -> int:

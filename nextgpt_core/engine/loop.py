@@ -27,6 +27,7 @@ from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
+from nextgpt_registry.specs import fixed_options
 
 
 class Engine:
@@ -118,6 +119,13 @@ def _options(channel: str, decoder: LiveDecoder, given: Mapping[str, Any]) -> Ba
     defaults = decoder.recipe.options
     if not given:
         return defaults
+    if fixed := sorted(given.keys() & fixed_options(type(defaults))):
+        where = f"modalities.{channel}.decoder.options.{fixed[0]}"
+        raise RequestError(
+            "decoder options",
+            f"{channel}: {', '.join(fixed)} counts when the decoder is built or trained alone",
+            f"set {where} in the config",
+        )
     try:
         return type(defaults).model_validate({**defaults.model_dump(), **given})
     except ValidationError as error:

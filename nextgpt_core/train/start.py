@@ -116,10 +116,11 @@ def for_training(config: Config, settings: RunSettings) -> Config:
         llm["dtype"] = "float32"
     if config.llm.attention is None and place(config.llm.device) == "cpu":
         llm["attention"] = "eager"  # torch's fused one is slow backwards on a CPU
+    decoder: dict[str, Any] = {"executor": "inline"}
+    if settings.denoising:
+        decoder["offload"] = False  # its gradient is taken after its call has ended
     channels = {
-        name: channel.model_copy(
-            update={"decoder": channel.decoder.model_copy(update={"executor": "inline"})}
-        )
+        name: channel.model_copy(update={"decoder": channel.decoder.model_copy(update=decoder)})
         if channel.decoder
         else channel
         for name, channel in config.modalities.items()

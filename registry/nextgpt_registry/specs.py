@@ -7,6 +7,7 @@ Names of modalities are strings; there is no list of the ones that exist.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
@@ -44,6 +45,20 @@ Target = Annotated[
     WithJsonSchema({"type": "string", "pattern": _TARGET.pattern}),
 ]
 """`"package.module:Name"`, imported only when it is needed."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Marks an option that counts when a component is built or trained: no request may set it.
+
+    `hidden: Annotated[int, Fixed()] = 256`
+    """
+
+
+def fixed_options(model: type[BaseModel]) -> frozenset[str]:
+    """The options of a model that are marked as `Fixed`."""
+    fields = model.model_fields.items()
+    return frozenset(n for n, f in fields if any(isinstance(m, Fixed) for m in f.metadata))
 
 
 class Spec(BaseModel):

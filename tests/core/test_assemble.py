@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,11 @@ class Unbuildable(RowEncoder):
         raise RuntimeError("these are not my sizes")
 
 
+class Filed(RowEncoder):
+    def load(self, paths: Any) -> None:
+        assert paths["model"].is_dir()
+
+
 class Watching(ToyPlugin):
     """The toy plugin with more encoders, which remembers what it is told."""
 
@@ -81,6 +87,7 @@ class Watching(ToyPlugin):
             encoder("mirrored", f"{here}:Mirrored", options=options, shares="trunk"),
             encoder("left", f"{here}:Trunk", "rune", options=options, shares="trunk"),
             encoder("wrong", f"{here}:Wrong"),
+            encoder("filed", f"{here}:Filed", weights=("model",)),
             encoder("unbuildable", f"{here}:Unbuildable"),
         )
         rune = MANIFEST.modalities[0].model_copy(update={"name": "rune", "suffixes": (".rune",)})
@@ -219,6 +226,19 @@ def test_fingerprint_tells_features_apart(kit: SystemKit) -> None:
     ]
     assert len({recipe.fingerprint, *(other.fingerprint for other in changed)}) == 5
     assert dataclasses.replace(recipe, device="cuda").fingerprint == recipe.fingerprint
+
+
+def test_fingerprint_follows_the_files_of_a_folder(kit: SystemKit, tmp_path: Path) -> None:
+    weights = {"model": {"source": f"file:{tmp_path}"}}
+    system = with_channels(kit, a={"name": "filed", "weights": weights})
+
+    found = []
+    for told in ("one", "other"):  # in place: the folder itself does not change
+        (tmp_path / "model.bin").write_text(told)
+        with system.pipeline() as pipeline:
+            found.append(pipeline.system.encoders["a"].recipe.fingerprint)
+
+    assert found[0] != found[1]
 
 
 def test_media_reach_an_encoder_one_by_one_where_lengths_vary(

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -28,9 +29,11 @@ from nextgpt_core import (
 )
 from nextgpt_core.engine.executor import InlineExecutor
 from nextgpt_core.testing import SystemKit, glyph
+from nextgpt_core.testing.toy import PainterOptions
 from nextgpt_registry.errors import Cancelled, DecodeError, RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.specs import Fixed
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -158,6 +161,24 @@ def test_unknown_channels_and_options_are_refused_before_anything_runs(
     with pytest.raises(RequestError, match="unknown: colour"):
         pipeline.chat("x", colour="red")  # type: ignore[call-arg]
     assert passes == []
+
+
+class Etched(PainterOptions):
+    ink: Annotated[float, Fixed()] = 1.0
+    shine: float = 1.0
+
+
+def test_a_request_cannot_set_what_counts_when_a_decoder_is_built(
+    pipeline: Pipeline, passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painter = pipeline.system.decoders["glyph"]
+    etcher = replace(painter, recipe=replace(painter.recipe, options=Etched()))
+    monkeypatch.setitem(pipeline.system.decoders, "glyph", etcher)
+
+    with pytest.raises(RequestError, match=r"glyph: ink .*(\n.*)*glyph\.decoder\.options\.ink"):
+        pipeline.chat("x", decoder_options={"glyph": {"ink": 0.5, "shine": 0.5}})
+    assert passes == []
+    pipeline.chat("x", decoder_options={"glyph": {"shine": 0.5}}, max_tokens=1)
 
 
 def test_prompt_longer_than_the_model_reads_is_refused(pipeline: Pipeline) -> None:

@@ -22,6 +22,7 @@ from nextgpt_core.train.losses import alignment
 from nextgpt_core.train.media import Composing, project_features
 from nextgpt_core.train.optimizer import factor
 from nextgpt_core.train.settings import RunSettings, split_overrides, stage_of
+from nextgpt_core.train.start import for_training
 from nextgpt_registry import MediaPart, TrainingError, Turn
 from nextgpt_registry.config import Config
 from nextgpt_registry.tensors import load_compact
@@ -174,6 +175,21 @@ def test_a_stage_without_data_is_told_with_those_that_have() -> None:
 
     with pytest.raises(TrainingError, match="its stages: decode"):
         stage_of(config, "encode")
+
+
+def test_a_decoder_stays_in_place_until_its_gradient_is_taken() -> None:
+    painter = {"name": "painter", "offload": True, "executor": "process"}
+    config = Config.model_validate(
+        {"llm": {"path": "file:x"}, "modalities": {"glyph": {"decoder": painter}}}
+    )
+
+    plain, denoised = (
+        for_training(config, RunSettings(denoising=weight)).modalities["glyph"].decoder
+        for weight in (0.0, 0.1)
+    )
+
+    assert (plain.executor, plain.offload) == ("inline", True)
+    assert (denoised.executor, denoised.offload) == ("inline", False)
 
 
 def test_exported_parts_are_what_a_config_names(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from nextgpt_registry.specs import Fixed
 
 Scheduler = Literal["ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
 """Samplers that diffusers has for the noise of these models."""
@@ -31,7 +33,7 @@ class DecoderOptions(_Options):
     scheduler: Scheduler = "ddim"
     negative: str = Field(default="", max_length=1000)
     """What guidance leads away from, in words."""
-    min_snr: float | None = Field(default=None, gt=0, le=100)
+    min_snr: Annotated[float | None, Fixed()] = Field(default=None, gt=0, le=100)
     """Weigh each item's denoising loss by min(SNR, this) (arXiv 2303.09556); 5 in the paper."""
-    narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)
+    narrow: Annotated[int | None, Fixed()] = Field(default=None, ge=8, le=64, multiple_of=8)
     """The twin: the same classes this wide, without weights."""

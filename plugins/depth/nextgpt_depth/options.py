@@ -1,8 +1,12 @@
-"""Sizes that are declared, and what a config may set. Planning reads it: imports only pydantic."""
+"""Sizes that are declared, and what a config may set. Planning reads it: imports nothing heavy."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+from nextgpt_registry.specs import Fixed
 
 TOKENS = 16
 WIDTH = 128
@@ -29,5 +33,5 @@ class DecoderOptions(BaseModel):
 
     steps: int = Field(default=12, ge=1, le=200)
     guidance: float = Field(default=2.0, ge=1.0, le=20.0)
-    channels: int = Field(default=48, gt=0, multiple_of=16)
-    text_layers: int = Field(default=2, gt=0)
+    channels: Annotated[int, Fixed()] = Field(default=48, gt=0, multiple_of=16)
+    text_layers: Annotated[int, Fixed()] = Field(default=2, gt=0)

@@ -5,9 +5,11 @@ What is left out is the pipeline's own: the default of its call, or of its files
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from nextgpt_registry.specs import Fixed
 
 Scheduler = Literal["published", "ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
 
@@ -23,12 +25,12 @@ class Options(BaseModel):
     """The sampler; one that does not fit what the pipeline predicts is refused."""
     negative: str = Field(default="", max_length=1000)
     """What guidance leads away from, in words."""
-    vae_dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    vae_dtype: Annotated[Literal["float32", "bfloat16", "float16"] | None, Fixed()] = None
     """Of the autoencoder alone; the plan counts it like the rest, in the component's `dtype`."""
-    min_snr: float | None = Field(default=None, gt=0, le=100)
+    min_snr: Annotated[float | None, Fixed()] = Field(default=None, gt=0, le=100)
     """Weigh the denoising loss of each item by min(SNR, this) (arXiv 2303.09556); 5 in the paper.
     Not for pipelines that predict a flow."""
-    narrow: int | None = Field(default=None, ge=16, le=64, multiple_of=16)
+    narrow: Annotated[int | None, Fixed()] = Field(default=None, ge=16, le=64, multiple_of=16)
     """The twin: the same classes this wide, without weights."""
 
 
@@ -55,7 +57,7 @@ class WanOptions(VideoOptions):
     steps: int | None = Field(default=50, ge=1, le=200)
     guidance: float | None = Field(default=5.0, ge=0, le=30)
     scheduler: Literal["published", "dpm++", "euler", "unipc"] = "published"
-    min_snr: None = None
+    min_snr: Annotated[None, Fixed()] = None
     frames: int | None = Field(default=81, ge=1, le=129)
     height: int | None = Field(default=480, ge=64, le=1280, multiple_of=16)
     width: int | None = Field(default=832, ge=64, le=1280, multiple_of=16)

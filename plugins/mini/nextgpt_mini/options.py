@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+from nextgpt_registry.specs import Fixed
 
 CONDITION_TOKENS = 8
 CONDITION_WIDTH = 192
@@ -23,16 +27,16 @@ class DecoderOptions(_Options):
 
     steps: int = Field(default=16, ge=1, le=200)
     guidance: float = Field(default=2.5, ge=1.0, le=20.0)
-    hidden: int = Field(default=256, ge=16, multiple_of=16)
-    layers: int = Field(default=6, gt=0)
-    text_layers: int = Field(default=3, gt=0)
+    hidden: Annotated[int, Fixed()] = Field(default=256, ge=16, multiple_of=16)
+    layers: Annotated[int, Fixed()] = Field(default=6, gt=0)
+    text_layers: Annotated[int, Fixed()] = Field(default=3, gt=0)
 
 
 class SoundOptions(DecoderOptions):
     """A spectrogram needs fewer layers than a picture."""
 
-    layers: int = Field(default=4, gt=0)
-    vocoder_width: int = Field(default=160, ge=16)
+    layers: Annotated[int, Fixed()] = Field(default=4, gt=0)
+    vocoder_width: Annotated[int, Fixed()] = Field(default=160, ge=16)
 
 
 TWIN = {"hidden": 32, "layers": 1, "text_layers": 1, "steps": 2}

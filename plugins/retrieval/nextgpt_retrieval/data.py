@@ -71,7 +71,6 @@ GIVEN = tuple(SHARES)
 DRAWN = {"text->image": 0.7, "image->image": 0.1, "video->image": 0.1, "audio->image": 0.1}
 """What is nearest to a search and none: requests to draw, by direction of mini's dialogues."""
 
-_DRAWN = 0.4
 _BRIEFLY = 0.1
 _TRIES = 1000
 
@@ -80,20 +79,21 @@ _TRIES = 1000
 class Dialogues:
     """`dialogues[n]` is always the same request and its answer, of trainable scenes.
 
-    Two in five are mini's, of pictures that are drawn: what is not looked for is learned beside
-    what is. What is found is named by its caption and never shown: there is no loss on media.
+    The share `drawn` is mini's, of pictures that are drawn: what is not looked for is learned
+    beside what is; 0 for a system that makes none. What is found is named by its caption and never shown: there is no loss on media.
     `library` is the file of sprites and sounds, or `samples`, as mini's dialogues take it.
     """
 
     channel: str = "found"
     library: str = ""
+    drawn: float = 0.4
 
     def __getitem__(self, number: int) -> tuple[Turn, ...]:
         """The `number`th conversation, of any number that is not negative."""
         if number < 0:
             raise IndexError(f"dialogue {number}: there are none before 0")
         rng = Random(f"retrieval {number}")
-        if rng.random() < _DRAWN:
+        if rng.random() < self.drawn:
             [direction] = rng.choices(tuple(DRAWN), tuple(DRAWN.values()))
             return replace(self.world, direction=direction)[number]
         shown, asked = self.scenes(rng)

@@ -47,6 +47,7 @@ def test_the_channel_is_trained_and_finds_real_pictures(base: Path, tmp_path: Pa
     changes = [f"training.{s}.run.{k}={v}" for s in joined.stages for k, v in RUN.items()]
     changes += [f"training.{s}.options.library=samples" for s in joined.stages]
     changes += ["training.retrieval-decode.run.dialogues=4"]
+    changes += ["training.retrieval-decode.options.drawn=0"]
     changes += ["modalities.found.decoder.options.minimum_score=-1.0"]
     changed = joined.overridden(changes)
 
