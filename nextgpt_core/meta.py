@@ -8,12 +8,14 @@ class refuses that device.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging
 
 from nextgpt_core.project import planned_input, planned_output
 from nextgpt_registry.errors import PlanError, Problem
@@ -38,7 +40,8 @@ def measure(plan: Plan) -> Plan:
     Raises:
         PlanError: a class holds another number than the plan says; all are listed.
     """
-    found = {count.part: count.parameters for count in _counts(plan)}
+    with _quiet():
+        found = {count.part: count.parameters for count in _counts(plan)}
     rows = [_measured(part, found) for part in plan.parts]
     wrong = [
         Problem(
@@ -53,6 +56,17 @@ def measure(plan: Plan) -> Plan:
     if wrong:
         raise PlanError(plan.system, wrong)
     return plan.model_copy(update={"parts": tuple(rows)})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' word on what reading media would take: here nothing is read."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _measured(part: Part, found: dict[str, int]) -> Part:

@@ -11,6 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.half import halve
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.targets import missing
+
+_PIECES = "tokenizer.model"  # SentencePiece's, as Llama's were published
+_READERS = ("sentencepiece", "google.protobuf")  # what transformers reads it with
 
 
 def backbone_from_folder(
@@ -52,7 +56,18 @@ def backbone_from_folder(
 
 
 def tokenizer_from_folder(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a Hugging Face folder; raises as transformers does."""
+    """The tokenizer of a Hugging Face folder; raises as transformers does.
+
+    Raises:
+        ConfigError: it is `tokenizer.model` alone, and what reads that is not installed.
+    """
+    alone = (folder / _PIECES).is_file() and not (folder / "tokenizer.json").is_file()
+    if alone and (lacking := missing(_READERS)):  # transformers would ask for tiktoken
+        raise ConfigError(
+            "llm.path",
+            f"{folder / _PIECES} is read by SentencePiece; not installed: {', '.join(lacking)}",
+            "pip install sentencepiece protobuf",
+        )
     found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return found
 

@@ -14,7 +14,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Generator, Tensor
 
-from nextgpt_diffusers.samplers import process_of, shift_of
+from nextgpt_diffusers.samplers import DDPM, process_of, shift_of
 from nextgpt_registry.errors import DecodeError
 
 
@@ -45,9 +45,17 @@ def noised(
     """Noise at a random time for each item, as the pipeline's own scheduler adds it.
 
     Raises:
-        DecodeError: min-SNR is asked for, and the pipeline predicts a flow.
+        DecodeError: how the scheduler adds noise is not known here, or min-SNR is asked for and
+            the pipeline predicts a flow.
     """
     process = process_of(published)
+    if process == "unknown":
+        raise DecodeError(
+            who,
+            f"has a {type(published).__name__}, and how that one adds noise is not known here",
+            "train without the denoising loss (`denoising: 0`), or with a pipeline that has one "
+            f"of: {', '.join(sorted(DDPM))}",
+        )
     if process == "diffusion":
         return _diffused(latents, generators, published, min_snr)
     if process == "cosine":
@@ -77,8 +85,10 @@ def snr_weights(snr_B: Tensor, kind: str, at_most: float | None) -> Tensor:
 def _diffused(
     latents: Tensor, generators: Sequence[Generator], published: Any, min_snr: float | None
 ) -> Noised:
+    said = dict(published.config)
+    said.pop("_use_default_values", None)  # else betas left to this class would be left to DDPM's
     with torch.device("cpu"):
-        scheduler = DDPMScheduler.from_config(published.config)
+        scheduler = DDPMScheduler.from_config(said)
     kind, count = scheduler.config.prediction_type, scheduler.config.num_train_timesteps
     drawn = [torch.randint(count, (), generator=one, device=one.device) for one in generators]
     times = torch.stack([time.to(latents.device) for time in drawn])

@@ -18,8 +18,8 @@ class PixArt:
     """`text` (B, T, D) and `mask` (B, T, 1): which states are read, those over a half.
 
     The mask is a condition like any other, so that a language model says how long its text is.
-    States are multiplied by it in the loss, which is how it has a gradient; where it is 0 and 1,
-    as captions make it, that changes nothing.
+    The loss sees what a drawing sees: states as they are, each read or not. What the mask learns
+    from is the gradient it would have if states were multiplied by it (straight-through).
     """
 
     denoiser = "transformer"
@@ -68,7 +68,7 @@ class PixArt:
         mask = conditions["mask"]
         said: Tensor = pipe.transformer(
             far.latents,
-            encoder_hidden_states=conditions["text"] * mask,
+            encoder_hidden_states=conditions["text"] * (1 + (mask - mask.detach())),
             encoder_attention_mask=_read(mask),
             timestep=far.times,
             added_cond_kwargs={"resolution": None, "aspect_ratio": None},

@@ -17,9 +17,36 @@ from diffusers import (
 
 from nextgpt_registry.errors import DecodeError
 
-Process = Literal["diffusion", "flow", "cosine"]
+Process = Literal["diffusion", "flow", "cosine", "unknown"]
 """How noise is added: by the variance-preserving steps of DDPM, along a straight line (rectified
-flow), or by an angle in continuous time."""
+flow), by an angle in continuous time, or in a way that only the scheduler itself knows."""
+
+DDPM = frozenset(
+    f"{name}Scheduler"
+    for name in (
+        "DDIM",
+        "DDIMParallel",
+        "DDPM",
+        "DDPMParallel",
+        "DEISMultistep",
+        "DPMSolverMultistep",
+        "DPMSolverSDE",
+        "DPMSolverSinglestep",
+        "EulerAncestralDiscrete",
+        "EulerDiscrete",
+        "HeunDiscrete",
+        "KDPM2AncestralDiscrete",
+        "KDPM2Discrete",
+        "LCM",
+        "LMSDiscrete",
+        "PNDM",
+        "SASolver",
+        "TCD",
+        "UniPCMultistep",
+    )
+)
+"""The classes of diffusers whose noise is DDPM's, by the betas of their config."""
+_PREDICTED = ("epsilon", "sample", "v_prediction")
 
 _FITTING: Mapping[Process, Mapping[str, tuple[Any, Mapping[str, Any]]]] = {
     "diffusion": {
@@ -35,15 +62,22 @@ _FITTING: Mapping[Process, Mapping[str, tuple[Any, Mapping[str, Any]]]] = {
         "unipc": (UniPCMultistepScheduler, {}),
     },
     "cosine": {},
+    "unknown": {},
 }
 
 
 def process_of(published: Any) -> Process:
-    """The process of a pipeline's own scheduler."""
-    config = published.config
-    if isinstance(published, FlowMatchEulerDiscreteScheduler) or config.get("use_flow_sigmas"):
+    """The process of a pipeline's own scheduler, by its class and its config."""
+    config, name = published.config, type(published).__name__
+    if name == FlowMatchEulerDiscreteScheduler.__name__:
         return "flow"
-    return "cosine" if isinstance(published, CosineDPMSolverMultistepScheduler) else "diffusion"
+    if name == CosineDPMSolverMultistepScheduler.__name__:
+        return "cosine"
+    if name not in DDPM or config.get("timestep_type") == "continuous":
+        return "unknown"
+    if config.get("use_flow_sigmas"):
+        return "flow"
+    return "diffusion" if config.get("prediction_type") in _PREDICTED else "unknown"
 
 
 def shift_of(published: Any) -> float:

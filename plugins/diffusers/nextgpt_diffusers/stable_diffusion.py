@@ -69,11 +69,7 @@ class StableDiffusionXl:
     """`text` (B, T, D) of two encoders, side by side, and `pooled` (B, 1, D) of the second."""
 
     denoiser = "unet"
-    shape, latents, media = (
-        StableDiffusion.shape,
-        StableDiffusion.latents,
-        StableDiffusion.media,
-    )
+    shape, media = StableDiffusion.shape, StableDiffusion.media
 
     def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
         """B captions -> both."""
@@ -95,6 +91,23 @@ class StableDiffusionXl:
             f"{prefix}prompt_embeds": conditions["text"],
             f"{prefix}pooled_prompt_embeds": conditions["pooled"][:, 0],
         }
+
+    def latents(
+        self, pipe: Any, media: Sequence[Media], options: Any, generators: Sequence[Generator]
+    ) -> Tensor:
+        """B pictures -> (B, C, H, W), standardised where the autoencoder says by what.
+
+        Of these pipelines that of XL alone reads `latents_mean` and `latents_std`.
+        """
+        found = StableDiffusion().latents(pipe, media, options, generators)
+        config = pipe.vae.config
+        if config.latents_mean is None or config.latents_std is None:
+            return found
+        centre, scale = (
+            torch.tensor(one).to(found)[None, :, None, None]
+            for one in (config.latents_mean, config.latents_std)
+        )
+        return (found - centre * config.scaling_factor) / scale
 
     def predict(
         self, pipe: Any, far: Noised, conditions: Mapping[str, Tensor], options: Any

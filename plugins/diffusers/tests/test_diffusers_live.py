@@ -196,6 +196,38 @@ def test_a_mask_says_how_much_of_a_text_is_read(live: Callable[[str], Any]) -> N
     assert draw(decoder, changed, 1) != draw(decoder, whole, 1)
 
 
+def test_latents_are_those_that_the_pipeline_of_xl_decodes(saved: Saved) -> None:
+    """Which undoes `latents_mean` and `latents_std`, where the autoencoder says them."""
+    name = "StableDiffusionXLPipeline"
+    decoder = build(spec_of(name, saved(name)), saved(name), **ASKED["image"])
+    picture = Media("image", np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
+    read = (decoder.pipe, [picture], decoder.options)
+
+    plain = decoder.family.latents(*read, seeds(1))
+    centre, scale = [0.5, -0.25, 0.1, 2.0], [0.8, 1.5, 0.4, 1.0]
+    decoder.pipe.vae.register_to_config(latents_mean=centre, latents_std=scale)
+    found = decoder.family.latents(*read, seeds(1))
+
+    factor = decoder.pipe.vae.config.scaling_factor
+    back = found * torch.tensor(scale)[:, None, None] / factor + torch.tensor(centre)[:, None, None]
+    assert torch.allclose(back, plain / factor, atol=1e-5)
+    assert not torch.allclose(found, plain, atol=1e-2)
+
+
+def test_a_mask_of_a_language_model_means_the_same_in_the_loss(live: Callable[[str], Any]) -> None:
+    decoder = live("PixArtSigmaPipeline")
+    given = decoder.caption_targets(CAPTIONS[:1])
+    soft = {**given, "mask": (0.2 + 0.5 * given["mask"]).requires_grad_()}  # 0.7 where it is read
+    [picture] = draw(decoder, given, 1)
+
+    losses = [decoder.denoising_loss([picture], one, seeds(2)) for one in (given, soft)]
+    losses[1].sum().backward()
+
+    assert draw(decoder, soft, 1) == [picture]
+    assert torch.allclose(losses[1], losses[0], rtol=1e-6)
+    assert soft["mask"].grad[given["mask"] > 0.5].any()
+
+
 def test_without_a_folder_there_is_no_pipeline() -> None:
     bare = build(DECODERS[0], None)
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import diffusers
 import pytest
 import torch
 from diffusers import (
     CosineDPMSolverMultistepScheduler,
     DDIMScheduler,
+    EDMDPMSolverMultistepScheduler,
+    EDMEulerScheduler,
+    EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     UniPCMultistepScheduler,
 )
 
 from nextgpt_diffusers.noise import Noised, loss, noised, snr_weights
-from nextgpt_diffusers.samplers import process_of, sampler
+from nextgpt_diffusers.samplers import DDPM, process_of, sampler
 from nextgpt_registry.errors import DecodeError
 
 FLOW = UniPCMultistepScheduler(
@@ -113,6 +117,40 @@ def test_samplers_fit_what_is_predicted() -> None:
     assert "published, dpm++, euler, unipc" in caught.value.fix
     with pytest.raises(DecodeError, match="does not fit"):
         sampler(CosineDPMSolverMultistepScheduler(), "dpm++", who="stable audio")
+
+
+@pytest.mark.parametrize(
+    "published",
+    [
+        EDMDPMSolverMultistepScheduler(),
+        EDMEulerScheduler(),
+        EulerDiscreteScheduler(timestep_type="continuous", prediction_type="v_prediction"),
+        UniPCMultistepScheduler(prediction_type="flow_prediction"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_noise_that_is_not_known_is_not_taken_for_ddpms(published: Any) -> None:
+    with pytest.raises(DecodeError, match=f"has a {type(published).__name__}") as caught:
+        noised(torch.randn(1, 4, 3, 3), seeds(1), published, who="xl")
+    with pytest.raises(DecodeError, match="does not fit"):
+        sampler(published, "euler", who="xl")
+
+    assert "denoising: 0" in caught.value.fix
+    assert type(sampler(published, "published", who="xl")) is type(published)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of numpy, in diffusers
+@pytest.mark.parametrize("name", sorted(DDPM - {"DPMSolverSDEScheduler"}))
+def test_the_known_schedulers_add_the_noise_of_ddpm(name: str) -> None:
+    """Those that scale by sigma add the same, in other units; betas are those of each class."""
+    published = getattr(diffusers, name)(beta_schedule="linear", prediction_type="epsilon")
+    clean = torch.randn(1, 4, 3, 3)
+
+    far = noised(clean, seeds(1), published)
+
+    kept = published.alphas_cumprod[far.times]
+    wanted = kept.sqrt() * clean + (1 - kept).sqrt() * far.target
+    assert torch.allclose(far.latents, wanted, atol=1e-5)
 
 
 def test_a_sampler_is_new_for_each_call() -> None:

@@ -26,7 +26,7 @@ def nextgpt_manifest() -> Manifest:
             ),
             System(
                 name="nextgpt-modern",
-                summary="Qwen3-4B and parts whose licences allow commercial use, on 24 GB",
+                summary="Qwen3-1.7B and parts whose licences allow commercial use, on 24 GB",
                 config="nextgpt_systems:systems/nextgpt-modern.yaml",
             ),
         ),

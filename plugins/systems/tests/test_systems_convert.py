@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from nextgpt_registry.errors import ConfigError, NextGPTError, SourceError
+from nextgpt_registry.errors import ConfigError, SourceError
 from nextgpt_registry.plan import Plan, make_plan
 from nextgpt_systems.checkpoints import LAYOUTS, convert
 from nextgpt_systems.checkpoints.pickles import read_tensors, write_tensors
@@ -89,6 +89,22 @@ def test_every_fault_of_a_checkpoint_is_listed(
     assert not list(tmp_path.glob("*out*"))
 
 
+def test_a_long_list_of_faults_says_how_many_more(
+    folder: Path, plan: Plan, tmp_path: Path, checkpoints
+) -> None:
+    tensors = checkpoints.published(plan)
+    kept = OrderedDict((name, tensor) for name, tensor in tensors.items() if "lora" not in name)
+    checkpoints.write(folder, plan, kept)
+
+    with pytest.raises(SourceError) as caught:
+        convert(TIVA, folder, tmp_path / "out", plan)
+
+    told = str(caught.value)
+    assert "256 missing:" in told
+    assert told.count("lora_") == 20
+    assert "\n    and 236 more" in told
+
+
 class Harmful:
     def __reduce__(self):
         return print, ("harm",)
@@ -118,7 +134,7 @@ def test_a_repaired_tokenizer_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("added", "told"),
     [
-        ({"<s2>": 40}, "is another tokenizer"),
+        ({"<s2>": 40}, r"it lacks \[IMG0\], \[IMG1\], .* and 31 more"),
         (None, "it says which rows are signals"),
         ({"[IMG0]": 9}, "numbers"),
     ],
@@ -211,72 +227,6 @@ def test_a_checkpoint_is_never_held_twice(tmp_path: Path) -> None:
 def _status(key: str) -> int:
     lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
-
-
-def test_the_layout_of_2024_is_read_from_the_files_that_are_there(
-    plan: Plan, tmp_path: Path, checkpoints
-) -> None:
-    folder = tmp_path / "stage3"
-    folder.mkdir()
-    base = plan.facts.vocabulary
-    names = [
-        f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)
-    ]
-    added = {name: base + number for number, name in enumerate(names)}
-    (folder / "added_tokens.json").write_text(json.dumps(added), "utf-8")
-    given = _rewritten(checkpoints.published(plan), base + 36)
-    prefixed = {f"base_model.model.{k}": t for k, t in given.items() if "lora" not in k}
-    torch.save(prefixed, folder / "non_lora_trainables.bin")
-    adapters = {f"base_model.model.{k}": t for k, t in given.items() if "lora" in k}
-    save_file(adapters, folder / "adapter_model.safetensors")
-
-    paths = convert("nextgpt-7b-v1.5", folder, tmp_path / "out", plan)
-
-    lora, image = load_file(paths["lora"]), load_file(paths["project.image"])
-    key = "layers.3.self_attn.v_proj"
-    assert torch.equal(lora[f"{key}.B"], given[f"model.{key}.lora_B.weight"])
-    assert torch.equal(
-        image["output.fc_out.0.bias"], given["model.mm_output_img_projector.out_fc.bias"]
-    )
-    assert torch.equal(
-        load_file(paths["signals"])["video.input"],
-        given["model.embed_tokens.weight"][base + 4 : base + 28],
-    )
-
-
-def test_the_papers_grouping_is_not_that_of_2024(plan: Plan, tmp_path: Path, twin: Path) -> None:
-    torch.save({}, tmp_path / "mm_input_projector.bin")
-    names = [
-        f"<{c}_{i:02}>" for c, n in (("image", 4), ("video", 24), ("audio", 8)) for i in range(n)
-    ]
-    added = {name: 400 + number for number, name in enumerate(names)}
-    (tmp_path / "added_tokens.json").write_text(json.dumps(added), "utf-8")
-    small = "{kind: grouping, shares: one, options: {width: 16, ffn: 32}}"
-    grouped = make_plan(twin, [f"modalities.{c}.input_projection={small}" for c in plan.channels])
-
-    with pytest.raises(NextGPTError, match="its `group` is `groupvit` here"):
-        convert("nextgpt-7b-v1.5", tmp_path, tmp_path / "out", grouped)
-
-
-def _rewritten(tensors: OrderedDict[str, torch.Tensor], rows: int) -> dict[str, torch.Tensor]:
-    """The published tensors under the names of 2024."""
-    root = "llama_model.base_model.model."
-    names = {
-        "gen_text_hidden_fcs.0": "model.mm_output_img_projector",
-        "gen_text_hidden_fcs_video.0": "model.mm_output_vid_projector",
-        "gen_text_hidden_fcs_audio.0": "model.mm_output_aud_projector",
-        "llama_proj": "model.mm_input_projector",
-    }
-    found = {}
-    for key, tensor in tensors.items():
-        name = key.removeprefix(root).replace(".default", "")
-        for old, new in names.items():
-            if name.startswith(old + "."):
-                name = new + name.removeprefix(old)
-                name = name.replace("projector.fc.", "projector.in_fc.")
-                name = name.replace("projector.model.", "projector.out_fc.")
-        found[name] = tensor[:rows].clone() if "embed" in key or "lm_head" in key else tensor
-    return found
 
 
 def _named(paths: dict[str, Path]) -> list[str]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nextgpt_registry.errors import ConfigError, SourceError
 from nextgpt_registry.plan import Plan
+from nextgpt_systems.checkpoints.adapters import check_adapters
 from nextgpt_systems.checkpoints.inputs import KINDS, tensors_of
 from nextgpt_systems.checkpoints.pickles import read_tensors
 from nextgpt_systems.checkpoints.pieces import Layout, Piece, Shape
@@ -40,6 +41,8 @@ _OUTPUT = {
 def layout(plan: Plan, folder: Path) -> Layout:
     """What the files that are there must hold for this system."""
     there = _there(folder)
+    if any(name in there for name in FILES[3:]):
+        check_adapters(folder, plan.config.llm.lora)
     added = read_added(folder)
     counts = {block.channel: block.count for block in plan.signals.blocks}
     signals = {c: [f"<{c}_{i:02}>" for i in range(count)] for c, count in counts.items()}

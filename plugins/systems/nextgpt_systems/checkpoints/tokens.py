@@ -20,6 +20,7 @@ from nextgpt_registry.errors import SourceError
 ADDED = "added_tokens.json"
 _MODEL = "tokenizer.model"
 _MARKS = ("<Img>", "</Img>")
+_TOLD = 5  # of the tokens that are not there
 
 
 def read_added(folder: Path) -> dict[str, int]:
@@ -50,9 +51,10 @@ def first_ids(
     """
     absent = [token for tokens in signals.values() for token in tokens if token not in added]
     if absent:
+        more = f" and {len(absent) - _TOLD} more" if len(absent) > _TOLD else ""
         raise SourceError(
             who,
-            f"is another tokenizer: it lacks {', '.join(absent[:5])}",
+            f"is another tokenizer: it lacks {', '.join(absent[:_TOLD])}{more}",
             "use the tokenizer files that were published with the checkpoint",
         )
     for tokens in signals.values():
