@@ -49,18 +49,27 @@ def write(rows: Sequence[Mapping[str, Any]], out: Path, *, title: str) -> tuple[
 def markdown(rows: Sequence[Mapping[str, Any]], *, title: str) -> str:
     """The table as a page."""
     head, *body = cells(rows)
-    lines = [f"# {title}", "", "Percent, with the 95 % interval.", ""]
+    lines = [f"# {title}", "", "Percent, with the 95 % interval; losses are those of dialogues kept from training.", ""]
     lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in body)]) + "\n"
 
 
-def cells(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """A head and a row for each variant, as text."""
+def cells(rows: Sequence[Mapping[str, Any]], *, brief: bool = False) -> list[tuple[str, ...]]:
+    """A head and a row for each variant, as text; a brief one has what fits a terminal."""
     figures = list(dict.fromkeys(name for row in rows for name in row["figures"]))
+    if brief:
+        return [
+            ("axis", "variant", *figures),
+            *(
+                (row["axis"], row["variant"], *(_percent(row["figures"].get(n)) for n in figures))
+                for row in rows
+            ),
+        ]
     losses = list(dict.fromkeys(name for row in rows for name in row["validation"]))
     losses = [name for name in losses if name.count(".") == 1 and name != "validation.loss"]
+    told = [f"{name.removeprefix('validation.')} loss" for name in losses]
     found: list[tuple[str, ...]] = [
-        ("axis", "variant", *figures, *losses, "steps", "minutes", "prompts")
+        ("axis", "variant", *figures, *told, "steps", "minutes", "prompts")
     ]
     for row in rows:
         found.append(

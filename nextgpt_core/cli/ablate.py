@@ -64,7 +64,7 @@ def command(
         say=_say,
     )
     paths = write(rows, out, title=f"Ablations of {loaded.config.name}")
-    head, *body = cells(rows)
+    head, *body = cells(rows, brief=True)
     table = Table(*head)
     for row in body:
         table.add_row(*row)
