@@ -49,7 +49,8 @@ def write(rows: Sequence[Mapping[str, Any]], out: Path, *, title: str) -> tuple[
 def markdown(rows: Sequence[Mapping[str, Any]], *, title: str) -> str:
     """The table as a page."""
     head, *body = cells(rows)
-    lines = [f"# {title}", "", "Percent, with the 95 % interval; losses are those of dialogues kept from training.", ""]
+    unit = "Percent, with the 95 % interval; losses are those of dialogues kept from training."
+    lines = [f"# {title}", "", unit, ""]
     lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in body)]) + "\n"
 
