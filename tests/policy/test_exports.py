@@ -16,6 +16,7 @@ PUBLIC = [
     "Decoder",
     "Dialogue",
     "Encoder",
+    "Fixed",
     "Limit",
     "Loaded",
     "Lock",
