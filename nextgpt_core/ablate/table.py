@@ -58,33 +58,27 @@ def markdown(rows: Sequence[Mapping[str, Any]], *, title: str) -> str:
 def cells(rows: Sequence[Mapping[str, Any]], *, brief: bool = False) -> list[tuple[str, ...]]:
     """A head and a row for each variant, as text; a brief one has what fits a terminal."""
     figures = list(dict.fromkeys(name for row in rows for name in row["figures"]))
+    head = ("axis", "variant", *figures)
+    found = [
+        (row["axis"], row["variant"], *(_percent(row["figures"].get(name)) for name in figures))
+        for row in rows
+    ]
     if brief:
-        return [
-            ("axis", "variant", *figures),
-            *(
-                (row["axis"], row["variant"], *(_percent(row["figures"].get(n)) for n in figures))
-                for row in rows
-            ),
-        ]
+        return [head, *found]
     losses = list(dict.fromkeys(name for row in rows for name in row["validation"]))
     losses = [name for name in losses if name.count(".") == 1 and name != "validation.loss"]
-    told = [f"{name.removeprefix('validation.')} loss" for name in losses]
-    found: list[tuple[str, ...]] = [
-        ("axis", "variant", *figures, *told, "steps", "minutes", "prompts")
-    ]
-    for row in rows:
-        found.append(
-            (
-                row["axis"],
-                row["variant"],
-                *(_percent(row["figures"].get(name)) for name in figures),
-                *(_number(row["validation"].get(name)) for name in losses),
-                str(row["steps"]),
-                f"{row['minutes']:.1f}",
-                str(row["prompts"]),
-            )
+    told = (f"{name.removeprefix('validation.')} loss" for name in losses)
+    spent = [
+        (
+            *(_number(row["validation"].get(name)) for name in losses),
+            str(row["steps"]),
+            f"{row['minutes']:.1f}",
+            str(row["prompts"]),
         )
-    return found
+        for row in rows
+    ]
+    rest = zip(found, spent, strict=True)
+    return [(*head, *told, "steps", "minutes", "prompts"), *((*one, *more) for one, more in rest)]
 
 
 def _percent(figure: Figure) -> str:

@@ -68,12 +68,12 @@ _FITTING: Mapping[Process, Mapping[str, tuple[Any, Mapping[str, Any]]]] = {
 
 def process_of(published: Any) -> Process:
     """The process of a pipeline's own scheduler, by its class and its config."""
-    config, name = published.config, type(published).__name__
-    if name == FlowMatchEulerDiscreteScheduler.__name__:
+    config, own = published.config, type(published)
+    if own is FlowMatchEulerDiscreteScheduler:
         return "flow"
-    if name == CosineDPMSolverMultistepScheduler.__name__:
+    if own is CosineDPMSolverMultistepScheduler:
         return "cosine"
-    if name not in DDPM or config.get("timestep_type") == "continuous":
+    if own.__name__ not in DDPM or config.get("timestep_type") == "continuous":
         return "unknown"
     if config.get("use_flow_sigmas"):
         return "flow"

@@ -28,6 +28,7 @@ FILES = (  # in the order of the stages
     "adapter_model.bin",
     "adapter_model.safetensors",
 )
+_ADAPTERS = FILES[3:]
 _PEFT = "base_model.model."
 _ROWS = {"input": "model.embed_tokens.weight", "output": "lm_head.weight"}
 _INPUT = "model.mm_input_projector"
@@ -41,7 +42,7 @@ _OUTPUT = {
 def layout(plan: Plan, folder: Path) -> Layout:
     """What the files that are there must hold for this system."""
     there = _there(folder)
-    if any(name in there for name in FILES[3:]):
+    if any(name in there for name in _ADAPTERS):
         check_adapters(folder, plan.config.llm.lora)
     added = read_added(folder)
     counts = {block.channel: block.count for block in plan.signals.blocks}
@@ -53,7 +54,7 @@ def layout(plan: Plan, folder: Path) -> Layout:
     stages = {
         _input: FILES[:1],
         _outputs: FILES[1:2],
-        _lora: FILES[3:],
+        _lora: _ADAPTERS,
     }
     for part, files in stages.items():
         late = FILES[2] in there and part is not _lora
