@@ -56,13 +56,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
 def wrong(mistake: Mapping[str, Any]) -> Mapping[str, str]:
     """The plugin's files with the mistake in them."""
-    file = mistake["file"]
-    path = file if file.endswith(".toml") else f"{PACKAGE}/{file}.py"
-    text = RIGHT[path]
-    for old, new in mistake["change"].items():
-        assert old in text, f"the scaffold's {path} no longer has {old!r}"
-        text = text.replace(old, new)
-    return {**RIGHT, path: text, **mistake.get("files", {})}
+    files = dict(RIGHT)
+    for file, change in {mistake["file"]: mistake["change"], **mistake.get("also", {})}.items():
+        path = file if file.endswith(".toml") else f"{PACKAGE}/{file}.py"
+        for old, new in change.items():
+            assert old in files[path], f"the scaffold's {path} no longer has {old!r}"
+            files[path] = files[path].replace(old, new)
+    return {**files, **mistake.get("files", {})}
 
 
 def test_the_scaffold_passes(install: Install) -> None:

@@ -1,4 +1,4 @@
-"""What the conformance kit is made of: replacements refused, media compared, HTML and options."""
+"""What the conformance kit is made of: media compared, HTML, options; and what a report tells."""
 
 from __future__ import annotations
 
@@ -8,48 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nextgpt_registry import Media, PluginError
+from nextgpt_registry import Media
 from nextgpt_registry.cli import main
-from nextgpt_registry.testing import PluginTests
 from nextgpt_registry.testing.difference import between
 from nextgpt_registry.testing.fragment import faults
 from nextgpt_registry.testing.running import run_kit
 from nextgpt_registry.testing.variations import variations
-
-
-def test_an_inherited_test_cannot_be_replaced() -> None:
-    with pytest.raises(PluginError, match="replaces the inherited test test_plugin_loads"):
-
-        class Replacing(PluginTests):
-            def test_plugin_loads(self) -> None: ...
-
-
-@pytest.mark.parametrize("marks", [{}, {"reason": ""}], ids=str)
-def test_an_expected_failure_needs_a_reason(marks: dict[str, str]) -> None:
-    with pytest.raises(PluginError, match="xfail"):
-
-        class Replacing(PluginTests):
-            @pytest.mark.xfail(**marks)
-            def test_plugin_loads(self) -> None: ...
-
-
-def test_an_inherited_test_cannot_be_removed() -> None:
-    with pytest.raises(PluginError, match="test_plugin_loads"):
-        type("Removing", (PluginTests,), {"test_plugin_loads": None})
-
-
-def test_an_expected_failure_with_a_reason_and_tests_of_ones_own_are_welcome() -> None:
-    class Own(PluginTests):
-        plugin = "pulse"
-
-        @pytest.mark.xfail(reason="its entry point is made by hand")
-        def test_plugin_loads(self) -> None: ...
-
-        def test_of_its_own(self) -> None: ...
-
-    assert Own.plugin == "pulse"
 
 
 def picture(value: int) -> Media:
@@ -110,7 +76,18 @@ class Some(BaseModel):
     kind: Literal["a", "b"] = "a"
     loud: bool = False
     layers: int | None = Field(default=None, gt=1)
+    widths: tuple[int, ...] = Field(default=(8, 16))
+    pair: tuple[Literal["a", "b"], float] = ("a", 1.0)
+    none: tuple[str, ...] = ()
+    even: tuple[int, int] = (1, 3)
     name: str = "x"
+
+    @field_validator("even")
+    @classmethod
+    def _even(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if sum(value) != 4:
+            raise ValueError("a sum of 4")
+        return value
 
 
 def test_each_option_is_varied_within_its_bounds() -> None:
@@ -119,7 +96,8 @@ def test_each_option_is_varied_within_its_bounds() -> None:
         found |= said
 
     assert found == {
-        "steps": 3, "side": 128, "share": 0.5, "kind": "b", "loud": True, "layers": 2, "name": "xx",
+        "steps": 3, "side": 128, "share": 0.5, "kind": "b", "loud": True, "layers": 2,
+        "widths": (9, 17), "pair": ("b", 1.5), "none": ("x",), "name": "xx",
     }  # fmt: skip
 
 

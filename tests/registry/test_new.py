@@ -15,6 +15,9 @@ from nextgpt_registry.cli.new import KINDS, new_plugin, scaffold
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.loading import Plugin
 
+FREE = "untaken"
+"""A name that nobody's plugin has: neither of our pages nor a word for something."""
+
 CHECK = """
 import sys
 sys.path.insert(0, "")
@@ -76,9 +79,9 @@ def test_a_name_that_will_not_do_is_refused(
 
 
 def test_a_word_of_a_name_may_be_a_module_s_or_a_device_s(tmp_path: Path) -> None:
-    (tmp_path / "pulse").mkdir()  # on the path of whoever works here, and no module
+    (tmp_path / FREE).mkdir()  # on the path of whoever works here, and no module
 
-    for name in ("json-page", "con-trail", "text-block", "masks", "pulse"):
+    for name in (f"json-{FREE}", f"con-{FREE}", f"text-{FREE}", f"mask{FREE}", FREE):
         new_plugin(name, tmp_path, kinds=("encoder",), licence="MIT")
 
 
@@ -90,34 +93,34 @@ def test_what_is_installed_keeps_its_names(plugin: Plugin, tmp_path: Path) -> No
 
 
 def test_an_installed_distribution_is_not_replaced(lidar: Path, tmp_path: Path) -> None:
-    info = lidar.parent / "nextgpt_sonar-3.0.dist-info"
+    info = lidar.parent / f"nextgpt_{FREE}-3.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nextgpt-sonar\nVersion: 3.0\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: nextgpt-{FREE}\nVersion: 3.0\n")
 
-    with pytest.raises(NextGPTError, match=r"distribution nextgpt-sonar 3\.0 is installed"):
-        new_plugin("sonar", tmp_path, kinds=KINDS, licence="MIT")
+    with pytest.raises(NextGPTError, match=rf"distribution nextgpt-{FREE} 3\.0 is installed"):
+        new_plugin(FREE, tmp_path, kinds=KINDS, licence="MIT")
 
 
 def test_a_plugin_of_another_module_takes_its_names(lidar: Path, tmp_path: Path) -> None:
     info = next(lidar.parent.glob("*.dist-info"))
-    (info / "entry_points.txt").write_text("[nextgpt.plugins]\nfar = nextgpt_lidar.plugin\n")
+    (info / "entry_points.txt").write_text(f"[nextgpt.plugins]\n{FREE} = nextgpt_lidar.plugin\n")
 
     with pytest.raises(NextGPTError, match="the name of an installed plugin"):
-        new_plugin("far", tmp_path, kinds=KINDS, licence="MIT")
+        new_plugin(FREE, tmp_path, kinds=KINDS, licence="MIT")
 
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "nextgpt-pulse").mkdir()
+    (tmp_path / f"nextgpt-{FREE}").mkdir()
 
     with pytest.raises(NextGPTError, match="exists already"):
-        new_plugin("pulse", tmp_path, kinds=KINDS, licence="MIT")
+        new_plugin(FREE, tmp_path, kinds=KINDS, licence="MIT")
 
-    assert not list((tmp_path / "nextgpt-pulse").iterdir())
+    assert not list((tmp_path / f"nextgpt-{FREE}").iterdir())
 
 
 def test_an_unknown_licence_lists_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(NextGPTError, match="no text of the licence 'WTF'") as refused:
-        new_plugin("pulse", tmp_path, kinds=KINDS, licence="WTF")
+        new_plugin(FREE, tmp_path, kinds=KINDS, licence="WTF")
 
     assert "Apache-2.0, MIT" in refused.value.fix
 
@@ -126,22 +129,23 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(NextGPTError, match="cannot be written"):
-        new_plugin("pulse", tmp_path / "file", kinds=KINDS, licence="MIT")
+        new_plugin(FREE, tmp_path / "file", kinds=KINDS, licence="MIT")
 
 
-@pytest.mark.parametrize("licence", ["MIT", "Apache-2.0"])
+@pytest.mark.parametrize(("said", "licence"), [("MIT", "MIT"), ("apache-2.0", "Apache-2.0")])
 @pytest.mark.parametrize("kinds", [KINDS, ("encoder",), ("decoder",)], ids="+".join)
 def test_a_plugin_is_written_under_its_name(
-    kinds: tuple[str, ...], licence: str, tmp_path: Path
+    kinds: tuple[str, ...], said: str, licence: str, tmp_path: Path
 ) -> None:
-    home = new_plugin("heart-beat", tmp_path, kinds=kinds, licence=licence)
+    module = f"nextgpt_{FREE}_own"
+    home = new_plugin(f"{FREE}-own", tmp_path, kinds=kinds, licence=said)
 
     files = {p.relative_to(home).as_posix(): p for p in home.rglob("*") if p.is_file()}
     texts = {name: path.read_text("utf-8") for name, path in files.items()}
     project = tomllib.loads(texts["pyproject.toml"])["project"]
-    assert {f"nextgpt_heart_beat/{kind}.py" for kind in kinds} <= set(files)
-    assert not [k for k in KINDS if k not in kinds and f"nextgpt_heart_beat/{k}.py" in files]
-    assert project["entry-points"]["nextgpt.plugins"] == {"heart-beat": "nextgpt_heart_beat.plugin"}
+    assert {f"{module}/{kind}.py" for kind in kinds} <= set(files)
+    assert not [k for k in KINDS if k not in kinds and f"{module}/{k}.py" in files]
+    assert project["entry-points"]["nextgpt.plugins"] == {f"{FREE}-own": f"{module}.plugin"}
     assert project["license"] == licence
     assert ".github/workflows/test.yaml" in files
     code = {name: text for name, text in texts.items() if name != "LICENSE"}
@@ -153,12 +157,14 @@ def test_a_plugin_is_written_under_its_name(
 
 @pytest.mark.parametrize("name", ["example", "my-example", "counterexample", "mark", "modality"])
 def test_a_name_from_the_template_itself_is_as_good(name: str, tmp_path: Path) -> None:
-    home = new_plugin(name, tmp_path, kinds=KINDS, licence="MIT")
+    for path, text in scaffold(name, kinds=KINDS, licence="MIT").items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
 
     module = f"nextgpt_{name.replace('-', '_')}"
     told = subprocess.run(
         [sys.executable, "-c", CHECK.format(module=module), name],
-        cwd=home, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert told.stdout == f"{name}: {name}-windows, {name}-waves\n", told.stderr
 

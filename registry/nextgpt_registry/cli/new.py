@@ -36,6 +36,7 @@ def new_plugin(name: str, folder: Path, *, kinds: Collection[str], licence: str)
         NextGPTError: the name or the licence will not do, or the folder exists.
     """
     check_name(name)
+    licence = {one.lower(): one for one in licences()}.get(licence.lower(), licence)
     if licence not in licences():
         raise NextGPTError(
             "plugins new",

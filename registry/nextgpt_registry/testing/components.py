@@ -6,9 +6,10 @@ at full size without memory. torch is imported in the functions that need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel
@@ -16,9 +17,15 @@ from pydantic import BaseModel
 from nextgpt_registry.specs import Decoder, Encoder
 from nextgpt_registry.targets import missing, options_model, resolve
 from nextgpt_registry.testing.kit import Kit
+from nextgpt_registry.testing.surroundings import (
+    parts_left_alone,
+    settings_left_alone,
+    settings_restored,
+)
 from nextgpt_registry.testing.variations import variations
 from nextgpt_registry.testing.verdict import attempt, expect
 
+NONE: Mapping[str, Any] = MappingProxyType({})
 METHODS = ("load", "to", "state_dict", "load_state_dict", "parameters", "buffers", "eval")
 
 
@@ -106,21 +113,56 @@ class ComponentTests(Kit):
         for said in self._variations(spec):
             who = f"{self._who(spec)} with options {said}"
             with attempt(who, "it to run", "an option whose values are not all valid: bound it"):
-                self._check_sizes(spec, self._build(spec, **said), who)
+                self._check_sizes(spec, self._build(spec, **said), who, options=said)
+
+    def test_settings_of_torch_are_left_alone(self, spec: Encoder | Decoder) -> None:
+        """Default dtype, threads, gradients and the like: building and a call change none."""
+        who = self._who(spec)
+        with settings_left_alone(who, "building it"):
+            live = self._build(spec)
+        with settings_left_alone(who, "a call"):
+            self._use(spec, live)
+
+    def test_parts_are_left_alone(self, spec: Encoder | Decoder) -> None:
+        """A call changes no name, dtype, shape or device of parameters and buffers."""
+        import torch
+
+        live = self._build(spec)
+        if self._lowered:
+            live.to(torch.bfloat16)
+        with parts_left_alone(self._who(spec), live):
+            self._use(spec, live)
 
     # what the two kinds fill in
 
     methods: tuple[str, ...] = ()
+    _lowered: ClassVar[bool] = False  # whether a call in bfloat16 is promised
+
+    def _use(self, spec: Any, live: Any) -> object:
+        """What the core asks of it in a conversation, in the precision that it has."""
+        raise NotImplementedError
 
     def _unlike(self, spec: Any, one: Any, other: Any) -> str:
         """How the results of two instances differ; empty if they do not."""
         raise NotImplementedError
 
-    def _check_sizes(self, spec: Any, live: Any, who: str) -> None:
-        """Fail unless an instance has the declared sizes."""
+    def _check_sizes(
+        self, spec: Any, live: Any, who: str, *, options: Mapping[str, Any] = NONE
+    ) -> None:
+        """Fail unless an instance, built with these options, has the declared sizes."""
         raise NotImplementedError
 
     # what they share
+
+    @pytest.fixture(autouse=True)
+    def _settings(self) -> Iterator[None]:
+        """Each test begins with the settings that torch had, whatever the one before it did."""
+        with settings_restored():
+            yield
+
+    def _class(self, spec: Encoder | Decoder) -> Any:
+        with settings_left_alone(self._who(spec), f"importing {spec.target}"):
+            return resolve(spec.target)
 
     def _who(self, spec: Encoder | Decoder) -> str:
         return f"{self.plugin}/{spec.name}"
@@ -153,7 +195,7 @@ class ComponentTests(Kit):
             wanted = "it to be built on the meta device, as plans and placement do"
             cause = "values read (.item(), a comparison) or files loaded by the constructor: load()"
             with attempt(self._who(spec), wanted, cause), torch.device("meta"):
-                _BUILT[key] = resolve(spec.target)(self._model(spec)()).eval()
+                _BUILT[key] = self._class(spec)(self._model(spec)()).eval()
         return _BUILT[key]
 
     def _build(self, spec: Encoder | Decoder, *, seed: int = 0, **options: Any) -> Any:
@@ -164,7 +206,7 @@ class ComponentTests(Kit):
         wanted, cause = f"{spec.target}(options) to build it", "other arguments in __init__"
         with attempt(self._who(spec), wanted, cause), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return resolve(spec.target)(self._options(spec, **options)).eval().requires_grad_(False)
+            return self._class(spec)(self._options(spec, **options)).eval().requires_grad_(False)
 
     def _need(self, spec: Encoder | Decoder) -> None:
         absent = missing(spec.requires)

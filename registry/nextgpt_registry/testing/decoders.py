@@ -12,7 +12,9 @@ from nextgpt_registry.media import Media
 from nextgpt_registry.specs import Decoder
 from nextgpt_registry.testing.batches import seeded, untouched_chance
 from nextgpt_registry.testing.decoder_case import DecoderCase
-from nextgpt_registry.testing.difference import BATCHED, between
+from nextgpt_registry.testing.difference import BATCHED, CLOSE, between
+from nextgpt_registry.testing.hashes import other_hashes
+from nextgpt_registry.testing.surroundings import IN_PLACE, altered
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
 
 
@@ -71,6 +73,21 @@ class DecoderTests(DecoderCase):
                 cause="one generator used for all items, statistics over the batch, or items in "
                 "another order",
             )
+
+    def test_taken_media_are_not_changed(self, spec: Decoder) -> None:
+        """They are the conversation's, and what later turns are made of."""
+        if not spec.takes:
+            pytest.skip(f"{spec.name} takes no media")
+        taken = self._taken(spec, (0, 1))
+        self._decode(spec, self._conditions(spec, 2), (0, 1), taken=taken)
+        given = [medium for media in taken for medium in media]
+        expect(
+            not (changed := altered(given)),
+            self._who(spec),
+            found=f"{len(changed)} of {len(given)} media in `taken` were changed by decode",
+            wanted="media left as they are",
+            cause=IN_PLACE,
+        )
 
     def test_wrong_width_is_refused(self, spec: Decoder) -> None:
         """A condition that is wider than declared is an error, not a medium."""
@@ -187,6 +204,21 @@ class DecoderTests(DecoderCase):
             cause="dropout left on, or a tokenizer that knows none of the words",
         )
 
+    def test_captions_mean_the_same_in_another_process(self, spec: Decoder) -> None:
+        """Where Python's `hash` of text is another: so it is in each."""
+        if not spec.captions:
+            pytest.skip(f"{spec.name} declares no captions")
+        first, who = self._conditions(spec, 2), self._who(spec)
+        with other_hashes(spec.target):
+            other = self._targets(spec, self._build(spec), who)
+        expect(
+            all(bool((first[name] - other[name]).abs().max() <= CLOSE) for name in first),
+            who,
+            found="other caption_targets where hash() of text is another",
+            wanted="the same in every process: training and use are different ones",
+            cause="hash(word) for a row of a table: take zlib.crc32(word.encode()) or hashlib",
+        )
+
     def test_loss_can_be_trained_on(self, spec: Decoder) -> None:
         """`denoising_loss`, where there is one: (B,), each item's own, reaching the conditions."""
         import torch
@@ -203,6 +235,13 @@ class DecoderTests(DecoderCase):
             torch.enable_grad(),
         ):
             losses = live.denoising_loss(media, given, seeded(1, 2))
+        expect(
+            not altered(media),
+            who,
+            found=f"{len(altered(media))} of 2 media were changed by denoising_loss",
+            wanted="media left as they are",
+            cause=IN_PLACE,
+        )
         expect(
             tuple(losses.shape) == (2,) and bool(losses.isfinite().all()),
             who,

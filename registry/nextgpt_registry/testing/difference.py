@@ -10,6 +10,9 @@ from nextgpt_registry.media import Media
 BATCHED = "2/255 of full scale for integers, 60 dB below it for floats"
 """What another batch may change."""
 
+CLOSE = 1e-4
+"""How far float32 features may move with the company they are computed in."""
+
 
 def between(one: Media, other: Media, *, loss: float | None = None) -> str:
     """What is different beyond rounding, or beyond `loss` (a share of the range); empty if nothing.

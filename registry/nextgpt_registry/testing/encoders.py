@@ -5,7 +5,7 @@ Legend: B batch, T tokens, D width. torch is imported in the functions that need
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -13,14 +13,13 @@ import pytest
 from nextgpt_registry.media import Media
 from nextgpt_registry.specs import Encoder
 from nextgpt_registry.testing.batches import moved, untouched_chance
-from nextgpt_registry.testing.components import ComponentTests
+from nextgpt_registry.testing.components import NONE, ComponentTests
+from nextgpt_registry.testing.difference import CLOSE
+from nextgpt_registry.testing.surroundings import IN_PLACE, altered
 from nextgpt_registry.testing.verdict import attempt, expect
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CLOSE = 1e-4
-"""How far float32 features may move with the company they are computed in."""
 
 
 class EncoderTests(ComponentTests):
@@ -28,6 +27,7 @@ class EncoderTests(ComponentTests):
 
     tested: ClassVar[str] = "encoders"
     methods = ("preprocess", "__call__")
+    _lowered: ClassVar[bool] = True
 
     def test_features_are_as_declared(self, spec: Encoder) -> None:
         """Three media -> (3, tokens, width), finite floats, different for different media."""
@@ -95,14 +95,12 @@ class EncoderTests(ComponentTests):
         """They are shared: by requests, by the cache, by whoever gave them."""
         media = self._media(spec, (0, 1))
         self._encode(spec, self._live(spec), media)
-        changed = [m for m in media if Media(m.modality, m.data, m.rate).sha256 != m.sha256]
         expect(
-            not changed,
+            not (changed := altered(media)),
             self._who(spec),
             found=f"{len(changed)} of 2 media were changed by encoding them",
             wanted="media left as they are",
-            cause="an operation in place (x -= mean, x.div_) on an array that torch.from_numpy "
-            "shares: copy it first",
+            cause=IN_PLACE,
         )
 
     def test_precision_is_respected(self, spec: Encoder) -> None:
@@ -175,7 +173,14 @@ class EncoderTests(ComponentTests):
         assert isinstance(features, torch.Tensor)
         return features
 
-    def _check_sizes(self, spec: Encoder, live: Any, who: str) -> None:
+    def _use(self, spec: Encoder, live: Any) -> object:
+        with attempt(self._who(spec), "features of a medium", "see test_precision_is_respected"):
+            batch = live.preprocess(self._media(spec, (0,)))
+            return live(moved(batch, "cpu", next((p.dtype for p in live.parameters()), None)))
+
+    def _check_sizes(
+        self, spec: Encoder, live: Any, who: str, *, options: Mapping[str, Any] = NONE
+    ) -> None:
         self._check_shape(spec, self._encode(spec, live, self._media(spec, (0,))), 1, who)
 
     def _check_shape(self, spec: Encoder, features: Tensor, batch: int, who: str) -> None:

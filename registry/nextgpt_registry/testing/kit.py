@@ -1,4 +1,4 @@
-"""What all classes of the kit share: the plugin, what of it is tested, samples, no replacements.
+"""What all classes of the kit share: the plugin, what of it is tested, and samples.
 
 Knows no test.
 """
@@ -15,13 +15,15 @@ from nextgpt_registry.errors import PluginError
 from nextgpt_registry.loading import Plugin
 from nextgpt_registry.media import Media
 from nextgpt_registry.targets import blamed, resolve
+from nextgpt_registry.testing.replacements import look, look_again, remember
 
 
 class Kit:
     """Subclass a kit, name your plugin, inherit its tests.
 
-    A test may be replaced by one marked `xfail(reason=…)` alone: what a plugin does not keep is
-    to be read in its tests.
+    A test may be replaced by one marked `xfail(reason=…)` alone, with no condition: what a plugin
+    does not keep is to be read in its tests. `sample` and `catalog` may be replaced, `cases` and
+    the rest may not. A class is looked at when it is made and again when its tests are collected.
     """
 
     plugin: ClassVar[str] = ""
@@ -33,13 +35,8 @@ class Kit:
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse tests that replace inherited ones."""
         super().__init_subclass__(**options)
-        for name, value in vars(cls).items():
-            if name.startswith("test_") and _inherits(cls, name) and not _fails_with_reason(value):
-                raise PluginError(
-                    f"{cls.__module__}.{cls.__name__}",
-                    f"replaces the inherited test {name}",
-                    "mark the replacement @pytest.mark.xfail(reason='…'), or name it otherwise",
-                )
+        remember(cls)
+        look(cls)
 
     def sample(self, modality: str, seed: int) -> Media:
         """A small medium, another one for each seed; by default what the modality declares."""
@@ -77,6 +74,10 @@ class Kit:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run each test once for each entry of the manifest."""
+        try:
+            look_again(type(self))
+        except PluginError as error:
+            raise pytest.Collector.CollectError(str(error)) from error
         if "spec" not in metafunc.fixturenames:
             return
         none = pytest.mark.skip(reason=f"{self.plugin} declares no {self.tested}")
@@ -84,13 +85,5 @@ class Kit:
         metafunc.parametrize("spec", cases or [pytest.param(None, id="none", marks=none)])
 
 
+remember(Kit)
 _DISCOVERED: dict[type[Kit], Catalog] = {}
-
-
-def _inherits(cls: type, name: str) -> bool:
-    return any(name in vars(base) for base in cls.__mro__[1:])
-
-
-def _fails_with_reason(test: Any) -> bool:
-    marks = getattr(test, "pytestmark", [])
-    return any(mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks)

@@ -15,7 +15,7 @@ from nextgpt_registry.specs import Modality
 from nextgpt_registry.testing.difference import between
 from nextgpt_registry.testing.fragment import faults
 from nextgpt_registry.testing.kit import Kit
-from nextgpt_registry.testing.media_case import ModalityCase
+from nextgpt_registry.testing.media_limits import LimitTests
 from nextgpt_registry.testing.specimens import FOREIGN, Recorder, damaged_forms
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
 
@@ -25,7 +25,7 @@ _LOSS = 0.1
 _ELSEWHERE = "another-modality"
 
 
-class ModalityTests(ModalityCase):
+class ModalityTests(LimitTests):
     """Each modality that the plugin declares, through the plugin's own hooks."""
 
     def test_sample_is_one(self, spec: Modality) -> None:
@@ -75,19 +75,23 @@ class ModalityTests(ModalityCase):
 
     def test_writer_stays_in_its_folder(self, spec: Modality, tmp_path: Path) -> None:
         """It writes the stem plus a suffix and nothing else, whatever the medium's source says."""
-        home = tmp_path / "inner" / "home"
-        medium = replace(self.sample(spec.name, 0), source=f"../escaped{spec.suffixes[0]}")
-        path = self._written(spec, medium, home / "v1.2")
-        files = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()]
-        allowed = [f"inner/home/v1.2{suffix}" for suffix in spec.suffixes]
-        expect(
-            len(files) == 1 and files[0] in allowed and path == tmp_path / files[0],
-            self._who(spec),
-            found=f"{', '.join(files)} written, {path} returned",
-            wanted=f"one file, {' or '.join(allowed)}, for the stem inner/home/v1.2",
-            cause="a path built from `media.source`, with_suffix() (which eats '.2'), or a "
-            "temporary file left behind",
-        )
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        for n, source in enumerate(("../escaped", str(elsewhere / "absolute"))):
+            said = f"{source}{spec.suffixes[0]}"
+            medium = replace(self.sample(spec.name, 0), source=said, about={"source": said})
+            before = _files(tmp_path)
+            path = self._written(spec, medium, tmp_path / f"home{n}" / "v1.2")
+            files = sorted(_files(tmp_path) - before)
+            allowed = [f"home{n}/v1.2{suffix}" for suffix in spec.suffixes]
+            expect(
+                len(files) == 1 and files[0] in allowed and path == tmp_path / files[0],
+                self._who(spec),
+                found=f"{', '.join(files)} written, {path} returned, for a medium from {said!r}",
+                wanted=f"one file, {' or '.join(allowed)}, for the stem home{n}/v1.2",
+                cause="a path built from `media.source`, with_suffix() (which eats '.2'), or a "
+                "temporary file left behind",
+            )
 
     def test_writer_never_leaves_half_a_file(self, spec: Modality, tmp_path: Path) -> None:
         """An existing file is replaced by a rename; who has it open keeps the old one."""
@@ -121,25 +125,6 @@ class ModalityTests(ModalityCase):
             found=f"{found} for a folder that cannot be written to",
             wanted="a MediaError",
             cause="an OSError that is not caught: use nextgpt_registry.content.replace_file",
-        )
-
-    def test_bytes_limit_is_held(self, spec: Modality, tmp_path: Path) -> None:
-        """More bytes than declared are refused before they are decoded."""
-        who, most = self._who(spec), spec.limit("bytes")
-        expect(
-            most <= 1 << 30,
-            who,
-            found=f"a limit of {most} bytes",
-            wanted="limits=(Limit(of='bytes', at_most=…), …), at most a gigabyte",
-            cause="limits left out: a file of any size would be decoded",
-        )
-        data = self._written(spec, self.sample(spec.name, 0), tmp_path / "a").read_bytes()
-        self._refused(
-            spec,
-            Blob(data + bytes(int(most) + 1 - len(data)), f"a{spec.suffixes[0]}"),
-            f"a file of {int(most) + 1:,} bytes",
-            "a limit that is declared and not held: nextgpt_registry.content.check_limit",
-            says="bytes",
         )
 
     def test_lying_names_are_refused(self, spec: Modality) -> None:
@@ -292,3 +277,7 @@ class ModalityTests(ModalityCase):
             wanted="True after one or more",
             cause=cause,
         )
+
+
+def _files(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}

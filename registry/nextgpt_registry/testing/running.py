@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from nextgpt_registry import testing
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PluginError
@@ -79,7 +80,7 @@ def run_kit(name: str, *, only: str = "") -> Report:
         arguments += ["--assert=plain", "-p", "no:unraisableexception"]
         arguments += ["-k", only] if only else []
         with _quiet():
-            ended = pytest.main(arguments, plugins=[_Recorder(report)])
+            ended = pytest.main(arguments, plugins=[_Recorder(report), testing])
         sys.modules.pop(path.stem, None)
     if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         report.tests.append(Result("pytest", "failed", 0.0, f"pytest ended with {ended!r}"))

@@ -36,5 +36,20 @@ def _near(value: Any, annotation: Any) -> Iterator[Any]:
         yield from (value * 1.5, value / 2, value + 1, 0.5, 0.0)
     elif isinstance(value, str):
         yield from (f"{value}x", "x")
+    elif isinstance(value, tuple):
+        yield from _near_each(value, annotation)
     elif value is None:
         yield from (1, 2, 8, 16, 1.0)
+
+
+def _near_each(values: tuple[Any, ...], annotation: Any) -> Iterator[tuple[Any, ...]]:
+    """All elements changed, then one at a time; for none, one of each kind."""
+    if not values:
+        yield from ((one,) for one in (1, 8, 1.0, "x"))
+    tuples = (one for one in (annotation, *get_args(annotation)) if get_origin(one) is tuple)
+    said = get_args(next(tuples, tuple[Any, ...]))
+    kinds = said[:1] * len(values) if Ellipsis in said else said
+    near = [list(_near(value, kind)) for value, kind in zip(values, kinds, strict=True)]
+    yield from zip(*near, strict=False)
+    for place, others in enumerate(near):
+        yield from ((*values[:place], other, *values[place + 1 :]) for other in others)
