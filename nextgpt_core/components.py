@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,19 +64,33 @@ class Recipe:
         return component
 
 
+_rooms: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""By device: held by the one offloaded component that is there."""
+
+
 @contextmanager
 def on_device(component: Any, recipe: Recipe) -> Iterator[None]:
-    """The component on its device while the block runs: no gradients, nor a caller's autocast."""
+    """The component on its device while the block runs: no gradients, nor a caller's autocast.
+
+    Of those of this process that are offloaded one at a time is on a device, whichever threads call
+    them: the room that a system needs is that of what stays, and of the largest of them.
+    """
     kind = torch.device(recipe.device).type
     with torch.no_grad(), torch.autocast(kind, enabled=False):
         if not recipe.offload:
             yield
             return
-        component.to(recipe.device)
-        try:
+        with _rooms[recipe.device], _moved(component, recipe.device):
             yield
-        finally:
-            component.to("cpu")
+
+
+@contextmanager
+def _moved(component: Any, device: str) -> Iterator[None]:
+    try:
+        component.to(device)
+        yield
+    finally:
+        component.to("cpu")
 
 
 @dataclass

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from nextgpt_core.evaluate.metrics import macro
@@ -93,32 +94,37 @@ def _number(value: float | None) -> str:
 
 
 def _plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    """(axis) panels of one line per column, with intervals."""
+    """A panel for each axis: the columns beside each other at each variant, with intervals."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # only where it is installed
     from matplotlib.figure import Figure as Canvas
 
     axes = list(dict.fromkeys(row["axis"] for row in rows))
-    canvas = Canvas(figsize=(3.2 * len(axes), 3.2), layout="constrained")
+    columns = list(rows[0]["figures"])
+    canvas = Canvas(figsize=(3.2 * len(axes), 3.6), layout="constrained")
     FigureCanvasAgg(canvas)
-    for axis, panel in zip(axes, canvas.subplots(1, len(axes), squeeze=False)[0], strict=True):
+    panels = canvas.subplots(1, len(axes), squeeze=False, sharey=True)[0]
+    for axis, panel in zip(axes, panels, strict=True):
         own = [row for row in rows if row["axis"] == axis]
-        for name in own[0]["figures"]:
-            shown = [(row["variant"], f) for row in own if (f := row["figures"][name])]
+        for n, name in enumerate(columns):
+            aside = 0.12 * (n - (len(columns) - 1) / 2)
+            shown = [(x + aside, f) for x, row in enumerate(own) if (f := row["figures"][name])]
             panel.errorbar(
-                [variant for variant, _ in shown],
+                [x for x, _ in shown],
                 [100 * f[0] for _, f in shown],
                 yerr=[
                     [100 * (f[0] - f[1]) for _, f in shown],
                     [100 * (f[2] - f[0]) for _, f in shown],
                 ],
-                marker="o",
+                fmt="o",
                 capsize=2,
                 label=name,
             )
-        panel.set(title=axis, ylim=(0, 105))
-        panel.tick_params(axis="x", labelrotation=20)
-    canvas.axes[0].set_ylabel("%")
-    canvas.axes[0].legend(fontsize="small")
+        panel.set(title=axis, ylim=(0, 105), xlim=(-0.5, len(own) - 0.5))
+        names = [fill(row["variant"], 14) for row in own]
+        panel.set_xticks(range(len(own)), names, fontsize="small")
+    panels[0].set_ylabel("%")
+    said = panels[0].get_legend_handles_labels()
+    canvas.legend(*said, loc="outside lower center", ncols=len(columns), frameon=False)
     drawn = BytesIO()
     canvas.savefig(drawn, format="png", dpi=100)
     return replace_file(path, drawn.getvalue())

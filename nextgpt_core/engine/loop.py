@@ -66,7 +66,7 @@ class Engine:
             model.vocabulary,
             eos=model.composer.end_ids,
             never=model.composer.never_ids,
-            channels=tuple(decoders),
+            channels=self._open(request),
             required=request.required,
             max_media=request.generation.max_media,
         )
@@ -86,6 +86,26 @@ class Engine:
         """Stop the workers and their processes. A request under way loses its media."""
         for worker in self.shared.workers.values():
             worker.close()
+
+    def _open(self, request: Request) -> tuple[str, ...]:
+        """The channels that can make something of this conversation.
+
+        Raises:
+            RequestError: media are required of another one.
+        """
+        shown = {part.media.modality for turn in request.turns for part in turn.media if part.media}
+        needed = {
+            channel: decoder.spec.takes
+            for channel, decoder in self.system.decoders.items()
+            if decoder.spec.needs and not shown & set(decoder.spec.takes)
+        }
+        for channel in (name for name in request.required if name in needed):
+            raise RequestError(
+                f"required media of {channel}",
+                f"are made of {' or '.join(needed[channel])}, and the conversation has none",
+                "show one first",
+            )
+        return tuple(name for name in self.system.decoders if name not in needed)
 
     def _check_names(self, named: Mapping[str, object]) -> None:
         unknown = sorted(set(named) - set(self.system.decoders))

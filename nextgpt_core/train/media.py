@@ -8,6 +8,7 @@ encoder, T' positions in the language model, W width of an encoder, D width.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,27 +95,33 @@ def project_features(
 def caption_targets(
     decoder: LiveDecoder, cache: TensorCache, captions: Sequence[str], device: torch.device
 ) -> dict[str, Tensor]:
-    """N captions -> {condition: (N, T, W)}, by the decoder's own text encoder."""
+    """N captions -> {condition: (N, T, W)}, by the decoder's own text encoder.
+
+    It comes to its device once for all that are not cached, and not at all for none.
+    """
     recipe = decoder.recipe
     names = [condition.name for condition in decoder.spec.conditions]
     found: dict[str, Tensor] = {}
     made: dict[str, dict[str, Tensor]] = {}
 
-    def targets(caption: str) -> dict[str, Tensor]:
-        if caption not in made:
-            with on_device(decoder.component, recipe):
+    with ExitStack() as call:
+
+        def targets(caption: str) -> dict[str, Tensor]:
+            if not made:
+                call.enter_context(on_device(decoder.component, recipe))
+            if caption not in made:
                 told = decoder.component.caption_targets([caption])
                 made[caption] = check_conditions(recipe.blame, decoder.spec, told, batch=1)
-        return made[caption]
+            return made[caption]
 
-    for name in names:
-        rows = cache.get_or_make(
-            f"captions {recipe.fingerprint} {name}",
-            captions,
-            lambda caption, name=name: targets(caption)[name][0].float().cpu(),  # type: ignore[misc]
-        )
-        found[name] = torch.stack(rows).to(device)
-    return found
+        for name in names:
+            rows = cache.get_or_make(
+                f"captions {recipe.fingerprint} {name}",
+                captions,
+                lambda caption, name=name: targets(caption)[name][0].float().cpu(),  # type: ignore[misc]
+            )
+            found[name] = torch.stack(rows)
+    return {name: rows.to(device) for name, rows in found.items()}
 
 
 def _halved(x: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class ComponentSettings(Settings):
     weights: dict[str, Weight] = Field(default_factory=dict)  # the files it loads, by name
     device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
     dtype: str = "float32"  # how precisely
-    offload: bool = False  # kept on the CPU, moved to `device` for each call
+    offload: bool = False  # kept on the CPU; one at a time is moved to `device`, for its call
     unverified: bool = False  # nobody could open a source of its size or licence
 
 

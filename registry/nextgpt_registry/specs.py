@@ -10,7 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 API = "1.1"
 """The protocol's own version: same major, minor no newer than the host.
@@ -137,9 +145,16 @@ class Decoder(_Component):
     signals: int = Field(gt=0)  # tokens in a group
     conditions: tuple[Condition, ...] = Field(min_length=1)  # what it is driven by
     takes: tuple[Name, ...] = ()  # media of the conversation that it is handed
+    needs: bool = False  # one of these at least: without, an answer cannot have its media
     max_batch: int = Field(default=8, gt=0)  # the most items in one call
     captions: bool = False  # has `caption_targets`: trainable, and usable by the caption route
     describe: Target | None = None  # (this, {file: path}) -> Decoder: sizes that its files say
+
+    @model_validator(mode="after")
+    def _needed(self) -> Decoder:
+        if self.needs and not self.takes:
+            raise ValueError("needs media of the conversation, and takes none: name them in takes")
+        return self
 
 
 class System(Spec):

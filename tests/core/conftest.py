@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.testing import SystemKit
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}"
@@ -121,6 +122,12 @@ def _sizes(rows: int) -> dict[str, int]:
         "eos_token_id": 2,
         "pad_token_id": 0,
     }
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> SystemKit:
+    """Tiny systems with the toy plugin, in a folder of their own."""
+    return SystemKit(tmp_path_factory.mktemp("kit"))
 
 
 @pytest.fixture(scope="session")

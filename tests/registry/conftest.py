@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
+
+from nextgpt_registry import Catalog, Config, Loaded, Plan, resolve
 
 LIDAR = """
 from nextgpt_registry import Condition, Decoder, Encoder, Manifest, Modality, System, hookimpl
@@ -126,3 +128,39 @@ def lidar(install: Install) -> Path:
     folder = install("lidar", LIDAR, version="0.2.0", files=files)
     (folder / "systems" / "model").mkdir()
     return folder
+
+
+FACTS = {
+    "family": "llama",
+    "parameters": 5000,
+    "width": 16,
+    "layers": 2,
+    "vocabulary": 100,
+    "tied": True,
+    "context": 64,
+    "linears": {"q_proj": [16, 16], "v_proj": [16, 8]},
+}
+
+
+@pytest.fixture
+def facts() -> dict[str, Any]:
+    """Of a language model that is not there."""
+    return dict(FACTS)
+
+
+@pytest.fixture
+def planned() -> Callable[..., Plan]:
+    """The plan of a small system in a folder, with top-level keys replaced."""
+
+    def make(folder: Path, catalog: Catalog | None = None, **changes: Any) -> Plan:
+        raw = {
+            "name": "small",
+            "llm": {"path": "file:.", "facts": FACTS},
+            "plugins": ["lidar"],
+            "accept_licences": ["CC-BY-NC-4.0"],
+            **changes,
+        }
+        loaded = Loaded(Config.model_validate(raw), folder, "small")
+        return resolve(loaded, catalog or Catalog.discover(["lidar"]))
+
+    return make

@@ -81,6 +81,7 @@ def _show(plan: Plan) -> None:
             for stage in STAGES
         ),
         f"memory      {megabytes(plan.bytes)} of weights{_by_dtype(plan)}",
+        *_in_turns(plan),
         f"to fetch    {megabytes(plan.fetch_bytes)}{unknown}" if fetch else "to fetch    nothing",
         *(
             f"signals     {block.channel}: {block.count} from id {block.first}, {block.spelling}"
@@ -101,6 +102,13 @@ def _unaccepted(plan: Plan) -> list[str]:
     ]
 
 
+def _in_turns(plan: Plan) -> list[str]:
+    """What is on the device at once, where components come and go."""
+    if not any(part.offload for part in plan.parts):
+        return []
+    return [f"at once     {megabytes(plan.bytes_at_once)} of them: what is offloaded takes turns"]
+
+
 def _by_dtype(plan: Plan) -> str:
     """`: float16 13.5 GB, float32 1.2 GB`, where there is more than one type."""
     sizes: dict[str, int] = {}
@@ -119,7 +127,7 @@ def _row(part: Part, total: int) -> tuple[str, ...]:
         f"{100 * part.parameters / total:.2f}",
         " ".join(map(str, part.stages)),
         megabytes(part.bytes),
-        part.device,
+        part.device + ", offloaded" * part.offload,
         part.licence,
         part.checked,
         part.state + fetch,

@@ -92,6 +92,8 @@ class Part(Settings):
     dtype: str = "float32"
     bytes: int = 0  # in memory
     device: str = "auto"
+    offload: bool = False  # on its device for each call alone
+    process: bool = False  # a process of its own, which knows of no others' turns
     licence: str = ""
     checked: str = ""  # where its size comes from
     state: State = "new"
@@ -126,6 +128,16 @@ class Plan(Settings):
     def bytes(self) -> int:
         """The memory that all weights take."""
         return sum(part.bytes for part in self.parts)
+
+    @property
+    def bytes_at_once(self) -> int:
+        """What weights take on their devices at most: offloaded parts of one process take turns."""
+        turns: dict[tuple[str, str], int] = {}
+        for part in self.parts:
+            if part.offload:
+                place = (part.device, part.name if part.process else "")
+                turns[place] = max(turns.get(place, 0), part.bytes)
+        return sum(turns.values()) + sum(part.bytes for part in self.parts if not part.offload)
 
     @property
     def fetch_bytes(self) -> int:
@@ -175,6 +187,7 @@ class Plan(Settings):
             **self.model_dump(mode="json"),
             "parameters": self.parameters,
             "bytes": self.bytes,
+            "bytes_at_once": self.bytes_at_once,
             "fetch_bytes": self.fetch_bytes,
             "trained": {str(stage): self.trained(stage) for stage in STAGES},
         }
