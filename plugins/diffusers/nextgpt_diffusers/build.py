@@ -9,11 +9,17 @@ from typing import Any
 
 import torch
 from diffusers import (
+    AceStepConditionEncoder,
+    AceStepTransformer1DModel,
     AutoencoderKL,
+    AutoencoderKLFlux2,
     AutoencoderKLWan,
     AutoencoderOobleck,
     CosineDPMSolverMultistepScheduler,
     DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     StableAudioDiTModel,
     StableAudioPipeline,
     StableAudioProjectionModel,
@@ -25,11 +31,14 @@ from diffusers import (
 )
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
+from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
+from transformers.models.qwen3.modeling_qwen3 import Qwen3ForCausalLM, Qwen3Model
 from transformers.models.t5.configuration_t5 import T5Config
 from transformers.models.t5.modeling_t5 import T5EncoderModel
 from transformers.models.umt5.configuration_umt5 import UMT5Config
 from transformers.models.umt5.modeling_umt5 import UMT5EncoderModel
 
+from nextgpt_diffusers.ace_step import AceStepPipeline
 from nextgpt_diffusers.cards import Card
 
 # Schedules are tables of numbers on the CPU, not weights to be placed with the rest.
@@ -80,6 +89,38 @@ def stable_diffusion_xl(card: Card, words: Any = None) -> Any:
         unet=UNet2DConditionModel(**card["unet"]),
         scheduler=scheduler,
         add_watermarker=False,
+    )
+
+
+def ace_step(card: Card, words: Any = None) -> Any:
+    """ACE-Step 1.5, whose prompts may be states."""
+    text = Qwen3Config(**{**card["text_encoder"], **_size(words)})
+    with torch.device("cpu"):
+        scheduler = FlowMatchEulerDiscreteScheduler(**card["scheduler"])
+    with quiet():
+        vae = AutoencoderOobleck(**card["vae"])
+    return AceStepPipeline(
+        vae=vae,
+        text_encoder=Qwen3Model(text),
+        tokenizer=words,
+        transformer=AceStepTransformer1DModel(**card["transformer"]),
+        condition_encoder=AceStepConditionEncoder(**card["condition_encoder"]),
+        scheduler=scheduler,
+    )
+
+
+def flux2_klein(card: Card, words: Any = None) -> Any:
+    """FLUX.2 klein."""
+    text = Qwen3Config(**{**card["text_encoder"], **_size(words)})
+    with torch.device("cpu"):
+        scheduler = FlowMatchEulerDiscreteScheduler(**card["scheduler"])
+    return Flux2KleinPipeline(
+        scheduler=scheduler,
+        vae=AutoencoderKLFlux2(**card["vae"]),
+        text_encoder=Qwen3ForCausalLM(text),
+        tokenizer=words,
+        transformer=Flux2Transformer2DModel(**card["transformer"]),
+        **card["pipeline"],
     )
 
 

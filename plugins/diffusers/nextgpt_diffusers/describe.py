@@ -10,7 +10,7 @@ from nextgpt_diffusers.pipelines import CHECKER, LEFT_OUT, PIPELINES, Pipeline, 
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.specs import Decoder
 
-_LIBRARIES = ("diffusers", "transformers", "stable_audio")
+_LIBRARIES = ("diffusers", "transformers", "stable_audio", "ace_step")
 """Where the parts of a pipeline may come from; a folder inside diffusers' pipelines is of these."""
 
 
@@ -31,6 +31,7 @@ def describe(spec: Decoder, paths: Mapping[str, Path]) -> Decoder:
         update={
             "summary": f"{folder.pipeline} of {folder.path.name}{looked}",
             "conditions": known.conditions(folder),
+            "max_batch": min(spec.max_batch, known.max_batch),
             "parameters": folder.parameters(parts),
             "requires": tuple(dict.fromkeys(needed)),
             "licence": folder.licence or spec.licence,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from nextgpt_diffusers.noise import Noised, draw
+from nextgpt_registry.errors import ShapeError
 from nextgpt_registry.media import Media
 
 
@@ -24,10 +25,10 @@ class Family(Protocol):
     denoiser: str
     """The part that a request runs at each step."""
 
-    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> {name: (B, T, D)}, by the pipeline's own text encoders."""
 
-    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
         """What guidance leads away from, (1, T, D) each; None: the pipeline's own nothing."""
 
     def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
@@ -48,6 +49,22 @@ class Family(Protocol):
 
     def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
         """What the pipeline's call returned, as media."""
+
+
+@runtime_checkable
+class OwnTimes(Protocol):
+    """A family whose pipeline chooses the times of its flow itself, and tells its scheduler."""
+
+    def shift(self, pipe: Any, latents: Tensor, options: Any) -> float:
+        """How far its call would move them towards noise for latents like these; 1: not at all."""
+
+    def samplers(self, pipe: Any) -> tuple[str, ...]:
+        """The samplers beside its own that can be told them."""
+
+
+def distilled(pipe: Any) -> bool:
+    """Whether guidance went into the weights, so that there is none to ask for."""
+    return bool(getattr(pipe.config, "is_distilled", False) or getattr(pipe, "is_turbo", False))
 
 
 def default(pipe: Any, argument: str) -> Any:
@@ -80,6 +97,21 @@ def as_pictures(made: Any) -> list[Media]:
 def as_films(made: Any, rate: float) -> list[Media]:
     """(B, F, H, W, C) in [0, 1] -> B films."""
     return [Media("video", _bytes(one), rate) for one in made]
+
+
+def read(mask: Tensor) -> Tensor:
+    """(B, T, 1) -> (B, T) of zeros and ones: which states are read, those over a half."""
+    if mask.shape[-1] != 1:
+        raise ShapeError("mask", f"is {tuple(mask.shape)}", "wanted (B, T, 1)")
+    return (mask[..., 0] > 0.5).to(mask.dtype)
+
+
+def under(text: Tensor, mask: Tensor) -> Tensor:
+    """States (B, T, D) as they are; a mask (B, T, 1) learns as if they were multiplied by it.
+
+    What is read is yes or no, and has no gradient; this one is passed straight through.
+    """
+    return text * (1 + (mask - mask.detach()))
 
 
 def sampled(spread: Any, generators: Sequence[Generator]) -> Tensor:

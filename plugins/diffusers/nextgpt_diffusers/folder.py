@@ -23,7 +23,7 @@ from nextgpt_registry.headers import read_header
 _WHOLE = ("diffusion_pytorch_model", "model")  # as diffusers and transformers call a model's file
 _CARD = re.compile(r"\A---\s*\n(?P<head>.*?)\n---", re.DOTALL)
 _LICENCE = re.compile(r"^(?P<key>license|license_name): *['\"]?(?P<value>[\w.+-]+)", re.MULTILINE)
-_BUFFERS = ("position_ids",)
+_BUFFERS = ("position_ids", "running_mean", "running_var", "num_batches_tracked", "silence_latent")
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,15 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from nextgpt_diffusers import build, cards
+from nextgpt_diffusers import build, cards, qwen_cards, twins
 from nextgpt_diffusers.describe import known_pipeline
-from nextgpt_diffusers.family import Family, default
+from nextgpt_diffusers.family import Family, OwnTimes, default, distilled
 from nextgpt_diffusers.folder import Folder
 from nextgpt_diffusers.noise import loss, noised
 from nextgpt_diffusers.opening import opened
 from nextgpt_diffusers.pipelines import PIPELINES
 from nextgpt_diffusers.precision import cast_what_comes, placed
 from nextgpt_diffusers.samplers import sampler
-from nextgpt_diffusers.words import clip_words, t5_words
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
@@ -55,7 +54,8 @@ class PipelineDecoder(torch.nn.Module):
         if options.narrow:
             self._take(twin(options.narrow))
         elif full:
-            self._take(full())
+            with torch.device("meta"):  # sizes alone, until `load`
+                self._take(full())
 
     def load(self, paths: Mapping[str, Path]) -> None:
         """Make the pipeline of the folder `pipeline` this decoder's.
@@ -108,11 +108,16 @@ class PipelineDecoder(torch.nn.Module):
         asked = {
             **family.shape(options),
             "num_inference_steps": options.steps,
-            "guidance_scale": options.guidance,
+            "guidance_scale": self._guidance(options),
         }
         try:
             with torch.device("cpu"):
-                pipe.scheduler = sampler(published, options.scheduler, who=self._who)
+                pipe.scheduler = sampler(
+                    published,
+                    options.scheduler,
+                    who=self._who,
+                    only=family.samplers(pipe) if isinstance(family, OwnTimes) else None,
+                )
             made = pipe(
                 **family.given(conditions),
                 **self._away(conditions, options),
@@ -138,17 +143,19 @@ class PipelineDecoder(torch.nn.Module):
         generators: Sequence[Generator],
     ) -> Tensor:
         """B media and {name: (B, T, D)} -> (B,), differentiable in the conditions."""
-        pipe = self._whole()
+        pipe, family = self._whole(), self.family
+        own = family if isinstance(family, OwnTimes) else None
         with torch.no_grad():
-            latents = self.family.latents(pipe, media, self.options, generators)
+            latents = family.latents(pipe, media, self.options, generators)
             far = noised(
                 latents.to(next(iter(conditions.values())).dtype),
                 generators,
                 pipe.scheduler,
                 min_snr=self.options.min_snr,
+                shift=own.shift(pipe, latents, self.options) if own else None,
                 who=self._who,
             )
-        return loss(self.family.predict(pipe, far, conditions, self.options), far)
+        return loss(family.predict(pipe, far, conditions, self.options), far)
 
     @property
     def _who(self) -> str:
@@ -187,10 +194,7 @@ class PipelineDecoder(torch.nn.Module):
 
     def _away(self, conditions: Mapping[str, Tensor], options: Any) -> dict[str, Any]:
         """What guidance leads away from, as arguments; nothing where there is no guidance."""
-        guidance = options.guidance
-        if guidance is None:
-            guidance = default(self.pipe, "guidance_scale")
-        if guidance <= 1:
+        if self._guidance(options) <= 1:
             return {}
         found = self._negative(options.negative)
         if found is None:
@@ -201,6 +205,20 @@ class PipelineDecoder(torch.nn.Module):
         }
         return self.family.given(wide, "negative_")
 
+    def _guidance(self, options: Any) -> float:
+        """What is asked for, or the pipeline's own; 1, which is none, where it has none."""
+        asked: float | None = options.guidance
+        if not distilled(self.pipe):
+            own: float = default(self.pipe, "guidance_scale")
+            return own if asked is None else asked
+        if asked is not None and asked > 1:
+            raise DecodeError(
+                self._who,
+                f"guidance is {asked:g}, and went into its weights when it was distilled",
+                "take `guidance` out",
+            )
+        return 1.0
+
     def _negative(self, said: str) -> dict[str, Tensor] | None:
         """Computed once for each wording."""
         if said not in self.negatives:
@@ -208,13 +226,13 @@ class PipelineDecoder(torch.nn.Module):
                 self.negatives.clear()
             self._tokenizer()
             with torch.no_grad():
-                self.negatives[said] = self.family.away(self.pipe, said)
+                self.negatives[said] = self.family.away(self.pipe, said, self.options)
         return self.negatives[said]
 
     def _encode(self, captions: Sequence[str]) -> dict[str, Tensor]:
         pipe = self._whole()
         self._tokenizer()
-        return self.family.encode(pipe, captions)
+        return self.family.encode(pipe, captions, self.options)
 
     def _tokenizer(self) -> None:
         if self._whole().tokenizer is None:
@@ -250,22 +268,24 @@ def _check_finite(made: Any, who: str) -> None:
             )
 
 
-def _wan(width: int) -> Any:
-    return build.wan(cards.narrow_wan(width), t5_words())
-
-
-def _stable_audio(width: int) -> Any:
-    return build.stable_audio(cards.narrow_stable_audio(width), t5_words())
-
-
-def _stable_diffusion_xl(width: int) -> Any:
-    return build.stable_diffusion_xl(cards.narrow_stable_diffusion_xl(width), clip_words())
-
-
-Image = partial(PipelineDecoder, "image", _stable_diffusion_xl)
-Video = partial(PipelineDecoder, "video", _wan)
-Audio = partial(PipelineDecoder, "audio", _stable_audio)
+Image = partial(PipelineDecoder, "image", twins.stable_diffusion_xl)
+Video = partial(PipelineDecoder, "video", twins.wan)
+Audio = partial(PipelineDecoder, "audio", twins.stable_audio)
 Wan21 = partial(Video, full=partial(build.wan, cards.WAN21), only="WanPipeline")
 StableAudioOpen = partial(
     Audio, full=partial(build.stable_audio, cards.STABLE_AUDIO), only="StableAudioPipeline"
+)
+AceStepTurbo = partial(
+    PipelineDecoder,
+    "audio",
+    twins.ace_step,
+    full=partial(build.ace_step, qwen_cards.ACE_STEP),
+    only="AceStepPipeline",
+)
+Flux2Klein4b = partial(
+    PipelineDecoder,
+    "image",
+    twins.flux2_klein,
+    full=partial(build.flux2_klein, qwen_cards.FLUX2_KLEIN),
+    only="Flux2KleinPipeline",
 )

@@ -40,9 +40,12 @@ def noised(
     published: Any,
     *,
     min_snr: float | None = None,
+    shift: float | None = None,
     who: str = "decoder",
 ) -> Noised:
     """Noise at a random time for each item, as the pipeline's own scheduler adds it.
+
+    `shift` moves the times of a flow towards noise; None: as far as the scheduler's config says.
 
     Raises:
         DecodeError: how the scheduler adds noise is not known here, or min-SNR is asked for and
@@ -64,7 +67,7 @@ def noised(
         raise DecodeError(
             who, "min_snr is not defined for a pipeline that predicts a flow", "take it out"
         )
-    return _mixed(latents, generators, shift_of(published))
+    return _mixed(latents, generators, shift_of(published) if shift is None else shift)
 
 
 def loss(said: Tensor, far: Noised) -> Tensor:

@@ -12,6 +12,7 @@ from nextgpt_diffusers.build import quiet
 from nextgpt_diffusers.folder import Folder
 from nextgpt_diffusers.pipelines import CHECKER, LEFT_OUT, Pipeline, checked
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.targets import resolve
 
 _TYPES = {"F16": torch.float16, "BF16": torch.bfloat16}
 
@@ -22,7 +23,7 @@ def opened(folder: Folder, known: Pipeline) -> Any:
     Raises:
         SourceError: something in the folder cannot be loaded.
     """
-    kind = getattr(diffusers, folder.pipeline)
+    kind = resolve(known.runs) if known.runs else getattr(diffusers, folder.pipeline)
     taken = inspect.signature(kind.__init__).parameters
     checks = checked(folder)
     parts = (*known.parts, CHECKER) if checks else known.parts

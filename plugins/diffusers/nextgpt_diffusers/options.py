@@ -41,6 +41,17 @@ class ImageOptions(Options):
     width: int | None = Field(default=None, ge=64, le=2048, multiple_of=16)
 
 
+class Flux2KleinOptions(ImageOptions):
+    """Of FLUX.2 klein, whose guidance went into its weights."""
+
+    steps: int | None = Field(default=4, ge=1, le=200)
+    guidance: None = None
+    scheduler: Literal["published", "dpm++", "euler", "unipc"] = "published"
+    min_snr: Annotated[None, Fixed()] = None
+    height: int | None = Field(default=1024, ge=64, le=2048, multiple_of=16)
+    width: int | None = Field(default=1024, ge=64, le=2048, multiple_of=16)
+
+
 class VideoOptions(Options):
     """Of films."""
 
@@ -82,3 +93,13 @@ class StableAudioOptions(AudioOptions):
     steps: int | None = Field(default=100, ge=1, le=200)
     guidance: float | None = Field(default=7.0, ge=0, le=30)
     scheduler: Literal["published"] = "published"
+
+
+class AceStepOptions(AudioOptions):
+    """Of ACE-Step 1.5 turbo, whose guidance went into its weights."""
+
+    steps: int | None = Field(default=8, ge=1, le=200)
+    guidance: None = None
+    scheduler: Literal["published", "euler"] = "published"
+    min_snr: Annotated[None, Fixed()] = None
+    seconds: float = Field(default=10.0, ge=0.1, le=600)

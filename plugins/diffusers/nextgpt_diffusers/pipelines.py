@@ -11,13 +11,25 @@ from nextgpt_registry.specs import Condition
 
 CHECKER = "safety_checker"
 """What a published folder may have to look at its pictures before they are shown."""
-LEFT_OUT = (CHECKER, "feature_extractor", "image_encoder")
+LEFT_OUT = (
+    CHECKER,
+    "feature_extractor",
+    "image_encoder",
+    "audio_tokenizer",
+    "audio_token_detokenizer",
+)
 """Parts of published folders that a pipeline works without; of these only the checker is loaded."""
 PIXART_TOKENS = 300
 """The length of PixArt Sigma's texts: of its pipeline, not of its tokenizer."""
 WAN_TOKENS = 128
 """How much of a text is said to Wan; the rest of the 512 that it reads is zeros, as its pipeline
 makes them for a text of this length."""
+
+FLUX2_TOKENS = 512
+"""The length of FLUX.2 klein's texts: of its pipeline, not of its tokenizer."""
+ACE_STEP_TOKENS = 256
+"""The most that ACE-Step's call makes of a text."""
+_FLUX2_READ = 3  # layers of the text encoder, side by side
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,8 @@ class Pipeline:
     conditions: Callable[[Folder], tuple[Condition, ...]]
     family: str  # the target of what runs it
     requires: tuple[str, ...] = ()
+    max_batch: int = 64  # at most; 1 where media of one call change each other
+    runs: str = ""  # the target of a subclass of it that takes conditions, if it takes none
 
 
 def _stable_diffusion(folder: Folder) -> tuple[Condition, ...]:
@@ -72,6 +86,21 @@ def _stable_audio(folder: Folder) -> tuple[Condition, ...]:
     return (Condition(name="text", tokens=folder.tokens("tokenizer"), width=width),)
 
 
+def _flux2_klein(folder: Folder) -> tuple[Condition, ...]:
+    width = folder.number("transformer", "joint_attention_dim")
+    _agree(folder, _FLUX2_READ * folder.number("text_encoder", "hidden_size"), width)
+    return (Condition(name="text", tokens=FLUX2_TOKENS, width=width),)
+
+
+def _ace_step(folder: Folder) -> tuple[Condition, ...]:
+    width = folder.number("text_encoder", "hidden_size")
+    _agree(folder, width, folder.number("condition_encoder", "text_hidden_dim", 1024))
+    return (
+        Condition(name="text", tokens=ACE_STEP_TOKENS, width=width),
+        Condition(name="mask", tokens=ACE_STEP_TOKENS, width=1),
+    )
+
+
 def checked(folder: Folder) -> bool:
     """Whether the folder has Stable Diffusion's safety checker, and its files are here."""
     known = ("stable_diffusion", "StableDiffusionSafetyChecker")
@@ -104,6 +133,9 @@ PIPELINES = {
     "PixArtSigmaPipeline": Pipeline(
         "image", _WITH_TRANSFORMER, _pixart, "nextgpt_diffusers.pixart:PixArt"
     ),
+    "Flux2KleinPipeline": Pipeline(
+        "image", _WITH_TRANSFORMER, _flux2_klein, "nextgpt_diffusers.flux2:Flux2Klein"
+    ),
     "TextToVideoSDPipeline": Pipeline(
         "video", _ONE_TEXT, _stable_diffusion, "nextgpt_diffusers.text_to_video:TextToVideo"
     ),
@@ -114,6 +146,14 @@ PIPELINES = {
         _stable_audio,
         "nextgpt_diffusers.stable_audio:StableAudio",
         ("torchsde",),
+    ),
+    "AceStepPipeline": Pipeline(
+        "audio",
+        (*_WITH_TRANSFORMER, "condition_encoder"),
+        _ace_step,
+        "nextgpt_diffusers.ace_step:AceStep",
+        max_batch=1,
+        runs="nextgpt_diffusers.ace_step:AceStepPipeline",
     ),
 }
 """By diffusers' name. One more is an entry here, and a family that runs it."""

@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Generator, Tensor
 
-from nextgpt_diffusers.family import as_pictures, pictures, sampled
+from nextgpt_diffusers.family import as_pictures, pictures, read, sampled, under
 from nextgpt_diffusers.noise import Noised
 from nextgpt_diffusers.stable_diffusion import size
-from nextgpt_registry.errors import ShapeError
 from nextgpt_registry.media import Media
 
 
@@ -18,22 +17,21 @@ class PixArt:
     """`text` (B, T, D) and `mask` (B, T, 1): which states are read, those over a half.
 
     The mask is a condition like any other, so that a language model says how long its text is.
-    The loss sees what a drawing sees: states as they are, each read or not. What the mask learns
-    from is the gradient it would have if states were multiplied by it (straight-through).
+    The loss sees what a drawing sees: states as they are, each read or not.
     """
 
     denoiser = "transformer"
 
-    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> both."""
         text, mask, *_ = pipe.encode_prompt(
             list(captions), do_classifier_free_guidance=False, device=pipe.transformer.device
         )
         return {"text": text, "mask": mask[..., None].to(text)}
 
-    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
         """The states of what is said, the empty text by default."""
-        return self.encode(pipe, [said])
+        return self.encode(pipe, [said], options)
 
     def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
         """`prompt_embeds` and `prompt_attention_mask`."""
@@ -41,7 +39,7 @@ class PixArt:
         return {
             **words,
             f"{prefix}prompt_embeds": conditions["text"],
-            f"{prefix}prompt_attention_mask": _read(conditions["mask"]),
+            f"{prefix}prompt_attention_mask": read(conditions["mask"]),
         }
 
     def shape(self, options: Any) -> dict[str, Any]:
@@ -65,11 +63,10 @@ class PixArt:
         self, pipe: Any, far: Noised, conditions: Mapping[str, Tensor], options: Any
     ) -> Tensor:
         """(B, C, H, W); of a learned variance, which the loss is not of, nothing."""
-        mask = conditions["mask"]
         said: Tensor = pipe.transformer(
             far.latents,
-            encoder_hidden_states=conditions["text"] * (1 + (mask - mask.detach())),
-            encoder_attention_mask=_read(mask),
+            encoder_hidden_states=under(conditions["text"], conditions["mask"]),
+            encoder_attention_mask=read(conditions["mask"]),
             timestep=far.times,
             added_cond_kwargs={"resolution": None, "aspect_ratio": None},
             return_dict=False,
@@ -79,10 +76,3 @@ class PixArt:
     def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
         """B pictures."""
         return as_pictures(made.images)
-
-
-def _read(mask: Tensor) -> Tensor:
-    """(B, T, 1) -> (B, T) of zeros and ones."""
-    if mask.shape[-1] != 1:
-        raise ShapeError("mask", f"is {tuple(mask.shape)}", "wanted (B, T, 1)")
-    return (mask[..., 0] > 0.5).to(mask.dtype)

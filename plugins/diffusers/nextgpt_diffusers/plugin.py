@@ -12,7 +12,7 @@ def nextgpt_manifest() -> Manifest:
     """Declare `diffusers` for pictures, films and sound, and the models that are known by name."""
     return Manifest(
         api="1.1",
-        summary="any known pipeline of diffusers, from its folder; Wan 2.1; Stable Audio Open",
+        summary="any known pipeline of diffusers, from its folder; some current models by name",
         license="Apache-2.0",
         decoders=DECODERS,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from diffusers import (
@@ -80,14 +81,21 @@ def process_of(published: Any) -> Process:
     return "diffusion" if config.get("prediction_type") in _PREDICTED else "unknown"
 
 
-def shift_of(published: Any) -> float:
-    """How far the times of a flow are moved towards noise; 1 is not at all."""
+def shift_of(published: Any, *, mu: float | None = None) -> float:
+    """How far the times of a flow are moved towards noise; 1 is not at all.
+
+    `mu` is what a pipeline finds for a size, where its scheduler's config says that it is asked.
+    """
     config = published.config
+    if mu is not None and config.get("use_dynamic_shifting"):
+        return mu if config.get("time_shift_type") == "linear" else math.exp(mu)
     return float(config.get("flow_shift", config.get("shift", 1.0)))
 
 
-def sampler(published: Any, name: str, *, who: str) -> Any:
+def sampler(published: Any, name: str, *, who: str, only: Collection[str] | None = None) -> Any:
     """A sampler of its own for one call, set up as the pipeline's is.
+
+    `only` names those that the pipeline's call can use; None: any that fits what it predicts.
 
     Raises:
         DecodeError: no sampler of this name fits.
@@ -95,10 +103,12 @@ def sampler(published: Any, name: str, *, who: str) -> Any:
     if name == "published":
         return type(published).from_config(published.config)
     process = process_of(published)
-    if name not in _FITTING[process]:
-        fitting = ", ".join(("published", *_FITTING[process]))
+    fitting = [one for one in _FITTING[process] if only is None or one in only]
+    if name not in fitting:
         raise DecodeError(
-            who, f"scheduler {name!r} does not fit what it predicts", f"use one of: {fitting}"
+            who,
+            f"scheduler {name!r} does not fit what it predicts",
+            f"use one of: {', '.join(('published', *fitting))}",
         )
     kind, changes = _FITTING[process][name]
     if process == "flow":

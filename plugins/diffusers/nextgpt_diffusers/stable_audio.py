@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
-from scipy.signal import resample_poly
 from torch import Generator, Tensor
 
 from nextgpt_diffusers.family import sampled
 from nextgpt_diffusers.noise import Noised
+from nextgpt_diffusers.waves import mixed, waves
 from nextgpt_registry.media import Media
 
 
@@ -22,7 +20,7 @@ class StableAudio:
 
     denoiser = "transformer"
 
-    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> the text encoder's states."""
         device = pipe.transformer.device
         found = pipe.tokenizer(
@@ -35,9 +33,9 @@ class StableAudio:
         states = pipe.text_encoder(found.input_ids, attention_mask=found.attention_mask)[0]
         return {"text": states * found.attention_mask[..., None].to(states)}
 
-    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
         """The states of what is said; for nothing the pipeline's zeros, the length's with them."""
-        return self.encode(pipe, [said]) if said else None
+        return self.encode(pipe, [said], options) if said else None
 
     def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
         """`prompt_embeds`, and the mask of those that are there."""
@@ -55,11 +53,10 @@ class StableAudio:
         vae = pipe.vae
         rate, channels = vae.config.sampling_rate, vae.config.audio_channels
         whole = pipe.transformer.config.sample_size * vae.hop_length
-        waves = torch.zeros(len(media), channels, whole)
-        for row, medium in zip(waves, media, strict=True):
-            heard = _resampled(medium, rate)[: min(whole, int(options.seconds * rate))]
-            row[:, : len(heard)] = torch.from_numpy(heard)
-        return sampled(vae.encode(waves.to(vae.device, vae.dtype)).latent_dist, generators)
+        heard = waves(
+            media, rate=rate, channels=channels, samples=int(options.seconds * rate), whole=whole
+        )
+        return sampled(vae.encode(heard.to(vae.device, vae.dtype)).latent_dist, generators)
 
     def predict(
         self, pipe: Any, far: Noised, conditions: Mapping[str, Tensor], options: Any
@@ -89,20 +86,9 @@ class StableAudio:
 
     def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
         """B sounds, their channels mixed to one."""
-        waves = made.audios.float().cpu().numpy().mean(axis=1)
-        rate = float(pipe.vae.config.sampling_rate)
-        return [Media("audio", np.clip(one, -1, 1), rate) for one in waves]
+        return mixed(made.audios, pipe.vae.config.sampling_rate)
 
 
 def _there(text: Tensor) -> Tensor:
     """(B, T, D) -> (B, T): one where there is a state, zero where there are only zeros."""
     return (text != 0).any(dim=-1).to(text.dtype)
-
-
-def _resampled(medium: Media, rate: int) -> Any:
-    assert medium.rate is not None
-    ratio = Fraction(rate, int(medium.rate))
-    if ratio == 1:
-        return np.array(medium.data, np.float32)
-    made = resample_poly(medium.data, ratio.numerator, ratio.denominator)
-    return np.ascontiguousarray(made, np.float32)

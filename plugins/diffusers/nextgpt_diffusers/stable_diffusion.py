@@ -21,13 +21,13 @@ class StableDiffusion:
 
     denoiser = "unet"
 
-    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> the text encoder's last states."""
         return {"text": pipe.encode_prompt(list(captions), pipe.unet.device, 1, False)[0]}
 
-    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
         """The states of what is said, the empty text by default."""
-        return self.encode(pipe, [said])
+        return self.encode(pipe, [said], options)
 
     def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
         """`prompt_embeds`."""
@@ -71,16 +71,16 @@ class StableDiffusionXl:
     denoiser = "unet"
     shape, media = StableDiffusion.shape, StableDiffusion.media
 
-    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> both."""
         found = pipe.encode_prompt(
             list(captions), None, pipe.unet.device, do_classifier_free_guidance=False
         )
         return {"text": found[0], "pooled": found[2][:, None]}
 
-    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
         """The states of what is said; zeros for nothing, where the model was trained so."""
-        found = self.encode(pipe, [said])
+        found = self.encode(pipe, [said], options)
         if said or not pipe.config.force_zeros_for_empty_prompt:
             return found
         return {name: torch.zeros_like(value) for name, value in found.items()}

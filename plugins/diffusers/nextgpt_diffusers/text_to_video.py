@@ -19,13 +19,13 @@ class TextToVideo:
 
     denoiser = "unet"
 
-    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> the text encoder's last states."""
         return {"text": pipe.encode_prompt(list(captions), pipe.unet.device, 1, False)[0]}
 
-    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
         """The states of what is said, the empty text by default."""
-        return self.encode(pipe, [said])
+        return self.encode(pipe, [said], options)
 
     def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
         """`prompt_embeds`."""

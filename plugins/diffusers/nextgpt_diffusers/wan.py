@@ -23,7 +23,7 @@ class Wan:
 
     denoiser = "transformer"
 
-    def encode(self, pipe: Any, captions: Sequence[str]) -> dict[str, Tensor]:
+    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> the text encoder's states, zeros behind the end of each."""
         found, _ = pipe.encode_prompt(
             list(captions),
@@ -33,9 +33,9 @@ class Wan:
         )
         return {"text": found}
 
-    def away(self, pipe: Any, said: str) -> dict[str, Tensor] | None:
+    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
         """The states of what is said, the empty text by default."""
-        return self.encode(pipe, [said])
+        return self.encode(pipe, [said], options)
 
     def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
         """`prompt_embeds`."""

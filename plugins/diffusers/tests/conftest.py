@@ -22,8 +22,8 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
-from nextgpt_diffusers import build, cards
-from nextgpt_diffusers.words import clip_words, t5_words
+from nextgpt_diffusers import build, cards, qwen_cards
+from nextgpt_diffusers.words import clip_words, qwen_words, t5_words
 
 _TEXT = {
     "hidden_size": 32,
@@ -110,13 +110,41 @@ def _text_to_video() -> Any:
     )
 
 
+def _flux2_klein() -> Any:
+    """Of the model that guidance is not distilled into: three text states of 32 side by side."""
+    card = qwen_cards.narrow_flux2_klein(16)
+    thin = {
+        **card,
+        "pipeline": {"is_distilled": False},
+        "transformer": {**card["transformer"], "joint_attention_dim": 96},
+        "text_encoder": {**card["text_encoder"], "hidden_size": 32},
+    }
+    return build.flux2_klein(thin, qwen_words())
+
+
+def _ace_step() -> Any:
+    """Of the model that guidance is not distilled into: text states of 32, no silence of zeros."""
+    card = qwen_cards.narrow_ace_step(16)
+    thin = {
+        **card,
+        "transformer": {**card["transformer"], "is_turbo": False, "model_version": "base"},
+        "condition_encoder": {**card["condition_encoder"], "text_hidden_dim": 32},
+        "text_encoder": {**card["text_encoder"], "hidden_size": 32},
+    }
+    pipe = build.ace_step(thin, qwen_words())
+    pipe.condition_encoder.silence_latent.normal_()
+    return pipe
+
+
 _MAKE: dict[str, Callable[[], Any]] = {
     "StableDiffusionPipeline": _stable_diffusion,
     "StableDiffusionXLPipeline": lambda: build.stable_diffusion_xl(_XL, clip_words()),
     "PixArtSigmaPipeline": _pixart,
+    "Flux2KleinPipeline": _flux2_klein,
     "TextToVideoSDPipeline": _text_to_video,
     "WanPipeline": lambda: build.wan(_thin(cards.narrow_wan(16), "transformer"), t5_words()),
     "StableAudioPipeline": lambda: build.stable_audio(cards.narrow_stable_audio(16), t5_words()),
+    "AceStepPipeline": _ace_step,
 }
 
 

@@ -24,9 +24,11 @@ CONDITIONS = {
     "StableDiffusionPipeline": {"text": (77, 32)},
     "StableDiffusionXLPipeline": {"text": (77, 32), "pooled": (1, 16)},
     "PixArtSigmaPipeline": {"text": (300, 32), "mask": (300, 1)},
+    "Flux2KleinPipeline": {"text": (512, 96)},
     "TextToVideoSDPipeline": {"text": (77, 32)},
     "WanPipeline": {"text": (128, 32)},
     "StableAudioPipeline": {"text": (128, 768)},
+    "AceStepPipeline": {"text": (256, 32), "mask": (256, 1)},
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor
 from nextgpt_diffusers import PIPELINES, describe
 from nextgpt_diffusers.build import quiet
 from nextgpt_diffusers.decoders import DECODERS
-from nextgpt_registry.errors import DecodeError, SourceError
+from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.media import Media
 from nextgpt_registry.specs import Decoder
 from nextgpt_registry.targets import options_model, resolve
@@ -33,7 +32,14 @@ SAID = {  # the same, as the pipelines call it
     "video": {"height": 64, "width": 96, "num_frames": 5},
     "audio": {"audio_end_in_s": 0.5},
 }
-OWN = {"PixArtSigmaPipeline": {"use_resolution_binning": False, "clean_caption": False}}
+OWN = {
+    "PixArtSigmaPipeline": {"use_resolution_binning": False, "clean_caption": False},
+    "AceStepPipeline": {"lyrics": ["[Instrumental]"]},
+}
+LENGTH = {"AceStepPipeline": {"audio_duration": 0.5}}
+LARGE = [name for name in PIPELINES if name.startswith(("StableDiffusionXL", "Flux", "Wan"))]
+LARGE += [name for name in PIPELINES if PIPELINES[name].modality == "audio"]
+ALONE = ("AceStepPipeline",)  # whose items change each other
 
 # diffusers' samplers make arrays the way numpy 2 frowns upon, and round the ends of times
 pytestmark = [
@@ -54,11 +60,10 @@ def spec_of(name: str, folder: Path) -> Decoder:
     return describe(generic, {"pipeline": folder})
 
 
-def build(spec: Decoder, folder: Path | None, **options: Any) -> Any:
+def build(spec: Decoder, folder: Path, **options: Any) -> Any:
     assert spec.options is not None
     live = resolve(spec.target)(options_model(spec.options)(**options))
-    if folder:
-        live.load({"pipeline": folder})
+    live.load({"pipeline": folder})
     return live.eval().requires_grad_(False)
 
 
@@ -97,8 +102,21 @@ def far_apart(one: list[Media], other: list[Media]) -> float:
     return worst
 
 
-@each
-@pytest.mark.parametrize("negative", ["", "blue"])
+def said_away(name: str, pipe: Any, negative: str, count: int) -> dict[str, Any]:
+    """What guidance leads away from, as the call of a pipeline takes it."""
+    if name == "AceStepPipeline":  # takes nothing
+        return {}
+    if name == "Flux2KleinPipeline":  # takes states alone
+        return {"negative_prompt_embeds": pipe.encode_prompt([negative] * count)[0]}
+    # These two lead away from zeros where nothing is said, if their call is told nothing.
+    plain = name in ("StableAudioPipeline", "StableDiffusionXLPipeline") and not negative
+    return {"negative_prompt": None if plain else [negative] * count}
+
+
+@pytest.mark.parametrize(
+    ("name", "negative"),
+    [(name, said) for name in PIPELINES for said in ("", "blue") if name not in ALONE or not said],
+)
 def test_media_are_those_of_the_pipeline(
     name: str, negative: str, live: Callable[[str], Any], saved: Saved
 ) -> None:
@@ -106,23 +124,24 @@ def test_media_are_those_of_the_pipeline(
     with quiet():
         pipe = getattr(diffusers, name).from_pretrained(saved(name), local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
-    # These two lead away from zeros where nothing is said, if their call is told nothing.
-    plain = name in ("StableAudioPipeline", "StableDiffusionXLPipeline") and not negative
-
     conditions = decoder.caption_targets(CAPTIONS)
-    ours = draw(decoder, conditions, 3, 4, negative=negative)
-    theirs = pipe(
-        prompt=CAPTIONS,
-        negative_prompt=None if plain else [negative] * 2,
-        num_inference_steps=2,
-        guidance_scale=4.0,
-        generator=seeds(3, 4),
-        output_type="pt" if modality == "audio" else "np",
-        **SAID[modality],
-        **OWN.get(name, {}),
-    )
+    ours, wanted = [], []
+    for row in (slice(0, 1), slice(1, 2)) if name in ALONE else (slice(None),):
+        numbers = (3, 4)[row]
+        rows = {n: v[row] for n, v in conditions.items()}
+        ours += draw(decoder, rows, *numbers, negative=negative)
+        theirs = pipe(
+            prompt=CAPTIONS[row],
+            **said_away(name, pipe, negative, len(numbers)),
+            num_inference_steps=2,
+            guidance_scale=4.0,
+            generator=seeds(*numbers),
+            output_type="pt" if modality == "audio" else "np",
+            **LENGTH.get(name, SAID[modality]),
+            **OWN.get(name, {}),
+        )
+        wanted += decoder.family.media(pipe, theirs, decoder.options)
 
-    wanted = decoder.family.media(pipe, theirs, decoder.options)
     assert far_apart(ours, wanted) <= (1e-5 if modality == "audio" else 1 / 255)
     assert ours[0] != ours[1]
 
@@ -167,7 +186,7 @@ def test_the_loss_is_of_each_item_and_reaches_every_condition(
     assert torch.allclose(losses[1], alone[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["StableDiffusionPipeline", "WanPipeline"])
+@pytest.mark.parametrize("name", ["StableDiffusionPipeline", "WanPipeline", "Flux2KleinPipeline"])
 def test_each_fitting_scheduler_makes_media(name: str, live: Callable[[str], Any]) -> None:
     decoder = live(name)
     conditions = decoder.caption_targets(CAPTIONS[:1])
@@ -178,7 +197,7 @@ def test_each_fitting_scheduler_makes_media(name: str, live: Callable[[str], Any
     made = [draw(decoder, conditions, 1, scheduler=one, steps=3)[0] for one in fitting]
 
     assert len(set(made)) == len(fitting)
-    if name == "WanPipeline":
+    if name != "StableDiffusionPipeline":
         with pytest.raises(DecodeError, match="does not fit"):
             draw(decoder, conditions, 1, scheduler="ddim")
     assert type(decoder.pipe.scheduler) is type(live(name).pipe.scheduler)
@@ -228,23 +247,6 @@ def test_a_mask_of_a_language_model_means_the_same_in_the_loss(live: Callable[[s
     assert soft["mask"].grad[given["mask"] > 0.5].any()
 
 
-def test_without_a_folder_there_is_no_pipeline() -> None:
-    bare = build(DECODERS[0], None)
-
-    with pytest.raises(DecodeError, match="has no pipeline"):
-        bare.caption_targets(["a cat"])
-
-
-def test_folders_that_cannot_be_loaded_are_named(saved: Saved, tmp_path: Path) -> None:
-    torn = shutil.copytree(saved("StableDiffusionPipeline"), tmp_path / "torn")
-    (torn / "tokenizer" / "tokenizer.json").write_text("{")
-
-    with pytest.raises(SourceError, match="cannot be loaded as a StableDiffusionPipeline"):
-        build(DECODERS[0], torn)
-    with pytest.raises(SourceError, match="WanPipeline makes video"):
-        build(DECODERS[0], saved("WanPipeline"))
-
-
 def test_media_of_no_numbers_are_an_error(live: Callable[[str], Any]) -> None:
     decoder = live("StableDiffusionPipeline")
     conditions = decoder.caption_targets(CAPTIONS[:1])
@@ -253,9 +255,7 @@ def test_media_of_no_numbers_are_an_error(live: Callable[[str], Any]) -> None:
         draw(decoder, {"text": conditions["text"] * float("nan")}, 1)
 
 
-@pytest.mark.parametrize(
-    "name", ["StableDiffusionXLPipeline", "WanPipeline", "StableAudioPipeline"]
-)
+@pytest.mark.parametrize("name", LARGE)
 def test_half_the_precision_makes_media_too(name: str, saved: Saved) -> None:
     spec = spec_of(name, saved(name))
     half = build(spec, saved(name), **ASKED[spec.modality]).to(torch.bfloat16)
@@ -267,10 +267,7 @@ def test_half_the_precision_makes_media_too(name: str, saved: Saved) -> None:
     assert made[0].data.std() > 0
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["StableDiffusionPipeline", "StableDiffusionXLPipeline", "WanPipeline", "StableAudioPipeline"],
-)
+@pytest.mark.parametrize("name", ["StableDiffusionPipeline", *LARGE])
 def test_the_autoencoder_may_have_a_precision_of_its_own(name: str, saved: Saved) -> None:
     spec = spec_of(name, saved(name))
     plain = build(spec, saved(name), **ASKED[spec.modality])
@@ -286,15 +283,3 @@ def test_the_autoencoder_may_have_a_precision_of_its_own(name: str, saved: Saved
     assert getattr(mixed.pipe, mixed.family.denoiser).dtype == torch.bfloat16
     assert made[0].data.std() > 0
     assert losses.isfinite().all()
-
-
-def test_a_named_decoder_takes_no_other_model(saved: Saved) -> None:
-    wan = next(d for d in DECODERS if d.name == "wan21-1.3b")
-    assert wan.options is not None
-    with torch.device("meta"):
-        full = resolve(wan.target)(options_model(wan.options)())
-
-    with pytest.raises(SourceError, match="wanted 7,226,799,667"):
-        full.load({"pipeline": saved("WanPipeline")})
-    with pytest.raises(SourceError, match="StableAudioPipeline makes audio"):
-        full.load({"pipeline": saved("StableAudioPipeline")})

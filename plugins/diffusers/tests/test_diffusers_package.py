@@ -23,8 +23,8 @@ def test_the_readme_names_every_component_with_its_sizes() -> None:
         if decoder.describe:
             assert f"| `{decoder.name}` |" in readme
             continue
-        text = decoder.conditions[0]
-        assert f"| {decoder.signals} | `text` {text.tokens} x {text.width} |" in readme
+        takes = ", ".join(f"`{c.name}` {c.tokens} x {c.width}" for c in decoder.conditions)
+        assert f"| {decoder.signals} | {takes} |" in readme
         assert f"| {decoder.parameters:,} | {decoder.licence} |" in readme
 
 

@@ -26,7 +26,7 @@ def nextgpt_manifest() -> Manifest:
             ),
             System(
                 name="nextgpt-modern",
-                summary="Qwen3-1.7B and parts whose licences allow commercial use, on 24 GB",
+                summary="Qwen3-1.7B, FLUX.2 klein, Wan 2.1, ACE-Step: permissive licences, 24 GB",
                 config="nextgpt_systems:systems/nextgpt-modern.yaml",
             ),
         ),
