@@ -67,6 +67,13 @@ def preview_pixels(boxes: Boxes, *, who: str = BOXES.name) -> Any:
         raise MediaError(who, f"has a damaged preview: {error}", "find the boxes anew") from error
 
 
+def with_margin(pixels: Any, share: float) -> Any:
+    """(H, W, 3) with as much of each side around it, in the colours of its edge."""
+    height, width, _ = pixels.shape
+    rows, columns = int(share * height), int(share * width)
+    return np.pad(pixels, ((rows, rows), (columns, columns), (0, 0)), mode="edge")
+
+
 def to_square(pixels: Any, side: int) -> Tensor:
     """(H, W, 3) uint8 -> (3, side, side), (byte - 127) / 128, bent to a square."""
     import torch

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Generator, Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from nextgpt_boxes.files import picture_of, preview_pixels, to_square
+from nextgpt_boxes.files import picture_of, preview_pixels, to_square, with_margin
 from nextgpt_boxes.losses import heat_loss, heat_of
 from nextgpt_boxes.medium import Box, of_media, to_media
 from nextgpt_boxes.network import CELLS, SIDE, Network, Seen
@@ -24,6 +25,9 @@ from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.tensors import load_compact
+
+_MARGIN = 0.4
+"""Of the sides, around a picture in which nothing was found: it is looked at from farther away."""
 
 
 class Finder(nn.Module):
@@ -121,21 +125,33 @@ class Finder(nn.Module):
         return heat_loss(heat_BGG, torch.stack(wanted).to(heat_BGG))
 
     def _find(self, text_1TD: Tensor, picture: Media, options: FinderOptions) -> Media:
-        x_13HW = to_square(picture.data, SIDE)[None].to(text_1TD)
+        found = self._look(text_1TD, picture.data, options)
+        if not found:  # what fills a picture is larger than anything in training
+            found = self._look(text_1TD, picture.data, options, margin=_MARGIN)
+        return to_media(picture_of(picture), found)
+
+    def _look(
+        self, text_1TD: Tensor, pixels: Any, options: FinderOptions, *, margin: float = 0.0
+    ) -> list[Box]:
+        x_13HW = to_square(with_margin(pixels, margin), SIDE)[None].to(text_1TD)
         seen = self.network.look(x_13HW)
         scores_GG = self.network.ask(seen, text_1TD)[0].sigmoid()
-        return to_media(picture_of(picture), boxes_of(seen, scores_GG, options))
+        return boxes_of(seen, scores_GG, options, margin=margin)
 
 
-def boxes_of(seen: Seen, scores_GG: Tensor, options: FinderOptions) -> list[Box]:
+def boxes_of(
+    seen: Seen, scores_GG: Tensor, options: FinderOptions, *, margin: float = 0.0
+) -> list[Box]:
     """What was seen in one picture and the cells' scores -> its boxes, the surest first.
 
-    A cell counts where none beside it has a higher score.
+    A cell counts where none beside it has a higher score. Corners are those of the picture without
+    its `margin`.
     """
     highest_GG = max_pool2d(scores_GG[None], 3, 1, 1)[0]
     peaks_N = torch.where(scores_GG == highest_GG, scores_GG, -1.0).flatten()
     scores_N, cells_N = peaks_N.float().topk(min(options.most, peaks_N.numel()))
-    corners_N4 = seen.boxes_B4GG[0].flatten(1)[:, cells_N].T.float().clamp(0, 1)
+    seen_N4 = seen.boxes_B4GG[0].flatten(1)[:, cells_N].T.float()
+    corners_N4 = ((1 + 2 * margin) * seen_N4 - margin).clamp(0, 1)
     low_N2, high_N2 = corners_N4[:, :2], corners_N4[:, 2:]
     corners = torch.cat((torch.minimum(low_N2, high_N2), torch.maximum(low_N2, high_N2)), 1)
     named_N = seen.labels_BKGG[0].argmax(0).flatten()[cells_N].tolist()

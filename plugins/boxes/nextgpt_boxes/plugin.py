@@ -17,7 +17,7 @@ from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest
 def nextgpt_manifest() -> Manifest:
     """The modality, its decoder, and what adds it to a system that reads pictures."""
     return Manifest(
-        api="1.0",
+        api="1.1",
         summary="grounding: named boxes of what is asked for in a picture",
         license="Apache-2.0",
         modalities=(BOXES,),
@@ -32,6 +32,7 @@ def nextgpt_manifest() -> Manifest:
                 signals=2,
                 conditions=(Condition(name="text", tokens=TOKENS, width=WIDTH),),
                 takes=("image",),
+                needs=True,
                 captions=True,
                 weights=("finder",),
                 parameters=975_137,

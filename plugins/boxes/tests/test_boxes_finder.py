@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from nextgpt_boxes.files import sample
 from nextgpt_boxes.finder import Finder, boxes_of
@@ -26,9 +28,14 @@ OPTIONS = FinderOptions(**TWIN)
 PICTURES = [Media("image", np.full((40, 50, 3), shade, np.uint8)) for shade in (10, 200)]
 
 
-def ask(finder: Finder, taken: Sequence[Sequence[Media]], options: FinderOptions) -> list[Boxes]:
+def ask(
+    finder: Finder,
+    taken: Sequence[Sequence[Media]],
+    options: FinderOptions,
+    caption: str = "the cat",
+) -> list[Boxes]:
     made = finder.decode(
-        finder.caption_targets(["the cat"] * len(taken)),
+        finder.caption_targets([caption] * len(taken)),
         taken=taken,
         options=options,
         generators=[torch.Generator() for _ in taken],
@@ -72,6 +79,34 @@ def test_a_peak_is_one_box_with_the_name_that_is_seen_there() -> None:
 
     assert [(box.label, box.score) for box in made] == [(labels()[5], 0.9), (labels()[7], 0.5)]
     assert made[0].corners == (0.1, 0.2, 0.4, 0.6)
+
+
+def test_corners_of_a_picture_with_a_margin_are_those_of_the_picture() -> None:
+    scores_GG = torch.zeros(CELLS, CELLS)
+    scores_GG[4, 4] = 0.9
+    corners = torch.tensor([0.25, 0.1, 0.5, 0.9]).view(1, 4, 1, 1).expand(1, 4, CELLS, CELLS)
+    seen = Seen(scores_GG, torch.zeros(1, len(labels()), CELLS, CELLS), corners)
+
+    [box] = boxes_of(seen, scores_GG, FinderOptions(), margin=0.5)
+
+    assert box.corners == (0.0, 0.0, 0.5, 1.0)
+
+
+def test_a_thing_that_fills_the_picture_is_found() -> None:
+    with as_file(files("nextgpt_mini") / "systems" / "demo" / "dog.png") as path:
+        whole = np.array(Image.open(path).convert("RGB"))
+    dog = np.ascontiguousarray(whole[20:51, 24:57])
+    finder, options = Finder(FinderOptions()).eval(), FinderOptions()
+    with as_file(files("nextgpt_boxes") / "weights" / "finder.safetensors") as path:
+        finder.load({"finder": path})
+
+    [made] = ask(finder, [[Media("image", dog)]], options, "the dog")
+    [other] = ask(finder, [[Media("image", dog)]], options, "the guitar")
+
+    [box] = made.boxes
+    assert box.label == "dog"
+    assert overlap(box.corners, (0.0, 0.0, 1.0, 1.0)) > 0.8
+    assert not other.boxes
 
 
 def test_weights_that_name_other_things_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 from nextgpt_depth.describe import caption
 from nextgpt_depth.requests import DIRECTIONS, MAKE, TELL, Request, present, request
 from nextgpt_depth.scenes import DepthRenderer
+from nextgpt_depth.talk import talk
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.prepare import find_library
 from nextgpt_mini.world.scene import Picture
@@ -30,13 +31,15 @@ class Dialogues:
 
     The task `tell` asks about depth maps, `make` asks for them, `both` does either. On the split
     `train` nothing held out occurs; on `held_out`, every scene has a count or a place that is.
-    With `answer_media` the depth maps of answers are rendered, too. `directions` are those of the
+    The share `talk` is of depths and distances, too, and asks for nothing but words. With
+    `answer_media` the depth maps of answers are rendered, too. `directions` are those of the
     task, unless fewer are given: for a system without pictures, `depth->text` or `text->depth`.
     """
 
     task: Literal["tell", "make", "both"] = "both"
     split: Split = "train"
     wording: Wording = "train"
+    talk: float = 0.0
     answer_media: bool = False
     directions: Sequence[str] = ()
     library: str = ""
@@ -50,6 +53,9 @@ class Dialogues:
         if number < 0:
             raise IndexError(f"dialogue {number}: there are none before 0")
         rng = Random(f"depth {self.task} {self.split} {number}")
+        if self.talk and rng.random() < self.talk:
+            said, answer = rng.choice(talk())
+            return Turn("user", (said,)), Turn("assistant", (answer,))
         asked = self.request(rng)
         return self.question(asked, rng.randrange(RENDERINGS)), self._answer(asked, rng)
 

@@ -1,4 +1,4 @@
-"""The suite `depth`: to and from depth maps, with counts and places never trained on.
+"""The suite `depth`: to and from depth maps, with counts and places never trained on; plain talk.
 
 Every thing is asked for once in each direction. A judge reads depth maps, mini's judges the
 pictures and the words; how far distances are off is measured by `nextgpt depth errors`.
@@ -15,7 +15,9 @@ from typing import cast
 from nextgpt_depth.data import Dialogues
 from nextgpt_depth.describe import stated
 from nextgpt_depth.requests import DIRECTIONS, Request, request
+from nextgpt_depth.talk import talk
 from nextgpt_mini.reference import Reference as Pictures
+from nextgpt_mini.talk import worded
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.media import Media
@@ -45,7 +47,8 @@ def depth(*, wording: Wording = "train", library: str = "") -> Suite:
     as `Dialogues` takes it.
     """
     source = Dialogues("make", split="held_out", wording=wording, library=library)
-    prompts = tuple(_prompt(source, question) for question in questions(source))
+    asked = (_prompt(source, question) for question in questions(source))
+    prompts = (*asked, *worded("talk", (said for said, _ in talk(kept=True))))
     name = "depth" if wording == "train" else f"depth-{wording}"
     reference = Named("nextgpt_depth.suite:Reference", {"library": library})
     return Suite(name, prompts, JUDGES, GOALS, reference=reference)

@@ -19,6 +19,7 @@ STAGES = {
     "depth-match": "depth->text",
     "depth-encode": "depth->text",
     "depth-decode": "text->depth",
+    "depth-choose": "text->depth",
 }
 RUN = {"steps": 2, "batch": 2, "window": 2, "dialogues": 8, "samples": 0, "workers": 0}
 RUN |= {"validate_on": 2, "optimizer": "adamw"}

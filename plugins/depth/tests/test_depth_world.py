@@ -11,6 +11,7 @@ from nextgpt_depth.geometry import errors
 from nextgpt_depth.requests import DIRECTIONS, request, unseen
 from nextgpt_depth.scenes import SWELL, THING, WALL, DepthRenderer
 from nextgpt_depth.suite import JUDGES, Reference, depth, questions, truth
+from nextgpt_depth.talk import talk
 from nextgpt_depth.train.bank import Drawn
 from nextgpt_mini.judge.text import read
 from nextgpt_mini.world.library import Library
@@ -85,6 +86,17 @@ def test_a_dialogue_is_the_same_each_time_and_shows_what_it_says():
         assert shown.caption
 
 
+def test_talk_wants_words_and_what_is_kept_is_never_trained_on():
+    source = Dialogues(library="samples", talk=1.0)
+    said = {source[n][0].text for n in range(400)}
+
+    assert not any(turn.media for n in range(50) for turn in source[n])
+    assert said <= {asked for asked, _ in talk()}
+    assert not said & {asked for asked, _ in talk(kept=True)}
+    asked = [p for p in depth(library="samples").prompts if p.direction == "text->text"]
+    assert len(asked) == len(talk(kept=True)) > 30
+
+
 def test_answers_say_what_the_judge_of_texts_reads():
     rng = Random(0)
 
@@ -98,14 +110,15 @@ def test_the_suite_asks_each_thing_in_each_direction_with_what_is_held_out():
     suite = depth(library="samples")
     source = Dialogues("make", split="held_out", library="samples")
 
-    directions = [prompt.direction for prompt in suite.prompts]
+    prompts = [prompt for prompt in suite.prompts if prompt.direction != "text->text"]
+    directions = [prompt.direction for prompt in prompts]
     asked = list(questions(source))
 
     assert {d: directions.count(d) for d in directions} == dict.fromkeys(
         DIRECTIONS, len(LIBRARY.things)
     )
     assert all(unseen(question.request.given) for question in asked)
-    assert [question.id for question in asked] == [prompt.id for prompt in suite.prompts]
+    assert [question.id for question in asked] == [prompt.id for prompt in prompts]
     assert set(JUDGES) == {"depth", "image", "text"}
 
 

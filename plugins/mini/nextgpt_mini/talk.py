@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nextgpt_mini.world.chat import held_out, pairs
 from nextgpt_registry.messages import Turn
 from nextgpt_registry.suites import TEXT, AtMost, Expected, Prompt, Suite
@@ -9,13 +11,17 @@ from nextgpt_registry.suites import TEXT, AtMost, Expected, Prompt, Suite
 FALSE_MEDIA, RATIO = 0.01, 1.05
 
 
+def worded(name: str, asked: Iterable[str]) -> list[Prompt]:
+    """Prompts to be answered with words alone, numbered under a name."""
+    return [
+        Prompt(f"{name}/{n}", "text->text", (Expected(TEXT),), (Turn("user", (said,)),))
+        for n, said in enumerate(asked)
+    ]
+
+
 def chat() -> Suite:
     """200 prompts of plain chat, never trained on, whose answer is text alone."""
-    prompts = [
-        Prompt(f"chat/{n}", "text->text", (Expected(TEXT),), (Turn("user", (asked,)),))
-        for n, asked in enumerate(held_out())
-    ]
-    return Suite("chat", prompts, goals={"*/false_media": AtMost(FALSE_MEDIA)})
+    return Suite("chat", worded("chat", held_out()), goals={"*/false_media": AtMost(FALSE_MEDIA)})
 
 
 def perplexity() -> Suite:

@@ -18,6 +18,7 @@ from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.scene import Picture, Scene, Sound, brief, caption, phrase
 from nextgpt_mini.world.split import Kind, Split, check_trainable, is_held_out, sample_scene
 from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_retrieval.talk import talk
 
 REQUESTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -81,20 +82,25 @@ class Dialogues:
     """`dialogues[n]` is always the same request and its answer, of trainable scenes.
 
     The share `drawn` is mini's, of pictures that are drawn and of plain talk: what is not looked
-    for is learned beside what is; 0 for a system that makes none. What is found is named by its
-    caption and never shown: there is no loss on media. `library` is the file of sprites and
-    sounds, or `samples`, as mini's dialogues take it.
+    for is learned beside what is; 0 for a system that makes none. The share `talk` is in the words
+    of a search, and looks for no picture. What is found is named by its caption and never shown:
+    there is no loss on media. `library` is the file of sprites and sounds, or `samples`, as mini's
+    dialogues take it.
     """
 
     channel: str = "found"
     library: str = ""
     drawn: float = 0.4
+    talk: float = 0.0
 
     def __getitem__(self, number: int) -> tuple[Turn, ...]:
         """The `number`th conversation, of any number that is not negative."""
         if number < 0:
             raise IndexError(f"dialogue {number}: there are none before 0")
         rng = Random(f"retrieval {number}")
+        if self.talk and rng.random() < self.talk:
+            said, answer = rng.choice(talk())
+            return Turn("user", (said,)), Turn("assistant", (answer,))
         if rng.random() < self.drawn:
             [direction] = rng.choices(tuple(DRAWN), tuple(DRAWN.values()))
             if rng.random() < _TALK:

@@ -3,7 +3,8 @@
 A picture counts as found if it carries its source, and shows what the caption of that item says:
 one that was made instead has no facts but that. So the share of concepts and attributes together
 that are right is the recall at 1, with no judge that could err. `any2any` sees a picture either
-way; here requests to draw, too, are asked, and must be answered with one that was made.
+way; here requests to draw, too, are asked, and must be answered with one that was made, and talk
+in the words of a search, to be answered with words alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cached_property, partial
 from random import Random
 
 from nextgpt_mini.suite import any2any
+from nextgpt_mini.talk import worded
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.scene import Clip, Picture, Scene, Sound, caption, facts
 from nextgpt_registry.media import Media
@@ -21,6 +23,7 @@ from nextgpt_registry.messages import Turn
 from nextgpt_registry.suites import Expected, Named, Prompt, Suite
 from nextgpt_retrieval.data import DRAWN, GIVEN, Dialogues
 from nextgpt_retrieval.samples import held_out, scenes
+from nextgpt_retrieval.talk import talk
 
 KIND = "image"
 GOALS: Mapping[str, float] = {
@@ -42,7 +45,8 @@ def retrieval(*, wording: Wording = "train", library: str = "") -> Suite:
     source = Dialogues(library=library)
     judge = Named("nextgpt_retrieval.suite:FoundJudge", {"library": library})
     name = "retrieval" if wording == "train" else f"retrieval-{wording}"
-    prompts = (*_in_turn(source, wording), *_drawn(wording, library))
+    plain = worded("talk", (said for said, _ in talk(kept=True)))
+    prompts = (*_in_turn(source, wording), *_drawn(wording, library), *plain)
     return Suite(name, prompts, {KIND: judge}, GOALS)
 
 

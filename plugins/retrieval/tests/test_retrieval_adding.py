@@ -46,15 +46,15 @@ def test_the_channel_is_trained_and_finds_real_pictures(base: Path, tmp_path: Pa
     joined = join(load_config(base), find_offer("retrieval"))
     changes = [f"training.{s}.run.{k}={v}" for s in joined.stages for k, v in RUN.items()]
     changes += [f"training.{s}.options.library=samples" for s in joined.stages]
-    changes += ["training.retrieval-decode.run.dialogues=4"]
-    changes += ["training.retrieval-decode.options.drawn=0"]
+    changes += [f"training.{s}.run.dialogues=4" for s in joined.stages]
+    changes += [f"training.{s}.options.drawn=0" for s in joined.stages]
     changes += ["modalities.found.decoder.options.minimum_score=-1.0"]
     changed = joined.overridden(changes)
 
     added = add(changed, Catalog.discover(changed.loaded.config.plugins), out=tmp_path / "new")
 
     assert added.channels == ("found",)
-    assert [run.folder.name for run in added.runs] == ["retrieval-decode"]
+    assert [run.folder.name for run in added.runs] == ["retrieval-decode", "retrieval-choose"]
     with Pipeline.from_pretrained(added.folder) as pipeline:
         answer = pipeline.chat("Find a frog.", require={"found": 1}, max_tokens=4)
         [found] = answer.media

@@ -19,6 +19,7 @@ from nextgpt_retrieval.decoder import image
 from nextgpt_retrieval.options import RetrievalOptions
 from nextgpt_retrieval.samples import scenes, write_samples
 from nextgpt_retrieval.suite import MADE, FoundJudge, retrieval
+from nextgpt_retrieval.talk import talk
 
 SOURCE = Dialogues(library="samples")
 
@@ -47,6 +48,17 @@ def test_requests_to_draw_stand_beside_those_to_find() -> None:
 def channels(dialogue: tuple[Turn, ...]) -> set[str]:
     """All that its answers are made on."""
     return {part.channel for turn in dialogue if turn.role == "assistant" for part in turn.media}
+
+
+def test_talk_looks_for_nothing_and_what_is_kept_is_never_trained_on() -> None:
+    source = Dialogues(library="samples", talk=1.0)
+    said = {source[n][0].text for n in range(400)}
+
+    assert not any(turn.media for n in range(50) for turn in source[n])
+    assert said <= {asked for asked, _ in talk()}
+    assert not said & {asked for asked, _ in talk(kept=True)}
+    asked = [p for p in retrieval(library="samples").prompts if p.direction == "text->text"]
+    assert len(asked) == len(talk(kept=True)) > 30
 
 
 def test_a_number_always_names_the_same_dialogue() -> None:
@@ -86,10 +98,12 @@ def test_every_prompt_of_the_suite_asks_for_something_held_out() -> None:
     suite = retrieval(library="samples")
 
     directions = {prompt.direction for prompt in suite.prompts}
-    assert directions == {f"{given}->found" for given in GIVEN} | set(DRAWN)
+    assert directions == {f"{given}->found" for given in GIVEN} | {*DRAWN, "text->text"}
     assert len({prompt.id for prompt in suite.prompts}) == len(suite.prompts)
     for prompt in suite.prompts:
         [expected] = prompt.expected
+        if prompt.direction == "text->text":
+            continue
         assert expected.kind == "image"
         if prompt.direction in DRAWN:
             assert expected.facts == MADE

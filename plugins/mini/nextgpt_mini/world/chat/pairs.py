@@ -14,6 +14,11 @@ _EVERY = 10
 @cache
 def pairs(*, kept: bool = False) -> tuple[Pair, ...]:
     """(prompt, answer); one in ten is kept for testing and only given when `kept`."""
-    text = files("nextgpt_mini.world.chat").joinpath("pairs.jsonl").read_text(encoding="utf-8")
+    return read_pairs("nextgpt_mini.world.chat", "pairs.jsonl", every=_EVERY, kept=kept)
+
+
+def read_pairs(package: str, name: str, *, every: int, kept: bool) -> tuple[Pair, ...]:
+    """(prompt, answer) of a package's file, each last of `every` only and always when `kept`."""
+    text = files(package).joinpath(name).read_text(encoding="utf-8")
     read = [json.loads(line) for line in text.splitlines()]
-    return tuple((p, a) for n, (p, a) in enumerate(read) if (n % _EVERY == _EVERY - 1) == kept)
+    return tuple((p, a) for n, (p, a) in enumerate(read) if (n % every == every - 1) == kept)
