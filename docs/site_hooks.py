@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -28,7 +28,9 @@ def on_files(files: Files, config: Any) -> Files:
         for path in linked(page):
             if path not in seen and not path.is_relative_to(DOCS):
                 seen.add(path)
-                files.append(File.generated(config, place(path), abs_src_path=str(path)))
+                added = InclusionLevel.INCLUDED  # code as well, which docs/ itself keeps back
+                uri, source = place(path), str(path)
+                files.append(File.generated(config, uri, abs_src_path=source, inclusion=added))
                 pages += [path] if path.suffix == ".md" else []
     uris = {file.src_uri for file in files.documentation_pages()}
     config.nav = _filled(config.nav, uris - set(_named(config.nav)))

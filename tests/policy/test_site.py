@@ -32,6 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     done = build(ROOT, folder)
     assert done.returncode == 0, done.stderr
+    assert "excluded from the built site" not in done.stderr
     return folder
 
 
@@ -41,6 +42,13 @@ def test_what_pages_link_to_in_the_repository_is_in_the_site(site: Path) -> None
     for error in ROOT.glob("registry/nextgpt_registry/error_pages/*.md"):
         assert (site / "reference" / "errors" / f"{error.stem}.html").is_file()
     assert 'href="errors/PlanError.html"' in (site / "reference" / "errors.html").read_text("utf-8")
+
+
+def test_code_that_pages_link_to_is_in_the_site(site: Path) -> None:
+    page = (site / "plugins" / "depth.html").read_text("utf-8")
+
+    assert 'href="../repository/plugins/depth/nextgpt_depth/scenes.py"' in page
+    assert (site / "repository" / "plugins" / "depth" / "nextgpt_depth" / "scenes.py").is_file()
 
 
 def test_media_of_the_gallery_are_in_the_site(site: Path) -> None:
