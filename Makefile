@@ -15,6 +15,9 @@ EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shel
 WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 OUT     ?= out/demo
+# Test files at once (conftest.py), each on one thread: more threads than cores are slower.
+JOBS    ?= 2
+PYTEST  := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --no-loadscope-reorder
 
 .PHONY: help setup demo train-mini test test-fast check lint types imports site format docs \
 	reference constraints clean
@@ -44,10 +47,10 @@ train-mini: $(STAMP) ## mini from nothing to its weights, hours on two cores; re
 	$(VENV)/bin/nextgpt mini recipe --out plugins/mini/recipe
 
 test: $(STAMP) ## all tests (those marked gpu need a GPU, network a package registry)
-	$(PY) -m pytest
+	$(PYTEST)
 
 test-fast: $(STAMP) ## the tests of a minute: neither slow nor network
-	$(PY) -m pytest -m 'not slow and not network'
+	$(PYTEST) -m 'not slow and not network'
 
 check: lint types imports site ## everything that runs no code of ours
 

@@ -17,6 +17,16 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.tensors import quick_in_bfloat16
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+def chosen(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:
+    """What `auto` is on a device."""
+    if precision != "auto":
+        return precision
+    return "bf16" if quick_in_bfloat16(device) else "fp32"
 
 
 class Compute:
@@ -26,11 +36,12 @@ class Compute:
         TrainingError: several processes were launched; each would train the same.
     """
 
-    def __init__(self, device: torch.device, precision: Literal["bf16", "fp32"]) -> None:
+    def __init__(self, device: torch.device, precision: Precision) -> None:
         # Its state is one for the process, and refuses another precision than the first run's.
         AcceleratorState._reset_state(reset_partial_state=True)
         self._accelerator = Accelerator(
-            cpu=device.type == "cpu", mixed_precision="bf16" if precision == "bf16" else "no"
+            cpu=device.type == "cpu",
+            mixed_precision="bf16" if chosen(precision, device) == "bf16" else "no",
         )
         if self._accelerator.num_processes > 1:
             raise TrainingError(

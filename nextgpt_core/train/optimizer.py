@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nextgpt_core.train.muon import Muon
 from nextgpt_core.train.settings import ROWS, RunSettings
-from nextgpt_registry.errors import TrainingError
 
 
 class Optimizer:
@@ -43,7 +43,7 @@ class Optimizer:
             adam = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=shrink)
             self._each.append(adam)
         if groups := list(self._groups(parts, lambda p: id(p) in matrices)):
-            self._each.append(_muon(groups, lr=lr, weight_decay=shrink))
+            self._each.append(Muon(groups, lr=lr, weight_decay=shrink))
 
     def _groups(
         self, parts: Mapping[str, Sequence[nn.Parameter]], wanted: Callable[[nn.Parameter], bool]
@@ -75,19 +75,6 @@ class Optimizer:
         """Go on from a state."""
         for optimizer, one in zip(self._each, state["each"], strict=True):
             optimizer.load_state_dict(one)
-
-
-def _muon(groups: list[dict[str, Any]], *, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Muon, its rate scaled so that an update is as large as one of AdamW."""
-    muon = getattr(torch.optim, "Muon", None)
-    if muon is None:
-        raise TrainingError(
-            "optimizer: muon", f"torch {torch.__version__} has none", "torch>=2.9, or adamw"
-        )
-    made: torch.optim.Optimizer = muon(
-        groups, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
-    return made
 
 
 def factor(step: int, settings: RunSettings) -> float:

@@ -42,7 +42,7 @@ class RunSettings(Settings):
     batch: int = Field(default=16, gt=0)  # dialogues together, alike in length
     accumulation: int = Field(default=1, gt=0)  # batches in one step
     pass_tokens: int = Field(default=2048, gt=0)  # larger batches go through in parts: memory
-    optimizer: Literal["adamw", "muon"] = "adamw"  # muon: for the matrices (torch >= 2.9)
+    optimizer: Literal["adamw", "muon"] = "adamw"  # muon: for the matrices
     lr: float = Field(default=5e-4, gt=0)
     rates: dict[Part, float] = Field(default_factory=dict)  # multiplies `lr`, by part
     warmup: float = Field(default=0.03, ge=0, le=1)  # share of the steps
@@ -53,7 +53,7 @@ class RunSettings(Settings):
     alignment: float = Field(default=1.0, ge=0)  # weight of the squared caption alignment
     matching: float = Field(default=0.0, ge=0)  # weight of what media alone say of their captions
     denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"  # bf16 where the device is quick in it
     max_tokens: int = Field(default=512, gt=0)  # longer dialogues are left out
     dialogues: int = Field(default=0, ge=0)  # how many of endless sources; 0: ever new ones
     rehearsal: float | None = Field(default=None, ge=0, lt=1)  # share of the other channels' data

@@ -21,6 +21,7 @@ from nextgpt_core.llm.backbone import Backbone, decoder_layers
 from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
+from nextgpt_core.train.compute import chosen
 from nextgpt_core.train.folder import RunFolder, read_parts
 from nextgpt_core.train.loop import Trainer
 from nextgpt_core.train.meter import Values
@@ -73,6 +74,8 @@ def train(
         TrainingError: the run cannot start, or its loss is no longer a number.
     """
     data, settings = stage_of(loaded.config, stage)
+    device = torch.device(place(loaded.config.llm.device))
+    settings = settings.model_copy(update={"precision": chosen(settings.precision, device)})
     config = for_training(loaded.config, settings)
     plan = resolve(replace(loaded, config=config), catalog)
     source = _source(data)

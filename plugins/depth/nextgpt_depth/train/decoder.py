@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from nextgpt_depth.decoder import DepthDecoder
 from nextgpt_depth.train.bank import Bank
-from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.train.run import Run, quickly, train
 
 
 def train_decoder(
@@ -35,7 +35,7 @@ def train_decoder(
         rows = torch.randint(len(bank.maps), (batch,), generator=generator)
         dropped = torch.rand(batch, generator=generator) < drop
         text_BTD = torch.where(dropped[:, None, None], nothing, table_KTD[index[rows]])
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickly():
             losses = decoder.map_loss(bank.maps[rows].float(), text_BTD, [generator] * batch)
         return losses.mean()
 

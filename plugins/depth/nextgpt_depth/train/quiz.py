@@ -18,7 +18,7 @@ from nextgpt_depth.judge import Network
 from nextgpt_depth.options import SLOT_WIDTH, TOKENS, WIDTH
 from nextgpt_depth.train.bank import Bank
 from nextgpt_mini.judge.blemishes import blemish_pictures
-from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.train.run import Run, quickly, train
 from nextgpt_mini.world.scene import Picture
 from nextgpt_mini.world.split import check_trainable, sample_scene
 
@@ -51,7 +51,7 @@ def train_encoder(encoder: DepthEncoder, bank: Bank, run: Run, *, batch: int = 4
 
     def loss(step: int) -> Tensor:
         x, wanted = _batch(bank, step, batch)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickly():
             scores, copied_BTP = module(x)
         coarse = nn.functional.avg_pool2d(x, _CELL // _SEEN)
         shown_BTP = pixel_unshuffle(coarse, _SEEN).flatten(2).transpose(1, 2)
@@ -68,7 +68,7 @@ def train_judge(network: Network, bank: Bank, run: Run, *, batch: int = 64) -> N
     def loss(step: int) -> Tensor:
         torch.manual_seed(step)  # dropout
         x, wanted = _batch(bank, step, batch)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickly():
             scores = network(x)
         return _wrong(scores, wanted)
 

@@ -21,7 +21,7 @@ from nextgpt_mini.judge.media import WEIGHTS, MediaJudge
 from nextgpt_mini.judge.network import Network
 from nextgpt_mini.judge.questions import UNSAID, answers, labels
 from nextgpt_mini.train.examples import draw
-from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.train.run import Run, quickly, train
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, facts
@@ -73,7 +73,7 @@ def train_judge(
             x = x.float() / 127.5 - 1
             frames = x.flatten(1, 2) if clips else x
             x = blemish_pictures(frames, generator).view_as(x)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickly():
             scores = network(x if clips else x.contiguous(memory_format=torch.channels_last))
         return torch.stack(
             [

@@ -13,6 +13,7 @@ from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.config import Settings
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.tensors import quick_in_bfloat16
 
 SYSTEM = "mini"
 _FILE = Path(__file__).with_name("recipe.yaml")
@@ -30,6 +31,7 @@ class Step(Settings):
     seconds: float = Field(default=1.0, gt=0)  # expected of one step
     needs: tuple[str, ...] = ()
     set: tuple[str, ...] = ()  # KEY=VALUE of a stage
+    quick: tuple[str, ...] = ()  # the same, where the processor is quick in bfloat16
     from_: str = Field(default="", alias="from")  # the step whose parts a stage starts from
     export: bool = False  # write a stage's parts where the system finds them
     figures: tuple[str, ...] = ()  # of its log: what it is measured by
@@ -140,7 +142,8 @@ def _job(step: Step, recipe: Recipe, place: Place, overrides: Sequence[str]) -> 
 def _stage(
     step: Step, steps: int, small: Smoke | None, place: Place, overrides: Sequence[str]
 ) -> tuple[str, ...]:
-    given = [*step.set, *(small.set if small else ()), *overrides]
+    given = [*step.set, *(step.quick if quick_in_bfloat16() else ())]
+    given += [*(small.set if small else ()), *overrides]
     if small:
         # Of all stages: one may rehearse the data of another.
         stages = load_config(SYSTEM).config.training

@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nextgpt_mini.flow import FlowDecoder
-from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.train.run import Run, quickly, train
 from nextgpt_registry.media import Media
 
 Example = tuple[Media, str]
@@ -40,7 +40,7 @@ def build_bank(
     index: list[int] = []
     for start in range(0, count, chunk):
         examples = [draw(n) for n in range(start, min(start + chunk, count))]
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickly():
             latents.append(decoder.encode([media for media, _ in examples]).half())
         index += [captions.setdefault(caption, len(captions)) for _, caption in examples]
     aside = path.with_suffix(f".{os.getpid()}.tmp")
@@ -81,7 +81,7 @@ def train_decoder(
         text_BTD = table[index[rows]]
         dropped = torch.rand(batch, generator=generator) < drop
         text_BTD = torch.where(dropped[:, None, None], nothing, text_BTD)
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        with quickly(), sdpa_kernel(SDPBackend.MATH):
             losses = decoder.latent_loss(latents[rows].float(), text_BTD, [generator] * batch)
         return losses.mean()
 

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from nextgpt_mini.painter import PictureLatents
-from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.train.run import Run, quickly, train
 
 BATCH = 16
 NOISE = 0.3
@@ -33,7 +33,7 @@ def train_painter(
             z = latents.encode(x)
             noise = torch.randn(z.shape, generator=generator)
             z = z + noise * torch.rand((BATCH, 1, 1, 1), generator=generator) * NOISE
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickly():
             painted = latents.decode(z.contiguous(memory_format=torch.channels_last))
         return _distance(painted.float() - x)
 

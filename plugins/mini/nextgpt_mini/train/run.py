@@ -16,8 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
+from nextgpt_core.train.muon import Muon
 from nextgpt_registry.content import replace_file
-from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.tensors import quick_in_bfloat16
+
+
+def quickly(device: torch.device | str = "cpu") -> torch.autocast:
+    """Products in bfloat16, where the device is quick in it."""
+    quick = quick_in_bfloat16(device)
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=quick)
 
 
 class Average(nn.Module):
@@ -214,8 +221,6 @@ def _optimizers(
         torch.optim.AdamW([{"params": rest, "factor": 1.0}], betas=(0.9, 0.99), weight_decay=0.01)
     ]
     if marked:
-        if not hasattr(torch.optim, "Muon"):
-            raise TrainingError("mini", f"torch {torch.__version__} has no Muon", "torch>=2.9")
         groups = [{"params": list(matrices), "factor": 2.0}]
-        made.append(torch.optim.Muon(groups, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"))
+        made.append(Muon(groups, weight_decay=0.01))
     return made

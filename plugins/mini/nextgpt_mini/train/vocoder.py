@@ -24,7 +24,7 @@ from torch.nn.functional import l1_loss, leaky_relu
 from nextgpt_mini.decoders import SOUND_PATCH
 from nextgpt_mini.latents import Latents
 from nextgpt_mini.spectrogram import HOP, stft, to_mel
-from nextgpt_mini.train.run import Run, train
+from nextgpt_mini.train.run import Run, quickly, train
 from nextgpt_mini.vocoder import Vocoder, to_samples
 from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render_sound
@@ -77,7 +77,7 @@ class Pair(nn.Module):
 
     def forward(self, true_BN: Tensor, mel_BMF: Tensor, adversarial: bool) -> Tensor:
         """(B, N), (B, M, F) -> ()."""
-        with torch.autocast(mel_BMF.device.type, torch.bfloat16):  # networks only: no spectra
+        with quickly(mel_BMF.device):  # networks only: no spectra
             predicted = self.vocoder.predict(mel_BMF)
         spectrum_BKF = self.vocoder.spectrum(mel_BMF, predicted)
         made_BN = to_samples(spectrum_BKF, true_BN.shape[-1])
@@ -115,7 +115,7 @@ class Discriminator(nn.Module):
         x = torch.view_as_real(spectrum).movedim(-1, 1)
         x = x * (x.square().sum(1, keepdim=True) + 1e-6) ** -0.35
         features = []
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with quickly(x.device):
             for layer in self.layers:
                 x = leaky_relu(layer(x), 0.1)
                 features.append(x.float())
