@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.sources import Source
 
+_debian = st.from_regex(r"[a-z][a-z0-9+.-]{1,8}", fullmatch=True)
 _names = st.from_regex(r"[A-Za-z][A-Za-z0-9._-]{0,8}[A-Za-z0-9]", fullmatch=True)
 _part = st.text(
     st.characters(exclude_characters="/\\", exclude_categories=["Cs", "Cc"]), min_size=1
@@ -21,8 +22,8 @@ _spelled = st.one_of(
     st.builds("pypi:{}==1.0.post2/{}".format, _names, _paths),
     st.builds("npm:@{}/{}@1.2.3-rc.1/{}".format, _names, _names, _paths),
     st.builds("npm:{}@10.0.1/{}".format, _names, _paths),
-    st.builds("deb:{}=1:2.0~dfsg-3+b1/{}".format, _names.map(str.lower), _paths),
-    st.builds("deb:{}/{}".format, st.from_regex(r"[a-z][a-z0-9+-]{1,8}", fullmatch=True), _paths),
+    st.builds("deb:{}=1:2.0~dfsg-3+b1/{}".format, _debian, _paths),
+    st.builds("deb:{}/{}".format, _debian, _paths),
     st.builds("hf:{}/{}@{}/{}".format, _names, _names, _commits, _paths),
     st.builds("hf:{}@{}".format, _names, _commits),
     st.builds("file:../{}".format, _part.filter(lambda p: "\0" not in p)),
