@@ -45,8 +45,8 @@ def convert_pickle(path: Path, sha256: str) -> Path:
 def quick_in_bfloat16(device: torch.device | str = "cpu") -> bool:
     """Whether a device has instructions for products in bfloat16.
 
-    Without them a CPU takes fifty times as long as in float32: half of the laptops there are. A
-    torch that cannot tell (before 2.12) counts as without.
+    A CPU without them, as many laptops have, takes fifty times as long as in float32. Under
+    an older torch, which cannot tell, it counts as without.
     """
     import torch
 
