@@ -43,6 +43,8 @@ class Muon(torch.optim.Optimizer):
         """Move every parameter that has a gradient; there is no closure."""
         for group in self.param_groups:
             lr, momentum = group["lr"], group["momentum"]
+            quick = quick_in_bfloat16(group["params"][0].device)
+            dtype = torch.bfloat16 if quick else torch.float32
             for matrix in group["params"]:
                 if matrix.grad is None:
                     continue
@@ -50,19 +52,14 @@ class Muon(torch.optim.Optimizer):
                 if not state:
                     state["momentum_buffer"] = torch.zeros_like(matrix.grad)
                 moving = state["momentum_buffer"].lerp_(matrix.grad, 1 - momentum)
-                update = orthogonal(matrix.grad.lerp(moving, momentum))
+                update = orthogonal(matrix.grad.lerp(moving, momentum), dtype)
                 matrix.mul_(1 - lr * group["weight_decay"])
                 matrix.add_(update, alpha=-0.2 * lr * math.sqrt(max(matrix.shape)))
         return None
 
 
-def orthogonal(matrix_MN: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """(M, N) -> (M, N): singular values near 1 for those of the matrix that are not tiny.
-
-    In `dtype`, by default bfloat16 where that is quick and else float32.
-    """
-    if dtype is None:
-        dtype = torch.bfloat16 if quick_in_bfloat16(matrix_MN.device) else torch.float32
+def orthogonal(matrix_MN: Tensor, dtype: torch.dtype) -> Tensor:
+    """(M, N) -> (M, N) in `dtype`: singular values near 1 for those that are not tiny."""
     high = matrix_MN.size(0) > matrix_MN.size(1)
     x = matrix_MN.to(dtype, copy=True)
     x = x.T if high else x
