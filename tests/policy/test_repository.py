@@ -85,3 +85,8 @@ def test_constraints_pin_exact_versions_from_anywhere() -> None:
 
     assert [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
     assert "torch==2.13.0" in pins
+
+
+def test_figures_of_mini_stand_in_its_model_card_alone() -> None:
+    for page in ("README.md", "CHANGELOG.md"):
+        assert not re.findall(r"\d+(?:\.\d+)? ?%", (ROOT / page).read_text("utf-8")), page

@@ -1,15 +1,8 @@
-"""What a config may set of the encoders and decoders here. Imports nothing but pydantic."""
+"""What a config may set of the encoders here. Imports nothing but pydantic."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 from pydantic import BaseModel, ConfigDict, Field
-
-from nextgpt_registry.specs import Fixed
-
-Scheduler = Literal["ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
-"""Samplers that diffusers has for the noise of these models."""
 
 
 class _Options(BaseModel):
@@ -22,18 +15,3 @@ class EncoderOptions(_Options):
     narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)
     """The twin: the same classes two layers deep and this wide, without weights, its features
     repeated up to the declared width."""
-
-
-class DecoderOptions(_Options):
-    """Of the decoder."""
-
-    steps: int = Field(default=50, ge=1, le=200)
-    guidance: float = Field(default=2.5, ge=0, le=30)
-    seconds: float = Field(default=5.0, ge=0.64, le=20)
-    scheduler: Scheduler = "ddim"
-    negative: str = Field(default="", max_length=1000)
-    """What guidance leads away from, in words."""
-    min_snr: Annotated[float | None, Fixed()] = Field(default=None, gt=0, le=100)
-    """Weigh each item's denoising loss by min(SNR, this) (arXiv 2303.09556); 5 in the paper."""
-    narrow: Annotated[int | None, Fixed()] = Field(default=None, ge=8, le=64, multiple_of=8)
-    """The twin: the same classes this wide, without weights."""

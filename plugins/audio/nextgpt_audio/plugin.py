@@ -1,11 +1,10 @@
-"""What the audio plugin declares and the hooks it answers. Imports no decoder and no model."""
+"""What the audio plugin declares and the hooks it answers. Imports no model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from nextgpt_audio.decoders import DECODERS
 from nextgpt_audio.encoders import ENCODERS
 from nextgpt_audio.modality import AUDIO
 from nextgpt_registry.hookspecs import hookimpl
@@ -15,14 +14,13 @@ from nextgpt_registry.specs import Manifest
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
-    """Declare sound, its encoders and its decoder."""
+    """Declare sound and its encoders."""
     return Manifest(
         api="1.0",
-        summary="sound: reading, writing, Whisper and CLAP in, AudioLDM out",
+        summary="sound: reading, writing, Whisper and CLAP",
         license="Apache-2.0",
         modalities=(AUDIO,),
         encoders=ENCODERS,
-        decoders=DECODERS,
     )
 
 

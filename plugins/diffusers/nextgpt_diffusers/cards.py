@@ -12,7 +12,7 @@ from typing import Any
 Card = Mapping[str, Mapping[str, Any]]
 """The config of each part, by the part's name in the pipeline."""
 
-_SCALED = {
+SCALED = {
     "beta_schedule": "scaled_linear",
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -186,7 +186,7 @@ def narrow_stable_diffusion_xl(width: int) -> Card:
         },
         "text_encoder": text,
         "text_encoder_2": text,
-        "scheduler": _SCALED,
+        "scheduler": SCALED,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Generator, Tensor
 
 from nextgpt_diffusers.noise import Noised, draw
@@ -74,19 +74,18 @@ def default(pipe: Any, argument: str) -> Any:
 
 def pictures(pipe: Any, media: Sequence[Media], *, height: int, width: int) -> Tensor:
     """B pictures -> (B, C, H, W) in [-1, 1]: as large as must be, the middle cut."""
-    given = [Image.fromarray(medium.data) for medium in media]
-    fitted: Tensor = pipe.image_processor.preprocess(given, height, width, resize_mode="crop")
+    given = [_cut(medium.data, height, width) for medium in media]
+    fitted: Tensor = pipe.image_processor.preprocess(given)
     return fitted
 
 
 def films(pipe: Any, media: Sequence[Media], *, frames: int, height: int, width: int) -> Tensor:
     """B films -> (B, F, C, H, W) in [-1, 1]: `frames` spread over all of each."""
     taken = [
-        [Image.fromarray(medium.data[n]) for n in _spread(len(medium.data), frames)]
+        [_cut(medium.data[n], height, width) for n in _spread(len(medium.data), frames)]
         for medium in media
     ]
-    cut = pipe.video_processor.preprocess
-    return torch.stack([cut(one, height, width, resize_mode="crop") for one in taken])
+    return torch.stack([pipe.video_processor.preprocess(one) for one in taken])
 
 
 def as_pictures(made: Any) -> list[Media]:
@@ -118,6 +117,11 @@ def sampled(spread: Any, generators: Sequence[Generator]) -> Tensor:
     """A draw from an autoencoder's distributions: row b by generator b."""
     mean: Tensor = spread.mean
     return mean + spread.std * draw(mean.shape[1:], generators, mean)
+
+
+def _cut(pixels: Any, height: int, width: int) -> Image.Image:
+    """The middle of a picture at a size: cut before it is resized, however long it is."""
+    return ImageOps.fit(Image.fromarray(pixels), (width, height), Image.Resampling.LANCZOS)
 
 
 def _spread(count: int, wanted: int) -> list[int]:

@@ -23,7 +23,15 @@ from nextgpt_registry.headers import read_header
 _WHOLE = ("diffusion_pytorch_model", "model")  # as diffusers and transformers call a model's file
 _CARD = re.compile(r"\A---\s*\n(?P<head>.*?)\n---", re.DOTALL)
 _LICENCE = re.compile(r"^(?P<key>license|license_name): *['\"]?(?P<value>[\w.+-]+)", re.MULTILINE)
-_BUFFERS = ("position_ids", "running_mean", "running_var", "num_batches_tracked", "silence_latent")
+_BUFFERS = (  # what is kept beside a model's parameters, by the ends of names
+    "position_ids",
+    "token_type_ids",
+    "running_mean",
+    "running_var",
+    "num_batches_tracked",
+    "silence_latent",
+)
+_VOCODERS_OWN = ("mean", "scale")
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class Folder:
             for part in parts
             for file in self._files(part)
             for name, tensor in read_header(file).items()
-            if not name.endswith(_BUFFERS)
+            if not (name.endswith(_BUFFERS) or name in _VOCODERS_OWN)
         )
 
     def dtype(self, part: str) -> str:

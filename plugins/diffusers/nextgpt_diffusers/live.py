@@ -7,7 +7,6 @@ Legend: B batch, T tokens, D width.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from nextgpt_diffusers import build, cards, qwen_cards, twins
+from nextgpt_diffusers.cards import Card
 from nextgpt_diffusers.describe import known_pipeline
 from nextgpt_diffusers.family import Family, OwnTimes, default, distilled
+from nextgpt_diffusers.files import load_files
 from nextgpt_diffusers.folder import Folder
 from nextgpt_diffusers.noise import loss, noised
 from nextgpt_diffusers.opening import opened
@@ -34,7 +34,10 @@ Made = Callable[[], Any]
 
 
 class PipelineDecoder(torch.nn.Module):
-    """Runs diffusers' own pipeline; `only` is the one class that a decoder of a name is."""
+    """Runs diffusers' own pipeline; `only` is the one class that a decoder of a name is.
+
+    With a `card` its weights are separate files, and its parts are built of the card.
+    """
 
     def __init__(
         self,
@@ -44,9 +47,11 @@ class PipelineDecoder(torch.nn.Module):
         *,
         full: Made | None = None,
         only: str = "",
+        card: Card | None = None,
     ) -> None:
         super().__init__()
         self.modality, self.options, self.only = modality, options, only
+        self._full, self._card = full, card
         self.pipe: Any = None
         self.family: Family
         self.parts = torch.nn.ModuleDict()
@@ -58,11 +63,14 @@ class PipelineDecoder(torch.nn.Module):
                 self._take(full())
 
     def load(self, paths: Mapping[str, Path]) -> None:
-        """Make the pipeline of the folder `pipeline` this decoder's.
+        """Make the pipeline of the folder `pipeline` this decoder's, or that of separate files.
 
         Raises:
             SourceError: it is none that is known, or another one than is declared.
         """
+        if self._card is not None:
+            self._load_files(self._card, paths)
+            return
         folder = Folder(paths["pipeline"])
         known = known_pipeline(folder, modality=self.modality)
         if self.only and folder.pipeline != self.only:
@@ -170,6 +178,12 @@ class PipelineDecoder(torch.nn.Module):
             )
         return self.pipe
 
+    def _load_files(self, card: Card, paths: Mapping[str, Path]) -> None:
+        assert self._full is not None
+        pipe = self._full()
+        load_files(pipe, card, paths, who=type(pipe).__name__)
+        self._take(pipe)
+
     def _take(self, pipe: Any) -> None:
         pipe.set_progress_bar_config(disable=True)
         if hasattr(pipe.vae, "enable_slicing"):
@@ -179,7 +193,9 @@ class PipelineDecoder(torch.nn.Module):
             {name: part for name, part in modules if isinstance(part, torch.nn.Module)}
         )
         if self.options.vae_dtype:
-            cast_what_comes(pipe.vae)
+            for name in ("vae", "vocoder"):  # what reads the others, and what reads it
+                if name in self.parts:
+                    cast_what_comes(self.parts[name])
         self.pipe, self.family = pipe, resolve(PIPELINES[type(pipe).__name__].family)()
         self.negatives.clear()
 
@@ -237,7 +253,7 @@ class PipelineDecoder(torch.nn.Module):
     def _tokenizer(self) -> None:
         if self._whole().tokenizer is None:
             raise DecodeError(
-                self._who, "has no tokenizer", "name its folder under `weights.pipeline`"
+                self._who, "has no tokenizer", "name its files under the decoder's `weights`"
             )
 
 
@@ -266,26 +282,3 @@ def _check_finite(made: Any, who: str) -> None:
             raise DecodeError(
                 who, "made numbers that are not finite", "use dtype float32 or bfloat16"
             )
-
-
-Image = partial(PipelineDecoder, "image", twins.stable_diffusion_xl)
-Video = partial(PipelineDecoder, "video", twins.wan)
-Audio = partial(PipelineDecoder, "audio", twins.stable_audio)
-Wan21 = partial(Video, full=partial(build.wan, cards.WAN21), only="WanPipeline")
-StableAudioOpen = partial(
-    Audio, full=partial(build.stable_audio, cards.STABLE_AUDIO), only="StableAudioPipeline"
-)
-AceStepTurbo = partial(
-    PipelineDecoder,
-    "audio",
-    twins.ace_step,
-    full=partial(build.ace_step, qwen_cards.ACE_STEP),
-    only="AceStepPipeline",
-)
-Flux2Klein4b = partial(
-    PipelineDecoder,
-    "image",
-    twins.flux2_klein,
-    full=partial(build.flux2_klein, qwen_cards.FLUX2_KLEIN),
-    only="Flux2KleinPipeline",
-)

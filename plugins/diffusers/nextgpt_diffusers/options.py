@@ -41,6 +41,35 @@ class ImageOptions(Options):
     width: int | None = Field(default=None, ge=64, le=2048, multiple_of=16)
 
 
+LatentScheduler = Literal["ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
+"""Samplers for the noise of latent diffusion; a card names no published one."""
+
+
+class Sd15Options(Options):
+    """Of Stable Diffusion 1.5."""
+
+    steps: int | None = Field(default=25, ge=1, le=200)
+    guidance: float | None = Field(default=7.5, ge=0, le=30)
+    scheduler: LatentScheduler = "dpm++"
+    height: int | None = Field(default=512, ge=64, le=2048, multiple_of=8)
+    width: int | None = Field(default=512, ge=64, le=2048, multiple_of=8)
+
+
+class Sd2Options(Sd15Options):
+    """Of Stable Diffusion 2."""
+
+    height: int | None = Field(default=768, ge=64, le=2048, multiple_of=8)
+    width: int | None = Field(default=768, ge=64, le=2048, multiple_of=8)
+
+
+class TurboOptions(Sd15Options):
+    """Of SDXL Turbo, distilled to one step without guidance."""
+
+    steps: int | None = Field(default=1, ge=1, le=8)
+    guidance: float | None = Field(default=0.0, ge=0, le=30)
+    scheduler: LatentScheduler = "euler-ancestral"
+
+
 class Flux2KleinOptions(ImageOptions):
     """Of FLUX.2 klein, whose guidance went into its weights."""
 
@@ -60,6 +89,18 @@ class VideoOptions(Options):
     """Frames a second that the film is played at."""
     height: int | None = Field(default=None, ge=64, le=1280, multiple_of=16)
     width: int | None = Field(default=None, ge=64, le=1280, multiple_of=16)
+
+
+class ZeroscopeOptions(VideoOptions):
+    """Of ZeroScope."""
+
+    steps: int | None = Field(default=25, ge=1, le=200)
+    guidance: float | None = Field(default=7.5, ge=0, le=30)
+    scheduler: LatentScheduler = "dpm++"
+    frames: int | None = Field(default=24, ge=1, le=64)
+    rate: float | None = Field(default=8.0, gt=0, le=60)
+    height: int | None = Field(default=320, ge=64, le=1024, multiple_of=64)
+    width: int | None = Field(default=576, ge=64, le=1024, multiple_of=64)
 
 
 class WanOptions(VideoOptions):
@@ -85,6 +126,15 @@ class AudioOptions(Options):
     """Of sound."""
 
     seconds: float = Field(default=10.0, ge=0.1, le=47)
+
+
+class AudioLdmOptions(AudioOptions):
+    """Of AudioLDM."""
+
+    steps: int | None = Field(default=50, ge=1, le=200)
+    guidance: float | None = Field(default=2.5, ge=0, le=30)
+    scheduler: LatentScheduler = "ddim"
+    seconds: float = Field(default=5.0, ge=0.64, le=20)
 
 
 class StableAudioOptions(AudioOptions):

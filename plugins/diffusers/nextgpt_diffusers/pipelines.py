@@ -101,6 +101,12 @@ def _ace_step(folder: Folder) -> tuple[Condition, ...]:
     )
 
 
+def _audioldm(folder: Folder) -> tuple[Condition, ...]:
+    width = folder.number("text_encoder", "projection_dim", 512)
+    _agree(folder, width, folder.number("unet", "projection_class_embeddings_input_dim"))
+    return (Condition(name="text", tokens=1, width=width),)
+
+
 def checked(folder: Folder) -> bool:
     """Whether the folder has Stable Diffusion's safety checker, and its files are here."""
     known = ("stable_diffusion", "StableDiffusionSafetyChecker")
@@ -140,6 +146,9 @@ PIPELINES = {
         "video", _ONE_TEXT, _stable_diffusion, "nextgpt_diffusers.text_to_video:TextToVideo"
     ),
     "WanPipeline": Pipeline("video", _WITH_TRANSFORMER, _wan, "nextgpt_diffusers.wan:Wan"),
+    "AudioLDMPipeline": Pipeline(
+        "audio", (*_ONE_TEXT, "vocoder"), _audioldm, "nextgpt_diffusers.audioldm:AudioLdm"
+    ),
     "StableAudioPipeline": Pipeline(
         "audio",
         (*_WITH_TRANSFORMER, "projection_model"),

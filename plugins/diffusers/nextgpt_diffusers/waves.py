@@ -18,7 +18,7 @@ def waves(media: Sequence[Media], *, rate: int, channels: int, samples: int, who
     """B sounds -> (B, C, N) at a rate: up to `samples` of each, silence behind it up to `whole`."""
     made = torch.zeros(len(media), channels, whole)
     for row, medium in zip(made, media, strict=True):
-        heard = _resampled(medium, rate)[: min(whole, samples)]
+        heard = resampled(medium, rate)[: min(whole, samples)]
         row[:, : len(heard)] = torch.from_numpy(heard)
     return made
 
@@ -29,7 +29,8 @@ def mixed(made: Tensor, rate: int) -> list[Media]:
     return [Media("audio", np.clip(one, -1, 1), float(rate)) for one in heard]
 
 
-def _resampled(medium: Media, rate: int) -> Any:
+def resampled(medium: Media, rate: int) -> Any:
+    """A sound -> float32 (N,) at another rate."""
     assert medium.rate is not None
     ratio = Fraction(rate, int(medium.rate))
     if ratio == 1:

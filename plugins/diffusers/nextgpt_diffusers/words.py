@@ -7,6 +7,7 @@ from typing import Any
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 from transformers.models.qwen2.tokenization_qwen2 import Qwen2Tokenizer
+from transformers.models.roberta.tokenization_roberta import RobertaTokenizer
 from transformers.models.t5.tokenization_t5 import T5Tokenizer
 
 _SIGNS = "abcdefghijklmnopqrstuvwxyz0123456789!"
@@ -16,11 +17,18 @@ _CHAT = (
 )
 
 
-def clip_words(length: int = 77) -> Any:
+def clip_words(length: int = 77, *, pad_token: str = "<|endoftext|>") -> Any:
     """Letters and digits, as CLIP's."""
     names = ["<|startoftext|>", "<|endoftext|>", *_SIGNS, *(f"{sign}</w>" for sign in _SIGNS)]
     vocab = {name: number for number, name in enumerate(names)}
-    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=length)
+    return CLIPTokenizer(vocab=vocab, merges=[], pad_token=pad_token, model_max_length=length)
+
+
+def roberta_words(length: int = 512) -> Any:
+    """Letters, digits and the blank, as RoBERTa's."""
+    names = ["<s>", "<pad>", "</s>", "<unk>", *_SIGNS, "Ġ", "<mask>"]
+    vocab = {name: number for number, name in enumerate(names)}
+    return RobertaTokenizer(vocab=vocab, merges=[], model_max_length=length)
 
 
 def t5_words(length: int = 128) -> Any:

@@ -22,8 +22,8 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
-from nextgpt_diffusers import build, cards, qwen_cards
-from nextgpt_diffusers.words import clip_words, qwen_words, t5_words
+from nextgpt_diffusers import build, cards, latent_cards, qwen_cards
+from nextgpt_diffusers.words import clip_words, qwen_words, roberta_words, t5_words
 
 _TEXT = {
     "hidden_size": 32,
@@ -136,6 +136,17 @@ def _ace_step() -> Any:
     return pipe
 
 
+def _audioldm() -> Any:
+    """Of text states of 32."""
+    card = latent_cards.narrow_audioldm(latent_cards.AUDIOLDM_L, 16)
+    thin = {
+        **card,
+        "unet": {**card["unet"], "projection_class_embeddings_input_dim": 32},
+        "text_encoder": {**card["text_encoder"], "projection_dim": 32},
+    }
+    return build.audioldm(thin, roberta_words())
+
+
 _MAKE: dict[str, Callable[[], Any]] = {
     "StableDiffusionPipeline": _stable_diffusion,
     "StableDiffusionXLPipeline": lambda: build.stable_diffusion_xl(_XL, clip_words()),
@@ -145,6 +156,7 @@ _MAKE: dict[str, Callable[[], Any]] = {
     "WanPipeline": lambda: build.wan(_thin(cards.narrow_wan(16), "transformer"), t5_words()),
     "StableAudioPipeline": lambda: build.stable_audio(cards.narrow_stable_audio(16), t5_words()),
     "AceStepPipeline": _ace_step,
+    "AudioLDMPipeline": _audioldm,
 }
 
 

@@ -15,7 +15,7 @@ from nextgpt_diffusers import describe
 from nextgpt_diffusers.ace_step import LYRICS, AceStepPipeline
 from nextgpt_diffusers.decoders import DECODERS
 from nextgpt_diffusers.family import default
-from nextgpt_diffusers.live import AceStepTurbo
+from nextgpt_diffusers.models import AceStepTurbo
 from nextgpt_diffusers.noise import Noised, draw, loss, noised
 from nextgpt_diffusers.options import AceStepOptions
 from nextgpt_diffusers.pipelines import ACE_STEP_TOKENS

@@ -14,7 +14,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil
 
 from nextgpt_diffusers import describe
 from nextgpt_diffusers.decoders import DECODERS
-from nextgpt_diffusers.live import Image
+from nextgpt_diffusers.models import Image
 from nextgpt_diffusers.options import ImageOptions
 from nextgpt_registry.media import Media
 

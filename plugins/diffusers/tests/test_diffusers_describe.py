@@ -28,6 +28,7 @@ CONDITIONS = {
     "TextToVideoSDPipeline": {"text": (77, 32)},
     "WanPipeline": {"text": (128, 32)},
     "StableAudioPipeline": {"text": (128, 768)},
+    "AudioLDMPipeline": {"text": (1, 32)},
     "AceStepPipeline": {"text": (256, 32), "mask": (256, 1)},
 }
 

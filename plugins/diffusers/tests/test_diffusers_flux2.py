@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nextgpt_diffusers.family import default
-from nextgpt_diffusers.live import Flux2Klein4b
+from nextgpt_diffusers.models import Flux2Klein4b
 from nextgpt_diffusers.noise import Noised, loss, noised
 from nextgpt_diffusers.options import Flux2KleinOptions
 from nextgpt_diffusers.pipelines import FLUX2_TOKENS

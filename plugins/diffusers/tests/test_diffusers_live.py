@@ -36,7 +36,10 @@ OWN = {
     "PixArtSigmaPipeline": {"use_resolution_binning": False, "clean_caption": False},
     "AceStepPipeline": {"lyrics": ["[Instrumental]"]},
 }
-LENGTH = {"AceStepPipeline": {"audio_duration": 0.5}}
+LENGTH = {
+    "AceStepPipeline": {"audio_duration": 0.5},
+    "AudioLDMPipeline": {"audio_length_in_s": 0.5},
+}
 LARGE = [name for name in PIPELINES if name.startswith(("StableDiffusionXL", "Flux", "Wan"))]
 LARGE += [name for name in PIPELINES if PIPELINES[name].modality == "audio"]
 ALONE = ("AceStepPipeline",)  # whose items change each other

@@ -1,15 +1,8 @@
-"""What a config may set of the encoders and decoders here. Imports nothing but pydantic."""
+"""What a config may set of the encoders here. Imports nothing but pydantic."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 from pydantic import BaseModel, ConfigDict, Field
-
-from nextgpt_registry.specs import Fixed
-
-Scheduler = Literal["ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
-"""Samplers that diffusers has for the noise of these models."""
 
 
 class _Options(BaseModel):
@@ -29,34 +22,3 @@ class ClipOptions(EncoderOptions):
 
     layer: int = Field(default=-2, le=-1)
     """Whose states are returned, counted from the end; the last is trained for its CLS alone."""
-
-
-class DecoderOptions(_Options):
-    """Of every decoder; each model's own defaults are below."""
-
-    steps: int = Field(default=25, ge=1, le=200)
-    guidance: float = Field(default=7.5, ge=0, le=30)
-    height: int = Field(default=512, ge=64, le=2048, multiple_of=8)
-    width: int = Field(default=512, ge=64, le=2048, multiple_of=8)
-    scheduler: Scheduler = "dpm++"
-    negative: str = Field(default="", max_length=1000)
-    """What guidance leads away from, in words."""
-    min_snr: Annotated[float | None, Fixed()] = Field(default=None, gt=0, le=100)
-    """Weigh each item's denoising loss by min(SNR, this) (arXiv 2303.09556); 5 in the paper."""
-    narrow: Annotated[int | None, Fixed()] = Field(default=None, ge=8, le=64, multiple_of=8)
-    """The twin: the same classes this wide, without weights."""
-
-
-class Sd2Options(DecoderOptions):
-    """Of Stable Diffusion 2."""
-
-    height: int = Field(default=768, ge=64, le=2048, multiple_of=8)
-    width: int = Field(default=768, ge=64, le=2048, multiple_of=8)
-
-
-class TurboOptions(DecoderOptions):
-    """Of SDXL Turbo, distilled to one step without guidance."""
-
-    steps: int = Field(default=1, ge=1, le=8)
-    guidance: float = Field(default=0.0, ge=0, le=30)
-    scheduler: Scheduler = "euler-ancestral"

@@ -59,19 +59,6 @@ def fit(height: int, width: int, *, patch: int, at_most: int) -> tuple[int, int]
     return grid(low)
 
 
-def filled(media: Media, *, height: int, width: int) -> Tensor:
-    """A picture -> (C, height, width) in [-1, 1]: as large as it must be, and the middle cut."""
-    picture = _middle(Image.fromarray(media.data))
-    scale = max(width / picture.width, height / picture.height)
-    wide, tall = math.ceil(picture.width * scale), math.ceil(picture.height * scale)
-    left, top = (wide - width) // 2, (tall - height) // 2
-    cut = picture.resize((wide, tall), Image.Resampling.BICUBIC).crop(
-        (left, top, left + width, top + height)
-    )
-    pixels = np.asarray(cut, np.float32) / 127.5 - 1
-    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
-
-
 def widen(x_BTd: Tensor, width: int) -> Tensor:
     """(B, T, d) -> (B, T, width), repeated: only a narrow twin is not as wide as declared."""
     times = -(-width // x_BTd.shape[-1])

@@ -1,11 +1,10 @@
-"""What the image plugin declares and the hooks it answers. Imports no decoder and no model."""
+"""What the image plugin declares and the hooks it answers. Imports no model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from nextgpt_image.decoders import DECODERS
 from nextgpt_image.encoders import ENCODERS
 from nextgpt_image.modality import IMAGE
 from nextgpt_registry.hookspecs import hookimpl
@@ -17,14 +16,13 @@ _SMALL = 256  # pictures with a longer side under this are shown enlarged
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
-    """Declare pictures, their encoders and their decoders."""
+    """Declare pictures and their encoders."""
     return Manifest(
         api="1.0",
-        summary="pictures: reading, writing, CLIP and SigLIP2 in, Stable Diffusion out",
+        summary="pictures: reading, writing, CLIP and SigLIP2",
         license="Apache-2.0",
         modalities=(IMAGE,),
         encoders=ENCODERS,
-        decoders=DECODERS,
     )
 
 

@@ -5,7 +5,6 @@ Legend: B batch, F frames, C channels, H height, W width.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,12 +39,6 @@ def chosen(count: int, wanted: int) -> list[int]:
     return [int(n) for n in middles]
 
 
-def filled(media: Media, *, frames: int, height: int, width: int) -> Tensor:
-    """A film -> (F, C, height, width) in [-1, 1]: `frames` over all of it, the middle of each."""
-    taken = [Image.fromarray(media.data[n]) for n in chosen(len(media.data), frames)]
-    return torch.stack([_filled(picture, height, width) for picture in taken])
-
-
 def widen(x_BTd: Tensor, width: int) -> Tensor:
     """(B, T, d) -> (B, T, width), repeated: only a narrow twin is not as wide as declared."""
     times = -(-width // x_BTd.shape[-1])
@@ -67,18 +60,6 @@ def _square(picture: Image.Image, look: Look) -> Tensor:
     picture = picture.crop((left, top, left + look.size, top + look.size))
     pixels = np.asarray(picture, np.float32) / 255
     pixels = (pixels - np.array(look.mean, np.float32)) / np.array(look.std, np.float32)
-    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
-
-
-def _filled(picture: Image.Image, height: int, width: int) -> Tensor:
-    picture = _middle(picture)
-    scale = max(width / picture.width, height / picture.height)
-    wide, tall = math.ceil(picture.width * scale), math.ceil(picture.height * scale)
-    left, top = (wide - width) // 2, (tall - height) // 2
-    cut = picture.resize((wide, tall), Image.Resampling.BICUBIC).crop(
-        (left, top, left + width, top + height)
-    )
-    pixels = np.asarray(cut, np.float32) / 127.5 - 1
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 

@@ -1,4 +1,4 @@
-"""What the video plugin declares and the hooks it answers. Imports no decoder and no model."""
+"""What the video plugin declares and the hooks it answers. Imports no model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.specs import Manifest
-from nextgpt_video.decoders import DECODERS
 from nextgpt_video.encoders import ENCODERS
 from nextgpt_video.modality import VIDEO
 
@@ -17,14 +16,13 @@ _SMALL = 256  # films with a longer side under this are shown enlarged
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
-    """Declare films, their encoders and their decoder."""
+    """Declare films and their encoders."""
     return Manifest(
         api="1.0",
-        summary="films: reading, writing, VideoMAE and CLIP in, ZeroScope out",
+        summary="films: reading, writing, VideoMAE and CLIP",
         license="Apache-2.0",
         modalities=(VIDEO,),
         encoders=ENCODERS,
-        decoders=DECODERS,
     )
 
 

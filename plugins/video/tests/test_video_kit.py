@@ -1,9 +1,7 @@
 """The video plugin passes the conformance kit."""
 
-import pytest
-
 from nextgpt_core.testing import SystemTests
-from nextgpt_registry.testing import DecoderTests, EncoderTests, ModalityTests, PluginTests
+from nextgpt_registry.testing import EncoderTests, ModalityTests, PluginTests
 
 
 class TestPlugin(PluginTests):
@@ -18,12 +16,5 @@ class TestEncoder(EncoderTests):
     plugin = "video"
 
 
-# diffusers' samplers make arrays of tensors the way numpy 2 frowns upon
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-class TestDecoder(DecoderTests):
-    plugin = "video"
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 class TestSystem(SystemTests):
     plugin = "video"
