@@ -14,9 +14,9 @@ from nextgpt_registry.specs import Name, Target
 
 
 class Settings(BaseModel):
-    """Frozen and closed: a misspelt key is an error, never ignored."""
+    """Frozen and closed: a misspelt key is an error, never ignored; so is a number not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Weight(Settings):
@@ -126,7 +126,8 @@ class Generation(Settings):
 
     max_tokens: int = Field(default=256, gt=0)  # the most that is generated
     temperature: float = Field(default=0.0, ge=0)  # 0 is greedy
-    top_p: float = Field(default=1.0, gt=0, le=1)  # nucleus sampling
+    top_k: int | None = Field(default=None, ge=0)  # of the likeliest tokens; none or 0: of all
+    top_p: float = Field(default=1.0, gt=0, le=1)  # nucleus sampling, among the top_k
     stop: tuple[str, ...] = ()  # strings that end an answer
     max_media: int = Field(default=8, ge=0)  # groups in one answer
     seed: int = 0  # of text and media
