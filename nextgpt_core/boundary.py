@@ -52,12 +52,19 @@ def check_conditions(
     """`conditions` as {name: (B, T, D)}, every declared one and no other.
 
     Raises:
-        ShapeError: one is missing, unknown or of another size.
+        ShapeError: one is missing, unknown or of another size, or is not finite.
     """
     declared = {c.name: (batch, c.tokens, c.width) for c in spec.conditions}
     found = {name: tuple(value.shape) for name, value in conditions.items()}
     if found != declared:
         raise _error(blame, "its conditions", f"{found}", f"{declared}")
+    for name, value in conditions.items():
+        if not bool(value.isfinite().all()):
+            raise ShapeError(
+                str(blame),
+                f"its condition {name!r} holds NaN or infinite numbers as {value.dtype}",
+                "a dtype with more room for the decoder: bfloat16 or float32",
+            )
     return dict(conditions)
 
 

@@ -19,8 +19,10 @@ from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.cache import can_cut
+from nextgpt_core.llm.finite import FIX, REFIT, all_finite, not_finite
 from nextgpt_core.model import NextGPT
 from nextgpt_core.signal import Grammar
+from nextgpt_registry.errors import RequestError
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Language:
 
         Raises:
             Cancelled: between two tokens.
+            RequestError: the model gives numbers that are not finite.
         """
         state, written = grammar.start(), 0
         unfed: tuple[int, ...] = ()  # written, but not yet read by the model
@@ -86,7 +89,7 @@ class Language:
             cancel.check()
             if unfed:
                 run, unfed = self._append(prefix, unfed), ()
-            logits_V = grammar.mask_(self._logits(run), state)
+            logits_V = grammar.mask_(self._logits(run, prefix), state)
             state, ids = grammar.accept(state, sampler.choose(logits_V))
             if not ids:
                 yield End("end")
@@ -122,9 +125,20 @@ class Language:
 
     @torch.no_grad()
     def conditions(self, group: Group) -> dict[str, Tensor]:
-        """The decoder's conditions {name: (T, W)} of one group."""
+        """The decoder's conditions {name: (T, W)} of one group.
+
+        Raises:
+            RequestError: they are not finite.
+        """
         ids_BS = torch.tensor([group.ids], device=self.model.backbone.device)
         found = self.model.project_out(group.channel, group.hidden_SD[None], ids_BS)
+        if not all(map(all_finite, found.values())):
+            states = all_finite(group.hidden_SD)
+            part = f"output projection of {group.channel}" if states else "language model"
+            what = "gives NaN or infinite numbers" + (
+                "" if states else f" in {group.channel}'s states"
+            )
+            raise RequestError(part, what, REFIT if states else FIX)
         return {name: value[0] for name, value in found.items()}
 
     def _append(self, prefix: Prefix, ids: Sequence[int]) -> Run:
@@ -148,8 +162,11 @@ class Language:
         return run
 
     @torch.no_grad()
-    def _logits(self, run: Run) -> Tensor:
+    def _logits(self, run: Run, prefix: Prefix) -> Tensor:
         logits_V: Tensor = self.model.logits(run.final_BTD[0, -1])
+        if not all_finite(logits_V):
+            prefix.broken = True
+            raise not_finite("language model", prefix.cache, len(prefix.keys))
         return logits_V
 
     def _group(self, run: Run, ids: tuple[int, ...]) -> Group:

@@ -96,7 +96,7 @@ class Backbone(nn.Module):
             self.tokenizer.eos_token_id,
         ):
             found |= {ids} if isinstance(ids, int) else set(ids or ())
-        return frozenset(found)
+        return frozenset(one for one in found if 0 <= one < self.vocabulary)
 
     @property
     def device(self) -> torch.device:
