@@ -32,7 +32,9 @@ class HalfLinear(nn.Linear):
         if x.numel() != self.in_features:
             return F.linear(x, self.weight.float(), self.bias)
         out = F.linear(x.half(), self.weight).float()
-        if not math.isfinite(out.detach().sum()):  # one number to read: a sum keeps what is not finite
+        if not math.isfinite(
+            out.detach().sum()
+        ):  # one number to read: a sum keeps what is not finite
             return F.linear(x, self.weight.float(), self.bias)
         bias: Tensor | None = self.bias
         return out if bias is None else out + bias

@@ -92,15 +92,18 @@ class Lora(Settings):
 
 
 class LLMFacts(Settings):
-    """The sizes of a language model, so that planning needs neither weights nor network."""
+    """The sizes of a language model, so that planning needs neither weights nor network.
 
-    family: str  # transformers' `model_type`
-    parameters: int = Field(gt=0)  # in all
-    width: int = Field(gt=0)  # of the hidden states
-    layers: int = Field(gt=0)  # blocks
-    vocabulary: int = Field(gt=0)  # rows of the embedding: signal ids start here
-    tied: bool  # whether the output layer is the embedding
-    context: int = Field(gt=0)  # the most tokens it reads
+    What is left out is read from the model's own config.json.
+    """
+
+    family: str = ""  # transformers' `model_type`
+    parameters: int = Field(default=0, gt=0)  # in all
+    width: int = Field(default=0, gt=0)  # of the hidden states
+    layers: int = Field(default=0, gt=0)  # blocks
+    vocabulary: int = Field(default=0, gt=0)  # rows of the embedding: signal ids start here
+    tied: bool = False  # whether the output layer is the embedding
+    context: int = Field(default=0, gt=0)  # the most tokens it reads
     linears: dict[str, tuple[int, int]] = Field(default_factory=dict)  # of one block: (in, out)
 
 
@@ -114,7 +117,7 @@ class LLMSettings(Settings):
     lora: Lora | None = None  # none: the language model stays as it is
     template: str | None = None  # a source of a chat template (Jinja); default: the tokenizer's
     layer: int = -1  # whose hidden state drives the decoders; -1 is after the final norm
-    facts: LLMFacts | None = None  # default: read from its files
+    facts: LLMFacts | None = None  # what its own config.json does not say
     unverified: bool = False  # nobody could open a source of the facts or the licence
     device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
     dtype: str = "float32"  # how precisely
