@@ -89,7 +89,9 @@ def test_even_a_tiny_nucleus_keeps_one() -> None:
     assert {sampler.choose(torch.tensor([0.0, 5.0, 0.0])) for _ in range(20)} == {1}
 
 
-@pytest.mark.parametrize(("top_k", "drawn"), [(1, {2}), (2, {0, 2}), (3, {0, 1, 2}), (99, {0, 1, 2})])
+@pytest.mark.parametrize(
+    ("top_k", "drawn"), [(1, {2}), (2, {0, 2}), (3, {0, 1, 2}), (99, {0, 1, 2})]
+)
 def test_top_k_leaves_out_all_but_the_likeliest(top_k: int, drawn: set[int]) -> None:
     logits_V = torch.tensor([0.3, 0.3, 0.4, 0.0]).log()
     sampler = Sampler(temperature=1, top_k=top_k, top_p=1, seed=0)
