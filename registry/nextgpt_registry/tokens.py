@@ -39,7 +39,9 @@ def _pieces(model: Any) -> dict[int, str]:
     """id -> token, of the model in a `tokenizer.json`."""
     vocabulary = model.get("vocab") if isinstance(model, Mapping) else None
     if isinstance(vocabulary, list):  # Unigram: (piece, score) in the order of ids
-        return {len(vocabulary) - 1: str(vocabulary[-1])} if vocabulary else {}
+        last = vocabulary[-1:]
+        named = bool(last) and isinstance(last[0], list) and bool(last[0])
+        return {len(vocabulary) - 1: str(last[0][0])} if named else {}
     return _by_id(vocabulary)
 
 

@@ -76,6 +76,8 @@ def llm_parts(
 
 
 def _lora(llm: LLMSettings, lora: Lora, facts: LLMFacts, findings: Findings) -> Part:
+    if not lora.targets:
+        findings.add("llm.lora.targets", "name no layer", "name some, or leave llm.lora out")
     for target in unknown_targets(facts, lora):
         findings.add(
             "llm.lora.targets",
