@@ -1,21 +1,19 @@
-"""What is text, and what only looks like it. Knows no tokenizer."""
+"""Hold that what should be text is text. Knows no tokenizer."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.text import half_character
 
 
-def check_text(text: str, who: str = "text") -> None:
-    """Hold that a string can be written as UTF-8, which tokenizers and files take.
+def check_text(value: Any, who: str = "text") -> None:
+    """Hold that a string, or the strings in a mapping or list, can be written as UTF-8.
 
     Raises:
-        RequestError: it holds half of a surrogate pair, as text has that was decoded wrongly.
+        RequestError: one holds half of a surrogate pair.
     """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise RequestError(
-            who,
-            f"holds half a character, {text[error.start]!a} at {error.start}",
-            "decode it as what it is (UTF-8, or UTF-16 in pairs), or leave it out",
-        ) from error
+    if half := half_character(value):
+        fix = "decode it as what it is (UTF-8, or UTF-16 in pairs), or leave it out"
+        raise RequestError(who, f"holds {half}", fix)

@@ -28,18 +28,20 @@ class Sampler:
         likeliest wins."""
         if self._temperature == 0:
             return int(logits_V.argmax())
-        # In float64 on the CPU: the same draw on every device and in every dtype. Held against
-        # the likeliest first, so that no temperature makes them infinite.
+        # In float64 on the CPU: the same draw on every device and in every dtype.
         logits_V = logits_V.double().cpu()
-        p_V = torch.softmax((logits_V - logits_V.max()) / self._temperature, dim=-1)
         if self._top_p == 1 and not self._top_k:
-            return self._draw(p_V)
-        p_V, order_V = p_V.sort(descending=True, stable=True)
-        if self._top_k:
-            p_V = p_V[: self._top_k] / p_V[: self._top_k].sum()
+            return self._draw(self._likely(logits_V))
+        # By logits and not by likelihoods, which a high temperature makes equal.
+        logits_V, order_V = logits_V.sort(descending=True, stable=True)
+        p_V = self._likely(logits_V[: self._top_k or None])
         # A token stays if the likelier ones do not yet fill the nucleus; the first always does.
         p_V[1:] = p_V[1:].masked_fill(p_V.cumsum(-1)[:-1] >= self._top_p, 0.0)
         return int(order_V[self._draw(p_V)])
+
+    def _likely(self, logits_V: Tensor) -> Tensor:
+        """(V,) -> likelihoods; held against the likeliest, no temperature makes them infinite."""
+        return torch.softmax((logits_V - logits_V.max()) / self._temperature, dim=-1)
 
     def _draw(self, p_V: Tensor) -> int:
         """(V,), not all zero -> an index whose likelihood is not zero."""

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from nextgpt_registry.specs import Name, Target
+from nextgpt_registry.text import half_character
 
 
 class Settings(BaseModel):
     """Frozen and closed: a misspelt key is an error, never ignored; so is a number not finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _text(value: Any) -> Any:
+    """The value, whose strings are text."""
+    if half := half_character(value):
+        raise ValueError(f"holds {half}")
+    return value
 
 
 class Weight(Settings):
@@ -45,6 +53,8 @@ class ComponentSettings(Settings):
     dtype: str = "float32"  # how precisely
     offload: bool = False  # kept on the CPU; one at a time is moved to `device`, for its call
     unverified: bool = False  # nobody could open a source of its size or licence
+
+    _options_are_text = field_validator("options")(_text)
 
 
 class EncoderSettings(ComponentSettings):
@@ -136,6 +146,8 @@ class Generation(Settings):
     seed: int = 0  # of text and media
     deterministic: bool = False  # run items alone: byte-equal whatever else is going on
 
+    _stop_is_text = field_validator("stop")(_text)
+
 
 class TrainingData(Settings):
     """A stage: a target returning numbered dialogues, and the hyperparameters of its run."""
@@ -184,3 +196,5 @@ class Config(Settings):
     ablations: str | None = None  # path of what `nextgpt ablate` compares, beside the config
     feature_cache_mb: int = Field(default=256, ge=0)  # the most that encoded media take in memory
     accept_licences: tuple[str, ...] = ()  # those that were read and accepted
+
+    _prompt_is_text = field_validator("system_prompt")(_text)

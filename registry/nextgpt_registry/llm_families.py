@@ -34,12 +34,14 @@ _PAIRED = {"longcat_flash"}  # whose `num_layers` are two of transformers' layer
 _TIED = frozenset(
     """
     bart bert bert-generation big_bird bigbird_pegasus biogpt blenderbot blenderbot-small bloom
-    camembert cohere cohere2 cohere2_moe cpmant ctrl data2vec-text electra ernie ernie4_5
-    ernie4_5_moe falcon falcon_mamba gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text gemma4
-    gemma4_text got_ocr2 gpt-sw3 gpt2 gpt_bigcode gpt_neo gpt_neox_japanese jetmoe lfm2 lfm2_moe
-    mamba marian mbart megatron-bert modernbert-decoder mpt mvp openai-gpt opt pegasus plbart
+    camembert cohere cohere2 cohere2_moe cohere_compass_text cpmant ctrl data2vec-text electra
+    ernie ernie4_5 ernie4_5_moe falcon falcon_mamba gemma gemma2 gemma3 gemma3_text gemma3n
+    gemma3n_text gemma4 gemma4_text gemma4_unified gemma4_unified_text got_ocr2 gpt-sw3 gpt2
+    gpt_bigcode gpt_neo gpt_neox_japanese granite_swa jetmoe lfm2 lfm2_moe lfm3 mamba marian
+    mbart megatron-bert minicpm3 modernbert-decoder mpt mvp openai-gpt opt pegasus plbart
     prophetnet recurrent_gemma roberta roberta-prelayernorm roc_bert roformer smollm3 starcoder2
-    trocr vaultgemma whisper xglm xlm xlm-roberta xlm-roberta-xl xlnet xmod zamba zamba2
+    trocr vaultgemma whisper xglm xlm xlm-roberta xlm-roberta-xl xlnet xmod youtu zamba zamba2
+    zaya
     """.split()  # noqa: SIM905, one a line would be a page
 )
 """Families that tie their embeddings where the config does not say."""
