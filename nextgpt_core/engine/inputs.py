@@ -10,12 +10,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from nextgpt_core.boundary import check_finite
 from nextgpt_core.compose import FeatureKey, FeatureSlot
 from nextgpt_core.engine.features import FeatureStore
 from nextgpt_core.engine.request import Cancel
-from nextgpt_core.llm.finite import REFIT, all_finite
 from nextgpt_core.system import System
-from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import Turn
 
@@ -78,9 +77,8 @@ class Inputs:
             (channel, sha): model.project_in(channel, x_TD[None].to(device))[0]
             for sha, x_TD in features.items()
         }
-        if not all(map(all_finite, found.values())):
-            part = f"input projection of {channel}"
-            raise RequestError(part, "gives NaN or infinite numbers for a medium", REFIT)
+        for x_TD in found.values():
+            check_finite(f"project.{channel}", "its input projection", x_TD)
         return found, encoded
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.answer import Finish
+from nextgpt_core.boundary import check_finite
 from nextgpt_core.compose import FEATURE, FeatureKey, Prompt
 from nextgpt_core.engine.prefix import Prefix
 from nextgpt_core.engine.request import Cancel
@@ -19,10 +20,9 @@ from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.cache import can_cut
-from nextgpt_core.llm.finite import FIX, REFIT, all_finite, not_finite
+from nextgpt_core.llm.finite import all_finite, not_finite
 from nextgpt_core.model import NextGPT
 from nextgpt_core.signal import Grammar
-from nextgpt_registry.errors import RequestError
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Language:
 
         Raises:
             Cancelled: between two tokens.
-            RequestError: the model gives numbers that are not finite.
+            ShapeError: the model gives numbers that are not finite.
         """
         state, written = grammar.start(), 0
         unfed: tuple[int, ...] = ()  # written, but not yet read by the model
@@ -97,7 +97,7 @@ class Language:
             written += len(ids)
             if self.model.vocabulary.is_signal(ids[0]):
                 run = self._append(prefix, ids)
-                yield self._group(run, ids)
+                yield self._group(run, ids, prefix)
                 continue
             unfed = ids
             yield TextToken(ids[0])
@@ -108,7 +108,7 @@ class Language:
             cancel.check()
             ids = self.model.vocabulary.block(channel).ids
             run, unfed = self._append(prefix, unfed + ids), ()
-            yield self._group(run, ids)
+            yield self._group(run, ids, prefix)
         yield End(finish)
 
     @torch.no_grad()
@@ -128,17 +128,12 @@ class Language:
         """The decoder's conditions {name: (T, W)} of one group.
 
         Raises:
-            RequestError: they are not finite.
+            ShapeError: not all are numbers.
         """
         ids_BS = torch.tensor([group.ids], device=self.model.backbone.device)
         found = self.model.project_out(group.channel, group.hidden_SD[None], ids_BS)
-        if not all(map(all_finite, found.values())):
-            states = all_finite(group.hidden_SD)
-            part = f"output projection of {group.channel}" if states else "language model"
-            what = "gives NaN or infinite numbers" + (
-                "" if states else f" in {group.channel}'s states"
-            )
-            raise RequestError(part, what, REFIT if states else FIX)
+        for value in found.values():
+            check_finite(f"project.{group.channel}", "its output projection", value)
         return {name: value[0] for name, value in found.items()}
 
     def _append(self, prefix: Prefix, ids: Sequence[int]) -> Run:
@@ -166,9 +161,13 @@ class Language:
         logits_V: Tensor = self.model.logits(run.final_BTD[0, -1])
         if not all_finite(logits_V):
             prefix.broken = True
-            raise not_finite("language model", prefix.cache, len(prefix.keys))
+            raise not_finite(prefix.cache, len(prefix.keys))
         return logits_V
 
-    def _group(self, run: Run, ids: tuple[int, ...]) -> Group:
+    def _group(self, run: Run, ids: tuple[int, ...], prefix: Prefix) -> Group:
         channel = self.model.vocabulary.channel_of(ids[0])
-        return Group(channel, ids, run.hidden_BTD[0, -len(ids) :].clone())
+        hidden_SD = run.hidden_BTD[0, -len(ids) :].clone()
+        if not all_finite(hidden_SD):
+            prefix.broken = True
+            raise not_finite(prefix.cache, len(prefix.keys))
+        return Group(channel, ids, hidden_SD)

@@ -23,7 +23,7 @@ from nextgpt_core.evaluate.metrics import Interval, Z
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.finite import FIX
 from nextgpt_core.system import System
-from nextgpt_registry.errors import RequestError
+from nextgpt_registry.errors import RequestError, ShapeError
 from nextgpt_registry.messages import Dialogue
 
 
@@ -74,7 +74,7 @@ def surprise(backbone: Backbone, prompt: Prompt, rows_SD: Tensor | None = None) 
     logits_NV = backbone.logits(final_TD[wanted_T], rows_SD).float()
     found = float(F.cross_entropy(logits_NV, labels_T[wanted_T], reduction="sum"))
     if not isfinite(found):
-        raise RequestError("language model", "gives NaN or infinite numbers for a dialogue", FIX)
+        raise ShapeError("language model", "gives NaN or infinite numbers for a dialogue", FIX)
     return found
 
 

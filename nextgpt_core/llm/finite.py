@@ -9,13 +9,11 @@ from __future__ import annotations
 from torch import Tensor
 from transformers import Cache
 
-from nextgpt_registry.errors import RequestError
+from nextgpt_registry.errors import ShapeError
 
 FIX = (
     "a type with more room: llm.dtype=bfloat16 or float32; if it stays so, the weights are damaged"
 )
-
-REFIT = "the file of its weights is damaged, or its training went astray: take an earlier one"
 
 
 def all_finite(x: Tensor) -> bool:
@@ -23,10 +21,10 @@ def all_finite(x: Tensor) -> bool:
     return bool(x.isfinite().all())
 
 
-def not_finite(part: str, cache: Cache | None, position: int) -> RequestError:
+def not_finite(cache: Cache | None, position: int) -> ShapeError:
     """The error for a pass that ended at `position` of a request and filled `cache`."""
-    return RequestError(
-        part,
+    return ShapeError(
+        "language model",
         f"gives NaN or infinite numbers at position {position} of the conversation"
         f"{'' if cache is None else _where(cache)}",
         FIX,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from nextgpt_core.boundary import Blame, check_conditions
 from nextgpt_core.evaluate.perplexity import surprise
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.half import HalfLinear, halve
-from nextgpt_core.llm.load import check_logits
-from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_registry.errors import ConfigError, RequestError, ShapeError
+from nextgpt_core.llm.load import backbone_from_folder
+from nextgpt_core.testing import SystemKit, glyph, save_tiny_llm
+from nextgpt_registry.errors import ConfigError, ShapeError
 from nextgpt_registry.messages import Turn
 
 
@@ -63,12 +66,14 @@ def test_a_model_that_overflows_in_half_answers_as_in_float(make_backbone) -> No
     torch.testing.assert_close(found, wanted, rtol=2e-2, atol=2e-2)
 
 
-def test_damaged_weights_are_refused_when_built(make_backbone) -> None:
-    backbone = make_backbone("llama")
-    backbone.model.model.layers[1].mlp.up_proj.weight.data[0, 0] = torch.inf
+def test_damaged_weights_are_refused_when_loaded(tmp_path: Path) -> None:
+    folder = save_tiny_llm(tmp_path / "llm")
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight"][0, 0] = torch.inf
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 
-    with pytest.raises(ConfigError, match="NaN or infinite"):
-        check_logits(backbone)
+    with pytest.raises(ConfigError, match=r"infinite|not finite"):
+        backbone_from_folder(folder)
 
 
 def test_a_softcap_hides_no_infinity(make_backbone) -> None:
@@ -87,7 +92,7 @@ def test_perplexity_that_is_no_number_is_an_error(make_backbone, kit: SystemKit)
             (Turn("user", ("hi",)), Turn("assistant", ("ho",))), feature_tokens={}, answer=False
         )
 
-    with pytest.raises(RequestError, match="NaN or infinite"):
+    with pytest.raises(ShapeError, match="NaN or infinite"):
         surprise(backbone, prompt)
 
 
@@ -106,7 +111,7 @@ def test_a_request_says_where_numbers_were_lost(kit: SystemKit, at: str, words: 
         weight = model.get_submodule(at).weight
         kept, before = weight.data.clone(), pipeline.chat("hi", max_tokens=4).text
         weight.data.fill_(torch.nan)
-        with pytest.raises(RequestError, match=words) as error:
+        with pytest.raises(ShapeError, match=words) as error:
             pipeline.chat("hello", max_tokens=4)
         weight.data.copy_(kept)
 
@@ -123,7 +128,7 @@ def test_a_projection_that_is_damaged_is_named(kit: SystemKit) -> None:
         for side, name in ((model.inputs, "input"), (model.outputs, "output")):
             for module in side.values():
                 next(module.parameters()).data.fill_(torch.nan)
-            with pytest.raises(RequestError, match=f"{name} projection of glyph"):
+            with pytest.raises(ShapeError, match=f"its {name} projection"):
                 pipeline.chat(["hi", glyph()] if name == "input" else "hi", require={"glyph": 1})
 
 
@@ -133,5 +138,5 @@ def test_a_condition_too_large_for_the_decoders_type_is_refused(kit: SystemKit) 
     [one] = spec.conditions
     condition = torch.full((1, one.tokens, one.width), 1e5).half()
 
-    with pytest.raises(ShapeError, match=r"as torch\.float16"):
+    with pytest.raises(ShapeError, match="no numbers"):
         check_conditions(Blame("toy", "painter"), spec, {one.name: condition}, batch=1)
