@@ -23,7 +23,7 @@ from nextgpt_core.template import (
     Quoted,
     joined_text,
 )
-from nextgpt_core.text import check_text
+from nextgpt_core.text import check_ids, check_text
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
@@ -166,12 +166,7 @@ class Composer:
             raise RequestError(
                 "text", "spells a control token of this model", "leave the spelling out"
             )
-        if max(ids, default=0) >= self.vocabulary.base:  # it would be read as a signal
-            raise RequestError(
-                "text",
-                f"holds the token {max(ids)}, and the model has rows for {self.vocabulary.base}",
-                "leave it out of the text, or of the chat template",
-            )
+        check_ids(ids, rows=self.vocabulary.base)
         return ids
 
     @cached_property

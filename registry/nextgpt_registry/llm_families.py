@@ -29,6 +29,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 """What a size is called in a config, the usual name first."""
 
 _LISTED = ("layers_block_type", "layer_types")  # one entry for each layer
+_ABSURD = 1 << 50  # no size of a model is this large
 _PAIRED = {"longcat_flash"}  # whose `num_layers` are two of transformers' layers each
 
 _TIED = frozenset(
@@ -96,7 +97,7 @@ def whole(value: Any) -> int | None:
     """A whole number above zero, or None for whatever else stands there."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if value > 0 and float(value).is_integer() else None
+    return int(value) if 0 < value < _ABSURD and value == int(value) else None
 
 
 def linears_of(

@@ -90,6 +90,8 @@ def test_a_context_and_a_linear_layer_that_contradict_are_refused(tmp_path: Path
         {**BLOOM, "n_layer": -2},
         {**BLOOM, "n_layer": 0.5},
         {**BLOOM, "vocab_size": None},
+        {**BLOOM, "vocab_size": 10**400},
+        {**BLOOM, "vocab_size": float("nan")},
         {**BLOOM, "text_config": "none"},
         {**BLOOM, "text_config": {"hidden_size": float("inf")}},
     ],

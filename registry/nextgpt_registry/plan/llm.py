@@ -31,12 +31,8 @@ def find_facts(config: Config, base: Path, findings: Findings) -> tuple[LLMFacts
             "give `llm.facts`, or fetch it first with `nextgpt pull`",
         )
         return None, ""
-    told: dict[str, Any] = {}
-    facts: LLMFacts | None = None
-    with findings.at("llm.facts"):
-        told = read_said(folder) if folder else {}
-        who = str(folder / "config.json") if folder else "llm.facts"
-        facts = complete(given, told, who=who)
+    told = _said(folder, findings)
+    facts = _complete(given, told, str(folder / "config.json" if folder else "llm.facts"), findings)
     for name, wanted, found in contradictions(given, told):
         what = f"says {wanted}, config.json says {found}"
         findings.add(f"llm.facts.{name}", what, f"write {found}")
@@ -96,6 +92,23 @@ def _lora(llm: LLMSettings, lora: Lora, facts: LLMFacts, findings: Findings) -> 
         device=llm.device,
         checked="counted" if facts.linears else "unknown",
     )
+
+
+def _said(folder: Path | None, findings: Findings) -> dict[str, Any]:
+    """What the model in a folder says of itself."""
+    told: dict[str, Any] = {}
+    with findings.at("llm.facts"):
+        told = read_said(folder) if folder else {}
+    return told
+
+
+def _complete(
+    given: dict[str, Any], told: dict[str, Any], who: str, findings: Findings
+) -> LLMFacts | None:
+    found: LLMFacts | None = None
+    with findings.at("llm.facts"):
+        found = complete(given, told, who=who)
+    return found
 
 
 def _folder(llm: LLMSettings, base: Path, findings: Findings) -> Path | None:
