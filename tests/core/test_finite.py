@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from nextgpt_core.boundary import Blame, check_conditions
 from nextgpt_core.evaluate.perplexity import surprise
 from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.finite import all_finite
 from nextgpt_core.llm.half import HalfLinear, halve
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.testing import SystemKit, glyph, save_tiny_llm
@@ -140,3 +141,14 @@ def test_a_condition_too_large_for_the_decoders_type_is_refused(kit: SystemKit) 
 
     with pytest.raises(ShapeError, match="no numbers"):
         check_conditions(Blame("toy", "painter"), spec, {one.name: condition}, batch=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_large_numbers_are_finite_and_lost_ones_are_not(dtype: torch.dtype) -> None:
+    most = torch.finfo(dtype).max
+    x = torch.full((3, 5), most, dtype=dtype)
+    lost = [x.clone().index_fill_(1, torch.tensor(2), bad) for bad in (torch.inf, torch.nan)]
+    both = torch.tensor([torch.inf, -torch.inf, 0], dtype=dtype)
+
+    assert all_finite(x)
+    assert not any(map(all_finite, [*lost, both]))

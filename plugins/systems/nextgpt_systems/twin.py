@@ -36,8 +36,8 @@ def write_twin(system: str, folder: Path, overrides: Sequence[str] = ()) -> Path
     loaded = load_config(system, overrides)
     config = anchored(loaded.config, loaded.base)
     facts = config.llm.facts
-    if facts is None or not (facts.family and facts.vocabulary and facts.context):
-        what = "is not given, or lacks family, vocabulary or context"
+    if facts is None or not (facts.family and facts.layers and facts.vocabulary):
+        what = "is not given, or lacks family, layers or vocabulary"
         raise ConfigError(f"{system}: llm.facts", what, "say the sizes of the model")
     twin = shrink(config, Catalog.discover(config.plugins))
     folder.mkdir(parents=True, exist_ok=True)
