@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nextgpt_core import weights
 from nextgpt_core.boundary import Blame
-from nextgpt_core.checkpoint import check_tokenizer
+from nextgpt_core.checkpoint import check_base, check_tokenizer
 from nextgpt_core.components import LiveEncoder, Recipe
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
@@ -55,6 +55,7 @@ def assemble(
     if plan.config.llm.template is not None:
         backbone.tokenizer.chat_template = _template(plan)
     check_tokenizer(plan.lock, backbone.tokenizer)
+    check_base(plan.lock, backbone.origin)
     builder = _Builder(plan, catalog, progress)
     encoders = {n: builder.encoder(c.encoder) for n, c in plan.channels.items() if c.encoder}
     decoders = {n: builder.decoder(c.decoder) for n, c in plan.channels.items() if c.decoder}
@@ -74,6 +75,10 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
             f"its embedding has {backbone.vocabulary} rows, the plan says {plan.signals.base}",
             "correct llm.facts.vocabulary",
         )
+    if backbone.width != plan.facts.width:
+        what = f"its states are {backbone.width} wide, the plan says {plan.facts.width}"
+        raise LockError("llm", what, "correct llm.facts.width")
+    backbone.context_told = plan.facts.context
     blocks = tuple(Block(b.channel, b.first, b.count, b.spelling) for b in plan.signals.blocks)
     inputs: dict[str, torch.nn.Module] = {}
     outputs: dict[str, torch.nn.Module] = {}
@@ -111,13 +116,16 @@ def bare_backbone(plan: Plan, progress: OnProgress | None = None) -> Backbone:
         SourceError: it cannot be had.
     """
     llm = plan.config.llm
-    return backbone_from_folder(
-        weights.resolve_llm(llm, base=plan.base, progress=progress),
+    folder = weights.resolve_llm(llm, base=plan.base, progress=progress)
+    backbone = backbone_from_folder(
+        folder,
         layer=llm.layer,
         dtype=llm.dtype,
         attention=llm.attention,
         device=place(llm.device),
     )
+    backbone.origin = weights.origin(folder)
+    return backbone
 
 
 def _backbone(plan: Plan, progress: OnProgress | None) -> Backbone:

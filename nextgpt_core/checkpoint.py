@@ -102,11 +102,29 @@ def check_tokenizer(lock: Lock | None, tokenizer: Any) -> None:
         )
 
 
+def check_base(lock: Lock | None, origin: str | None) -> None:
+    """Hold the language model's weights against a lock: trained parts fit no others.
+
+    Raises:
+        LockError: they are others.
+    """
+    if lock is None or lock.base is None or origin is None:
+        return
+    if origin != lock.base:
+        raise LockError(
+            "llm",
+            "has other weights than those that the saved parts were trained beside: locked "
+            f"{lock.base[:12]}…, found {origin[:12]}…",
+            "use the language model, at the revision, that the lock was made with",
+        )
+
+
 def _write(system: System, folder: Path, *, compact: bool) -> None:
     plan = system.plan
     weights = save_parts(system.model.state_by_part(), folder, compact=compact)
     lock = plan.to_lock(
         tokenizer=tokenizer_hash(system.model.backbone.tokenizer),
+        base=system.model.backbone.origin or (plan.lock.base if plan.lock else None),
         weights={part: weight.sha256 or "" for part, weight in weights.items()},
     )
     write_lock(lock, folder / LOCK_FILE)

@@ -23,6 +23,7 @@ from nextgpt_core.template import (
     Quoted,
     joined_text,
 )
+from nextgpt_core.text import check_ids, check_text
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
@@ -153,13 +154,19 @@ class Composer:
         return ids
 
     def tokenize(self, text: str, *, quoted: bool = False) -> list[int]:
-        """Text -> ids, with nothing added; `quoted` keeps spelled control tokens text."""
+        """Text -> ids, with nothing added; `quoted` keeps spelled control tokens text.
+
+        Raises:
+            RequestError: it is no text, or holds a token that the model has no row for.
+        """
+        check_text(text)
         encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
         ids: list[int] = encoded["input_ids"]
         if quoted and set(ids) & set(self.tokenizer.all_special_ids):
             raise RequestError(
                 "text", "spells a control token of this model", "leave the spelling out"
             )
+        check_ids(ids, rows=self.vocabulary.base)
         return ids
 
     @cached_property
@@ -177,8 +184,9 @@ class Composer:
     @cached_property
     def never_ids(self) -> frozenset[int]:
         """Base ids no answer may hold: control tokens that end nothing, and rows of no token."""
-        rows = range(len(self.tokenizer), self.vocabulary.base)
-        return (frozenset(self.tokenizer.all_special_ids) | set(rows)) - self.end_ids
+        rows = frozenset(range(self.vocabulary.base))
+        tokens = rows & set(self.tokenizer.get_vocab().values())  # their ids may have holes
+        return (rows - tokens | rows & set(self.tokenizer.all_special_ids)) - self.end_ids
 
     def _ended(self, text: str) -> tuple[list[int], list[int]]:
         """The ids after an answer: those that end it, and the rest."""

@@ -18,6 +18,7 @@ class Options(TypedDict, total=False):
 
     max_tokens: int
     temperature: float  # 0 is greedy
+    top_k: int | None  # none or 0: no limit
     top_p: float
     stop: Sequence[str]
     max_media: int

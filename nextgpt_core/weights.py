@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nextgpt_core.llm.gguf import convert_gguf, converted
+from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.config import LLMSettings, Weight
+from nextgpt_registry.origin import origin_of
 from nextgpt_registry.sources import OnProgress, cached, fetch
 from nextgpt_registry.tensors import convert_pickle, load_compact, save_compact
 
@@ -14,6 +16,7 @@ __all__ = [
     "convert_pickle",
     "load_compact",
     "missing",
+    "origin",
     "resolve",
     "resolve_llm",
     "save_compact",
@@ -57,6 +60,13 @@ def resolve_llm(
     if path.is_dir():
         return path
     return convert_gguf(path, sha256=settings.sha256)
+
+
+def origin(folder: Path) -> str | None:
+    """What tells the language model in a folder that `resolve_llm` gave from any other."""
+    if folder.parent == cache_dir() / "llm":
+        return folder.name.partition("-")[0]  # the GGUF's own hash, whoever converts it
+    return origin_of(folder)
 
 
 def missing(

@@ -87,7 +87,7 @@ def changes(old: Names, new: Names) -> list[Change]:
         if name not in old:
             found.append(Change(name, "added", _kind_of_added(name, old, text), text))
         elif text != old[name]:
-            eased = text.startswith(f"{old[name]} = ")  # what was required has a default now
+            eased = text.startswith(f"{old[name]} = ") or _eased(old[name], text)
             kind, told = "minor" if eased else "major", f"was `{old[name]}`, is `{text}`"
             found.append(Change(name, "changed", kind, told))
     return found
@@ -145,6 +145,13 @@ def _kind_of_added(name: str, old: Names, text: str) -> str:
     if "Protocol" in old[f"{module}:{owner.partition('.')[0]}"]:
         return "major"  # a component that is there lacks it
     return "minor" if " = " in text or text.startswith("->") else "major"
+
+
+def _eased(old: str, new: str) -> bool:
+    """Whether what was required has a default now: `int, Field(gt=0)`, then with one in it."""
+    annotation, bounds, rest = old.partition(", Field(")
+    default = re.match(rf"{re.escape(annotation)} = Field\(default=[^,()]+, (.*)", new)
+    return bool(bounds) and default is not None and default[1] == rest
 
 
 def _tree(module: str) -> ast.Module:

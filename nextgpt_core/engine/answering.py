@@ -114,6 +114,7 @@ class Answering:
             grammar=self._grammar,
             sampler=Sampler(
                 temperature=generation.temperature,
+                top_k=generation.top_k,
                 top_p=generation.top_p,
                 seed=item_seed(generation.seed, "text"),
             ),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.answer import Finish
+from nextgpt_core.boundary import check_finite
 from nextgpt_core.compose import FEATURE, FeatureKey, Prompt
 from nextgpt_core.engine.prefix import Prefix
 from nextgpt_core.engine.request import Cancel
@@ -19,6 +20,7 @@ from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.cache import can_cut
+from nextgpt_core.llm.finite import all_finite, not_finite
 from nextgpt_core.model import NextGPT
 from nextgpt_core.signal import Grammar
 
@@ -77,6 +79,7 @@ class Language:
 
         Raises:
             Cancelled: between two tokens.
+            ShapeError: the model gives numbers that are not finite.
         """
         state, written = grammar.start(), 0
         unfed: tuple[int, ...] = ()  # written, but not yet read by the model
@@ -86,7 +89,7 @@ class Language:
             cancel.check()
             if unfed:
                 run, unfed = self._append(prefix, unfed), ()
-            logits_V = grammar.mask_(self._logits(run), state)
+            logits_V = grammar.mask_(self._logits(run, prefix), state)
             state, ids = grammar.accept(state, sampler.choose(logits_V))
             if not ids:
                 yield End("end")
@@ -94,7 +97,7 @@ class Language:
             written += len(ids)
             if self.model.vocabulary.is_signal(ids[0]):
                 run = self._append(prefix, ids)
-                yield self._group(run, ids)
+                yield self._group(run, ids, prefix)
                 continue
             unfed = ids
             yield TextToken(ids[0])
@@ -105,7 +108,7 @@ class Language:
             cancel.check()
             ids = self.model.vocabulary.block(channel).ids
             run, unfed = self._append(prefix, unfed + ids), ()
-            yield self._group(run, ids)
+            yield self._group(run, ids, prefix)
         yield End(finish)
 
     @torch.no_grad()
@@ -122,9 +125,15 @@ class Language:
 
     @torch.no_grad()
     def conditions(self, group: Group) -> dict[str, Tensor]:
-        """The decoder's conditions {name: (T, W)} of one group."""
+        """The decoder's conditions {name: (T, W)} of one group.
+
+        Raises:
+            ShapeError: not all are numbers.
+        """
         ids_BS = torch.tensor([group.ids], device=self.model.backbone.device)
         found = self.model.project_out(group.channel, group.hidden_SD[None], ids_BS)
+        for value in found.values():
+            check_finite(f"project.{group.channel}", "its output projection", value)
         return {name: value[0] for name, value in found.items()}
 
     def _append(self, prefix: Prefix, ids: Sequence[int]) -> Run:
@@ -148,10 +157,17 @@ class Language:
         return run
 
     @torch.no_grad()
-    def _logits(self, run: Run) -> Tensor:
+    def _logits(self, run: Run, prefix: Prefix) -> Tensor:
         logits_V: Tensor = self.model.logits(run.final_BTD[0, -1])
+        if not all_finite(logits_V):
+            prefix.broken = True
+            raise not_finite(prefix.cache, len(prefix.keys))
         return logits_V
 
-    def _group(self, run: Run, ids: tuple[int, ...]) -> Group:
+    def _group(self, run: Run, ids: tuple[int, ...], prefix: Prefix) -> Group:
         channel = self.model.vocabulary.channel_of(ids[0])
-        return Group(channel, ids, run.hidden_BTD[0, -len(ids) :].clone())
+        hidden_SD = run.hidden_BTD[0, -len(ids) :].clone()
+        if not all_finite(hidden_SD):
+            prefix.broken = True
+            raise not_finite(prefix.cache, len(prefix.keys))
+        return Group(channel, ids, hidden_SD)

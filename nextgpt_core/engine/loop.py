@@ -24,6 +24,7 @@ from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.text import check_text
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
@@ -139,6 +140,7 @@ def _options(channel: str, decoder: LiveDecoder, given: Mapping[str, Any]) -> Ba
     defaults = decoder.recipe.options
     if not given:
         return defaults
+    check_text(given, "decoder options")
     if fixed := sorted(given.keys() & fixed_options(type(defaults))):
         where = f"modalities.{channel}.decoder.options.{fixed[0]}"
         raise RequestError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from math import exp, sqrt
+from math import exp, isfinite, sqrt
 from typing import Any
 
 import torch
@@ -21,8 +21,9 @@ from nextgpt_core.assemble import bare_backbone
 from nextgpt_core.compose import UNLABELLED, Prompt
 from nextgpt_core.evaluate.metrics import Interval, Z
 from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.finite import FIX
 from nextgpt_core.system import System
-from nextgpt_registry.errors import RequestError
+from nextgpt_registry.errors import RequestError, ShapeError
 from nextgpt_registry.messages import Dialogue
 
 
@@ -71,7 +72,10 @@ def surprise(backbone: Backbone, prompt: Prompt, rows_SD: Tensor | None = None) 
     final_TD = backbone.run(backbone.embed(ids_T[None])).final_BTD[0, :-1]
     wanted_T = labels_T != UNLABELLED
     logits_NV = backbone.logits(final_TD[wanted_T], rows_SD).float()
-    return float(F.cross_entropy(logits_NV, labels_T[wanted_T], reduction="sum"))
+    found = float(F.cross_entropy(logits_NV, labels_T[wanted_T], reduction="sum"))
+    if not isfinite(found):
+        raise ShapeError("language model", "gives NaN or infinite numbers for a dialogue", FIX)
+    return found
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float], tokens: Sequence[int]) -> Interval:

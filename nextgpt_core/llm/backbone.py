@@ -44,6 +44,8 @@ class Backbone(nn.Module):
         self.tokenizer = tokenizer
         self.head = Head(model)
         self.layer = layer
+        self.origin: str | None = None  # what tells its weights from others, for locks
+        self.context_told: int | None = None  # the most positions, where its config does not say
         self.merged_lora: dict[str, Tensor] | None = None  # kept so that it can be saved
         self.rows_replaced = False  # its own rows are those of a checkpoint, and saved with it
         self._tapped = _layer_module(model.base_model, layer)
@@ -82,9 +84,10 @@ class Backbone(nn.Module):
 
     @property
     def context(self) -> int:
-        """The most positions the model was made for; very large where it does not say."""
+        """The most positions the model was made for; very large where nobody says."""
         text = self.model.config.get_text_config(decoder=True)
-        return int(getattr(text, "max_position_embeddings", None) or 1 << 30)
+        own = getattr(text, "max_position_embeddings", None)
+        return int(own or self.context_told or 1 << 30)
 
     @property
     def eos_ids(self) -> frozenset[int]:
@@ -96,7 +99,7 @@ class Backbone(nn.Module):
             self.tokenizer.eos_token_id,
         ):
             found |= {ids} if isinstance(ids, int) else set(ids or ())
-        return frozenset(found)
+        return frozenset(one for one in found if 0 <= one < self.vocabulary)
 
     @property
     def device(self) -> torch.device:

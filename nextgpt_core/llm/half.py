@@ -4,10 +4,13 @@ Writing one token reads every weight once, so on a CPU its speed is that of memo
 in float16 halve what float32 reads, and torch has a fast float16 matrix-vector product (its
 bfloat16 one is slower than float32's) but no fast float16 matrix product. So: one position goes
 through that product, several through float32 copies that live for one call and stay in the
-processor's cache. Everything else (norms, attention, the residual stream) is float32.
+processor's cache. Everything else (norms, attention, the residual stream) is float32. What float16
+cannot hold (65504 is its largest number) is computed again in float32, so nothing is ever cut off.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +32,10 @@ class HalfLinear(nn.Linear):
         if x.numel() != self.in_features:
             return F.linear(x, self.weight.float(), self.bias)
         out = F.linear(x.half(), self.weight).float()
+        if not math.isfinite(
+            out.detach().sum()
+        ):  # one number to read: a sum keeps what is not finite
+            return F.linear(x, self.weight.float(), self.bias)
         bias: Tensor | None = self.bias
         return out if bias is None else out + bias
 

@@ -38,7 +38,8 @@ class Head:
         if self.factor != 1.0:
             logits = logits * self.factor
         if self.softcap is not None:
-            logits = torch.tanh(logits / self.softcap) * self.softcap
+            capped = torch.tanh(logits / self.softcap) * self.softcap
+            return capped.where(logits.isfinite(), torch.nan)  # which a cap would hide
         return logits
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.finite import FIX, all_finite
 from nextgpt_core.llm.half import halve
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.targets import missing
@@ -32,7 +33,7 @@ def backbone_from_folder(
 
     Raises:
         ConfigError: it holds no causal language model with a tokenizer, or one of a family
-            whose logits this project cannot reproduce.
+            whose logits this project cannot reproduce, or a tokenizer of another model.
     """
     try:
         model = AutoModelForCausalLM.from_pretrained(
@@ -51,6 +52,7 @@ def backbone_from_folder(
     if torch.device(device).type == "cpu" and model.dtype is torch.float16:
         model = halve(model)
     backbone = Backbone(model.to(device), tokenizer, layer=layer)
+    check_tokens(backbone)
     check_logits(backbone)
     return backbone
 
@@ -72,6 +74,34 @@ def tokenizer_from_folder(folder: Path) -> PreTrainedTokenizerBase:
     return found
 
 
+def check_tokens(backbone: Backbone) -> None:
+    """Hold that whatever a text can spell has a row in the embedding: ids behind it are signals'.
+
+    Control tokens may lie there (Gemma 3 has one for pictures, which its text models have no row
+    for): text never becomes one, and `Composer.tokenize` refuses a template that writes it.
+
+    Raises:
+        ConfigError: a token of text, or one that begins or ends a text, has no row.
+    """
+    tokenizer, rows = backbone.tokenizer, backbone.vocabulary
+    needed = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id}
+    control = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    control |= set(tokenizer.all_special_ids)
+    beyond = {
+        i: token
+        for token, i in tokenizer.get_vocab().items()
+        if i >= rows and (i in needed or i not in control)
+    }
+    if beyond:
+        first = min(beyond)
+        raise ConfigError(
+            "llm.path",
+            f"the tokenizer has {len(beyond)} tokens that the embedding of {rows} rows does not, "
+            f"the first {beyond[first]!r} with id {first}",
+            "use the tokenizer that the model was trained with, or a model resized for this one",
+        )
+
+
 @torch.no_grad()
 def check_logits(backbone: Backbone) -> None:
     """Hold on three tokens that embed, run and logits give what the model itself gives.
@@ -86,6 +116,8 @@ def check_logits(backbone: Backbone) -> None:
     ids_BT = torch.tensor([[1 % top, 2 % top, top // 2]], device=backbone.device)
     ours: Tensor = backbone.logits(backbone.run(backbone.embed(ids_BT)).final_BTD)
     theirs: Tensor = backbone.model(input_ids=ids_BT, use_cache=False).logits
+    if not all_finite(ours):
+        raise ConfigError("llm", "gives NaN or infinite numbers for three tokens", FIX)
     rows_TD = backbone.embedding.weight[ids_BT[0]].float() * backbone.embedding_scale
     embedded = torch.allclose(backbone.embed(ids_BT)[0].float(), rows_TD, rtol=1e-2, atol=1e-4)
     spread = theirs.float().std() + 1e-6

@@ -6,13 +6,15 @@ State is named by the path of the adapted layer inside the model and the matrix:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_registry.config import Lora
@@ -27,23 +29,29 @@ def add_lora(backbone: Backbone, lora: Lora) -> None:
     The adapters are float32 whatever the model's type, so that small steps are not lost.
 
     Raises:
-        ConfigError: the model has no linear layer of some target's name.
+        ConfigError: the model has no layer of some target's name that can be adapted.
     """
-    names = linear_names(backbone)
-    missing = sorted(set(lora.targets) - set(names))
-    if missing:
+    layers = _adaptable(backbone)
+    chosen = {t: [n for n in layers if n == t or n.endswith(f".{t}")] for t in lora.targets}
+    if missing := sorted(target for target, found in chosen.items() if not found):
         raise ConfigError(
             "llm.lora.targets",
-            f"{type(backbone.model).__name__} has no linear layer called {', '.join(missing)}",
-            f"choose from {', '.join(names)}",
+            f"{type(backbone.model).__name__} has no linear layer called {', '.join(missing)}"
+            f"{_instead(backbone, missing)}",
+            f"choose from {', '.join(linear_names(backbone)) or 'another model: it has none'}",
         )
+    adapted = [layers[name] for found in chosen.values() for name in found]
     settings = LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.targets),
+        target_modules=list(dict.fromkeys(lora.targets)),
+        fan_in_fan_out=all(isinstance(layer, Conv1D) for layer in adapted),
     )
-    inject_adapter_in_model(settings, backbone.inner)
+    with _peft_errors(), warnings.catch_warnings():
+        # Of a model with both kinds of layer it says that it sets the flag right for each.
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set", UserWarning)
+        inject_adapter_in_model(settings, backbone.inner)
     for parameter in lora_parameters(backbone):
         parameter.data = parameter.data.float()
     backbone.eval()
@@ -51,15 +59,37 @@ def add_lora(backbone: Backbone, lora: Lora) -> None:
 
 def linear_names(backbone: Backbone) -> tuple[str, ...]:
     """The last names of the model's linear layers: what LoRA can target."""
-    return tuple(
-        sorted(
-            {
-                name.rpartition(".")[2]
-                for name, module in backbone.inner.named_modules()
-                if isinstance(module, nn.Linear)
-            }
-        )
-    )
+    return tuple(sorted({name.rpartition(".")[2] for name in _adaptable(backbone)}))
+
+
+def _adaptable(backbone: Backbone) -> dict[str, nn.Module]:
+    """By their paths, the layers that peft adapts here: linear ones, and GPT-2's `Conv1D`."""
+    kinds = (nn.Linear, Conv1D)
+    return {n: m for n, m in backbone.inner.named_modules() if isinstance(m, kinds)}
+
+
+def _instead(backbone: Backbone, missing: Collection[str]) -> str:
+    """What else is called so: experts kept as one tensor, embeddings, convolutions."""
+    shapes = {
+        name: tuple(parameter.shape)
+        for name, parameter in backbone.inner.named_parameters()
+        if not set(name.split(".")[-2:]).isdisjoint(missing)
+    }
+    if not shapes:
+        return ""
+    name, shape = next(iter(shapes.items()))
+    return f"; {name} of {'x'.join(map(str, shape))} is no linear layer, and is not adapted"
+
+
+@contextmanager
+def _peft_errors() -> Iterator[None]:
+    """What peft refuses (some of Mamba's layers are never called, only read) in our words."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            "llm.lora.targets", f"peft cannot adapt them: {error}", "choose other layers"
+        ) from error
 
 
 def lora_parameters(backbone: Backbone) -> list[nn.Parameter]:

@@ -113,6 +113,7 @@ def _lock(plan: Plan, old: Mapping[str, Path], progress: OnProgress | None) -> L
     folder = weights.resolve_llm(plan.config.llm, base=plan.base, progress=progress)
     return plan.to_lock(
         tokenizer=tokenizer_hash(tokenizer_from_folder(folder)),
+        base=weights.origin(folder),
         weights={part: sha256_of(path) for part, path in old.items()},
     )
 

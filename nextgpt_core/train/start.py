@@ -162,7 +162,8 @@ def _told(data: TrainingData) -> dict[str, Any]:
 
 def _describe(run: RunFolder, plan: Plan, system: System, loaded: Loaded) -> None:
     run.write("config.yaml", dump_config(anchored(loaded.config, loaded.base)))
-    lock = plan.to_lock(tokenizer=tokenizer_hash(system.model.backbone.tokenizer))
+    backbone = system.model.backbone
+    lock = plan.to_lock(tokenizer=tokenizer_hash(backbone.tokenizer), base=backbone.origin)
     write_lock(lock, run.path / LOCK_FILE)
 
 

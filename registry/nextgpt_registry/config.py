@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from nextgpt_registry.specs import Name, Target
+from nextgpt_registry.text import half_character
 
 
 class Settings(BaseModel):
-    """Frozen and closed: a misspelt key is an error, never ignored."""
+    """Frozen and closed: a misspelt key is an error, never ignored; so is a number not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _text(value: Any) -> Any:
+    """The value, whose strings are text."""
+    if half := half_character(value):
+        raise ValueError(f"holds {half}")
+    return value
 
 
 class Weight(Settings):
@@ -45,6 +53,8 @@ class ComponentSettings(Settings):
     dtype: str = "float32"  # how precisely
     offload: bool = False  # kept on the CPU; one at a time is moved to `device`, for its call
     unverified: bool = False  # nobody could open a source of its size or licence
+
+    _options_are_text = field_validator("options")(_text)
 
 
 class EncoderSettings(ComponentSettings):
@@ -92,15 +102,18 @@ class Lora(Settings):
 
 
 class LLMFacts(Settings):
-    """The sizes of a language model, so that planning needs neither weights nor network."""
+    """The sizes of a language model, so that planning needs neither weights nor network.
 
-    family: str  # transformers' `model_type`
-    parameters: int = Field(gt=0)  # in all
-    width: int = Field(gt=0)  # of the hidden states
-    layers: int = Field(gt=0)  # blocks
-    vocabulary: int = Field(gt=0)  # rows of the embedding: signal ids start here
-    tied: bool  # whether the output layer is the embedding
-    context: int = Field(gt=0)  # the most tokens it reads
+    What is left out is read from the model's own config.json.
+    """
+
+    family: str = ""  # transformers' `model_type`
+    parameters: int = Field(default=0, gt=0)  # in all
+    width: int = Field(default=0, gt=0)  # of the hidden states
+    layers: int = Field(default=0, gt=0)  # blocks
+    vocabulary: int = Field(default=0, gt=0)  # rows of the embedding: signal ids start here
+    tied: bool = False  # whether the output layer is the embedding
+    context: int = Field(default=0, gt=0)  # the most tokens it reads
     linears: dict[str, tuple[int, int]] = Field(default_factory=dict)  # of one block: (in, out)
 
 
@@ -114,7 +127,7 @@ class LLMSettings(Settings):
     lora: Lora | None = None  # none: the language model stays as it is
     template: str | None = None  # a source of a chat template (Jinja); default: the tokenizer's
     layer: int = -1  # whose hidden state drives the decoders; -1 is after the final norm
-    facts: LLMFacts | None = None  # default: read from its files
+    facts: LLMFacts | None = None  # what its own config.json does not say
     unverified: bool = False  # nobody could open a source of the facts or the licence
     device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
     dtype: str = "float32"  # how precisely
@@ -126,11 +139,14 @@ class Generation(Settings):
 
     max_tokens: int = Field(default=256, gt=0)  # the most that is generated
     temperature: float = Field(default=0.0, ge=0)  # 0 is greedy
-    top_p: float = Field(default=1.0, gt=0, le=1)  # nucleus sampling
+    top_k: int | None = Field(default=None, ge=0)  # of the likeliest tokens; none or 0: of all
+    top_p: float = Field(default=1.0, gt=0, le=1)  # nucleus sampling, among the top_k
     stop: tuple[str, ...] = ()  # strings that end an answer
     max_media: int = Field(default=8, ge=0)  # groups in one answer
     seed: int = 0  # of text and media
     deterministic: bool = False  # run items alone: byte-equal whatever else is going on
+
+    _stop_is_text = field_validator("stop")(_text)
 
 
 class TrainingData(Settings):
@@ -180,3 +196,5 @@ class Config(Settings):
     ablations: str | None = None  # path of what `nextgpt ablate` compares, beside the config
     feature_cache_mb: int = Field(default=256, ge=0)  # the most that encoded media take in memory
     accept_licences: tuple[str, ...] = ()  # those that were read and accepted
+
+    _prompt_is_text = field_validator("system_prompt")(_text)

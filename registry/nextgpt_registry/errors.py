@@ -40,7 +40,8 @@ class NextGPTError(Exception):
     def __str__(self) -> str:
         """`who: what`, the fix and the page on lines of their own; what the command line prints."""
         fix = f"\n  fix: {self.fix}" if self.fix else ""
-        return f"{self.who}: {self.what}{fix}\n  see: nextgpt explain {self.page}"
+        told = f"{self.who}: {self.what}{fix}\n  see: nextgpt explain {self.page}"
+        return told.encode("utf-8", "backslashreplace").decode()  # printable, whatever it quotes
 
 
 class PluginError(NextGPTError):

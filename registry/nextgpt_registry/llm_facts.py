@@ -1,46 +1,107 @@
 """The sizes of a language model from its `config.json`. Reads no weights and imports no torch.
 
-The table below knows how the families differ; a family it does not know is counted from the
-headers of the safetensors files beside the config, or its facts are given in the system's config.
+`llm_families` knows how the families differ; a family it does not know is counted from the
+headers of the safetensors files beside the config. What neither says, a system's config does:
+facts that are given fill what is not said, and must not contradict what is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.config import LLMFacts, Lora
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.headers import read_header
+from nextgpt_registry.llm_families import SPELLINGS, count_of, is_tied, linears_of, sizes_of
+
+Said = Mapping[str, Any]
+"""Fields of `LLMFacts`, as far as they are said."""
+
+_NEEDED = ("family", "parameters", "width", "layers", "vocabulary", "context")
+_INNER = ("text_config", "decoder")  # where a config of more than language keeps that part
 
 
-@dataclass(frozen=True)
-class _Family:
-    """What sets one family of decoder-only models apart from Llama."""
+def read_said(folder: Path) -> dict[str, Any]:
+    """What the model in a folder says, in its config and, if there are any, its weights.
 
-    tied: bool = False
-    qkv_bias: bool | None = None  # None: what the config's `attention_bias` says
-    out_bias: bool | None = None
-    norms: int = 2  # vectors of the model's width, for each layer
-    head_norms: int = 0  # vectors of a head's width, for each layer
+    Raises:
+        ConfigError: there is no config.json, or it cannot be read.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(path), f"cannot be read: {error}", "fetch the model again") from error
+    if not isinstance(config, Mapping):
+        what = f"holds a {type(config).__name__}, wanted an object"
+        raise ConfigError(str(path), what, "name the folder of a language model")
+    headers = [read_header(p) for p in sorted(folder.glob("*.safetensors"))]
+    counted = sum(tensor.size for header in headers for tensor in header.values())
+    return said_by(config, counted=counted)
 
 
-_FAMILIES = {
-    "cohere": _Family(tied=True, norms=1),
-    "gemma": _Family(tied=True),
-    "gemma2": _Family(tied=True, norms=4),
-    "gemma3_text": _Family(tied=True, norms=4, head_norms=2),
-    "granite": _Family(),
-    "llama": _Family(),
-    "mistral": _Family(qkv_bias=False, out_bias=False),
-    "qwen2": _Family(qkv_bias=True, out_bias=False),
-    "qwen3": _Family(head_norms=2),
-    "smollm3": _Family(tied=True),
-}
-_TIED = {"gemma3", "gpt2"}
+def said_by(config: Mapping[str, Any], *, counted: int = 0) -> dict[str, Any]:
+    """What a parsed `config.json` says; `counted` parameters were seen in the weights."""
+    family = config.get("model_type")
+    family = family if isinstance(family, str) else ""
+    parts = (config.get(key) for key in _INNER)
+    inner = {**config, **next((part for part in parts if isinstance(part, Mapping)), {})}
+    kind = str(inner.get("model_type", family))
+    tied = inner.get("tie_word_embeddings")
+    sizes = sizes_of(kind, inner)
+    linears = linears_of(kind, inner, sizes)
+    found: dict[str, Any] = {
+        "family": family,
+        "tied": is_tied(kind, family) if tied is None else bool(tied),
+        "linears": linears,
+        **{name: size for name, size in sizes.items() if name in _NEEDED},
+    }
+    found["parameters"] = counted or count_of(kind, inner, sizes, linears, tied=found["tied"])
+    return {name: value for name, value in found.items() if value or name == "tied"}
+
+
+def given_facts(given: LLMFacts | None) -> dict[str, Any]:
+    """What a system's config says itself."""
+    if given is None:
+        return {}
+    return {name: getattr(given, name) for name in given.model_fields_set}
+
+
+def contradictions(given: Said, said: Said) -> list[tuple[str, Any, Any]]:
+    """(field, given, said) where a system's config and the model's disagree."""
+    found = []
+    for name in given.keys() & said.keys() - {"linears"}:
+        if given[name] != said[name]:
+            found.append((name, given[name], said[name]))
+    linears = said.get("linears", {})
+    for name, shape in given.get("linears", {}).items():
+        if name in linears and tuple(shape) != tuple(linears[name]):
+            found.append((f"linears.{name}", tuple(shape), tuple(linears[name])))
+    return sorted(found)
+
+
+def complete(given: Said, said: Said, *, who: str = "config.json") -> LLMFacts:
+    """The facts: what is given, and the rest as the model says it.
+
+    Raises:
+        ConfigError: together they do not say enough; all that is missing is named.
+    """
+    known = {**said, **given}
+    if linears := {**said.get("linears", {}), **given.get("linears", {})}:
+        known["linears"] = linears
+    if lacking := [name for name in _NEEDED if not known.get(name)]:
+        told = "; ".join(f"{name} (as {SPELLINGS[name][0]})" if name in SPELLINGS else name
+                         for name in lacking)  # fmt: skip
+        family = known.get("family") or "an unknown"
+        raise ConfigError(
+            who,
+            f"does not say of a model of {family!r} kind: {told}",
+            f"give `llm.facts`: {{{', '.join(f'{name}: …' for name in lacking)}}}",
+        )
+    return LLMFacts.model_validate(known)
 
 
 def read_facts(folder: Path) -> LLMFacts:
@@ -49,14 +110,7 @@ def read_facts(folder: Path) -> LLMFacts:
     Raises:
         ConfigError: there is no config.json, or it does not say enough.
     """
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "give `llm.facts`") from error
-    headers = [read_header(p) for p in sorted(folder.glob("*.safetensors"))]
-    counted = sum(tensor.size for header in headers for tensor in header.values())
-    return facts_of(config, who=str(path), counted=counted)
+    return complete({}, read_said(folder), who=str(folder / "config.json"))
 
 
 def facts_of(config: Mapping[str, Any], *, who: str = "config.json", counted: int = 0) -> LLMFacts:
@@ -65,28 +119,7 @@ def facts_of(config: Mapping[str, Any], *, who: str = "config.json", counted: in
     Raises:
         ConfigError: it does not say enough.
     """
-    family = str(config.get("model_type", ""))
-    inner = {**config, **config.get("text_config", {})}
-    kind = str(inner.get("model_type", family))
-    tied = bool(inner.get("tie_word_embeddings", _is_tied(kind) or _is_tied(family)))
-    try:
-        sizes = _sizes(inner)
-        linears = _linears(kind, inner, sizes)
-        parameters = counted or _count(kind, inner, sizes, linears, tied=tied)
-    except KeyError as error:
-        raise ConfigError(
-            who, f"does not say {error.args[0]!r} of a {family!r} model", "give `llm.facts`"
-        ) from error
-    return LLMFacts(
-        family=family,
-        parameters=parameters,
-        width=sizes.width,
-        layers=sizes.layers,
-        vocabulary=sizes.vocabulary,
-        tied=tied,
-        context=sizes.context,
-        linears=linears,
-    )
+    return complete({}, said_by(config, counted=counted), who=who)
 
 
 def lora_parameters(facts: LLMFacts, lora: Lora) -> int:
@@ -108,105 +141,6 @@ def unknown_targets(facts: LLMFacts, lora: Lora) -> tuple[str, ...]:
 def signal_parameters(facts: LLMFacts, signals: int) -> int:
     """The rows of the signal tokens: what they are read as, and what they are written for."""
     return 2 * signals * facts.width
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    width: int
-    layers: int
-    vocabulary: int
-    context: int
-    inner: int
-    heads: int
-
-
-def _sizes(config: Mapping[str, Any]) -> _Sizes:
-    def first(*keys: str) -> int:
-        for key in keys:
-            if config.get(key) is not None:
-                return int(config[key])
-        raise KeyError(keys[0])
-
-    width = first("hidden_size", "n_embd")
-    return _Sizes(
-        width=width,
-        layers=first("num_hidden_layers", "n_layer"),
-        vocabulary=first("vocab_size"),
-        context=first("max_position_embeddings", "n_positions", "seq_length"),
-        inner=int(config.get("intermediate_size") or config.get("n_inner") or 4 * width),
-        heads=first("num_attention_heads", "n_head"),
-    )
-
-
-def _linears(kind: str, config: Mapping[str, Any], sizes: _Sizes) -> dict[str, tuple[int, int]]:
-    """The linear layers of one block: name -> (in, out)."""
-    width, inner = sizes.width, sizes.inner
-    if kind == "gpt_neox":
-        return {
-            "query_key_value": (width, 3 * width),
-            "dense": (width, width),
-            "dense_h_to_4h": (width, inner),
-            "dense_4h_to_h": (inner, width),
-        }
-    if kind == "gpt2":
-        return {
-            "attn.c_attn": (width, 3 * width),
-            "attn.c_proj": (width, width),
-            "mlp.c_fc": (width, inner),
-            "mlp.c_proj": (inner, width),
-        }
-    if kind not in _FAMILIES:
-        return {}
-    head = int(config.get("head_dim") or width // sizes.heads)
-    queries = sizes.heads * head
-    keys = int(config.get("num_key_value_heads") or sizes.heads) * head
-    return {
-        "q_proj": (width, queries),
-        "k_proj": (width, keys),
-        "v_proj": (width, keys),
-        "o_proj": (queries, width),
-        "gate_proj": (width, inner),
-        "up_proj": (width, inner),
-        "down_proj": (inner, width),
-    }
-
-
-def _count(
-    kind: str,
-    config: Mapping[str, Any],
-    sizes: _Sizes,
-    linears: Mapping[str, tuple[int, int]],
-    *,
-    tied: bool,
-) -> int:
-    if not linears:
-        raise KeyError("num_parameters")
-    width = sizes.width
-    matrices = sum(rows * columns for rows, columns in linears.values())
-    outputs = {name: columns for name, (_, columns) in linears.items()}
-    rows = sizes.vocabulary * (1 if tied else 2)
-    if kind in ("gpt_neox", "gpt2"):
-        biased = dict(outputs)
-        if kind == "gpt_neox" and not config.get("attention_bias", True):
-            del biased["query_key_value"], biased["dense"]
-        positions = sizes.context if kind == "gpt2" else 0
-        layer = matrices + sum(biased.values()) + 4 * width
-        return sizes.layers * layer + (rows + positions + 2) * width
-    family = _FAMILIES[kind]
-    said = bool(config.get("attention_bias", False))
-    head = int(config.get("head_dim") or width // sizes.heads)
-    layer = matrices + family.norms * width + family.head_norms * head
-    if said if family.qkv_bias is None else family.qkv_bias:
-        layer += outputs["q_proj"] + outputs["k_proj"] + outputs["v_proj"]
-    if said if family.out_bias is None else family.out_bias:
-        layer += width
-    if config.get("mlp_bias"):
-        layer += 2 * sizes.inner + width
-    return sizes.layers * layer + (rows + 1) * width
-
-
-def _is_tied(kind: str) -> bool:
-    return kind in _TIED or (kind in _FAMILIES and _FAMILIES[kind].tied)
 
 
 def _adapts(target: str, name: str) -> bool:

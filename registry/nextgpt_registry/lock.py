@@ -65,6 +65,7 @@ class Lock(Settings):
     channels: dict[str, dict[str, Any]]
     signals: Signals
     tokenizer: str | None = None  # sha256
+    base: str | None = None  # what tells the language model's weights from others (`origin`)
     weights: dict[str, str] = Field(default_factory=dict)  # part -> sha256
 
 
@@ -154,6 +155,8 @@ def _differences(locked: Lock, found: Lock) -> Iterator[Difference]:
             yield from _unequal(f"signals.{block.channel}", block.model_dump(), other.model_dump())
     if locked.tokenizer and found.tokenizer and locked.tokenizer != found.tokenizer:
         yield Difference("tokenizer", locked.tokenizer, found.tokenizer)
+    if locked.base and found.base and locked.base != found.base:
+        yield Difference("base", locked.base, found.base)
     for part in sorted(locked.weights.keys() & found.weights.keys()):
         yield from _unequal("weights", {part: locked.weights[part]}, {part: found.weights[part]})
 

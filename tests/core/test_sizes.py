@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from nextgpt_core.project import build_input, build_output
 from nextgpt_registry import Condition
 from nextgpt_registry.config import Lora
-from nextgpt_registry.llm_facts import facts_of, lora_parameters
+from nextgpt_registry.llm_facts import facts_of, lora_parameters, said_by
 from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
 from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
 
@@ -130,3 +132,36 @@ def test_output_projections_are_counted(kind: str, options: dict[str, Any]) -> N
 
     counted = output_parameters(parsed, width_llm=16, signals=4, conditions=conditions)
     assert counted == count(module)
+
+
+NAMES = {
+    "width": "hidden_size",
+    "layers": "num_hidden_layers",
+    "vocabulary": "vocab_size",
+    "context": "max_position_embeddings",
+}
+
+
+def test_what_families_call_their_sizes_and_tie_is_as_transformers_has_it() -> None:
+    """Of every causal language model that this version of transformers knows."""
+    wrong, told = [], 0
+    for kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        try:
+            config = CONFIG_MAPPING[kind]()
+        except Exception:  # some classes have no defaults that pass their own checks
+            continue
+        text = config.get_text_config(decoder=True)
+        said = json.loads(config.to_json_string(use_diff=False))
+        for part in (said, said.get("text_config") or {}):
+            part.pop("tie_word_embeddings", None)
+        facts = said_by(said)
+        for name, key in NAMES.items():
+            wanted = getattr(text, key, None)
+            if name in facts and wanted is not None:
+                told += 1
+                wrong += [(kind, name, facts[name], wanted)] * (facts[name] != wanted)
+        tied = bool(getattr(text, "tie_word_embeddings", False))
+        wrong += [(kind, "tied", facts["tied"], tied)] * (facts["tied"] != tied)
+
+    assert wrong == []
+    assert told > 400

@@ -70,6 +70,8 @@ def test_every_public_name_stands_in_the_history(
         (f"{SPECS}:Modality.suffixes", "tuple[str, ...] = ()", "minor"),
         (f"{SPECS}:Decoder.max_batch", "int = Field(default=1, gt=0)", "major"),
         (f"{SPECS}:Encoder.width", "int, Field(gt=8)", "major"),
+        (f"{SPECS}:Encoder.width", "int = Field(default=0, gt=0)", "minor"),
+        (f"{SPECS}:Encoder.width", "int = Field(default=0, gt=8)", "major"),
         (f"{SPECS}:Recipe", "class(Spec)", "minor"),
         (f"{PROTOCOLS}:Encoder.unload", "-> None", "major"),
         (f"{PROTOCOLS}:Decoder.decode.seeds", "Sequence[int] = ()", "major"),

@@ -35,11 +35,13 @@ def write_twin(system: str, folder: Path, overrides: Sequence[str] = ()) -> Path
         raise ConfigError(str(folder), "is in use", "name a new folder, or remove it first")
     loaded = load_config(system, overrides)
     config = anchored(loaded.config, loaded.base)
-    if config.llm.facts is None:
-        raise ConfigError(f"{system}: llm.facts", "is not given", "say the sizes of the model")
+    facts = config.llm.facts
+    if facts is None or not (facts.family and facts.layers and facts.vocabulary):
+        what = "is not given, or lacks family, layers or vocabulary"
+        raise ConfigError(f"{system}: llm.facts", what, "say the sizes of the model")
     twin = shrink(config, Catalog.discover(config.plugins))
     folder.mkdir(parents=True, exist_ok=True)
-    save_tiny_llm(folder / _LLM, config.llm.facts, chat=config.llm.template is None)
+    save_tiny_llm(folder / _LLM, facts, chat=config.llm.template is None)
     path = folder / CONFIG_FILE
     path.write_text(dump_config(twin), "utf-8")
     return path

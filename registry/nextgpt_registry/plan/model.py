@@ -167,7 +167,11 @@ class Plan(Settings):
             raise PlanError(self.system, self.unaccepted)
 
     def to_lock(
-        self, *, tokenizer: str | None = None, weights: dict[str, str] | None = None
+        self,
+        *,
+        tokenizer: str | None = None,
+        weights: dict[str, str] | None = None,
+        base: str | None = None,
     ) -> Lock:
         """What a checkpoint of this system pins."""
         facts = self.facts.model_dump(include={"family", "width", "layers", "vocabulary", "tied"})
@@ -178,6 +182,7 @@ class Plan(Settings):
             channels={name: _pinned(channel) for name, channel in self.channels.items()},
             signals=self.signals,
             tokenizer=tokenizer,
+            base=base,
             weights=weights or {},
         )
 

@@ -89,6 +89,30 @@ def test_even_a_tiny_nucleus_keeps_one() -> None:
     assert {sampler.choose(torch.tensor([0.0, 5.0, 0.0])) for _ in range(20)} == {1}
 
 
+@pytest.mark.parametrize(
+    ("top_k", "drawn"), [(1, {2}), (2, {0, 2}), (3, {0, 1, 2}), (99, {0, 1, 2})]
+)
+def test_top_k_leaves_out_all_but_the_likeliest(top_k: int, drawn: set[int]) -> None:
+    logits_V = torch.tensor([0.3, 0.3, 0.4, 0.0]).log()
+    sampler = Sampler(temperature=1, top_k=top_k, top_p=1, seed=0)
+
+    assert {sampler.choose(logits_V) for _ in range(100)} == drawn
+
+
+@pytest.mark.parametrize("top_k", [None, 0])
+def test_without_a_top_k_all_ids_are_drawn_from(top_k: int | None) -> None:
+    sampler = Sampler(temperature=1, top_k=top_k, top_p=1, seed=0)
+
+    assert {sampler.choose(torch.zeros(4)) for _ in range(100)} == {0, 1, 2, 3}
+
+
+def test_the_nucleus_is_of_the_top_k() -> None:
+    logits_V = torch.tensor([0.4, 0.25, 0.2, 0.15]).log()
+    sampler = Sampler(temperature=1, top_k=2, top_p=0.61, seed=0)  # 0.4 of 0.65 is 0.615
+
+    assert {sampler.choose(logits_V) for _ in range(100)} == {0}
+
+
 @pytest.mark.parametrize("top_p", [1.0, 0.9])
 def test_unlikely_ids_behind_the_others_change_no_draw(top_p: float) -> None:
     logits_V = torch.randn(50, generator=torch.Generator().manual_seed(0))
