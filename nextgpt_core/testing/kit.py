@@ -47,5 +47,5 @@ class SystemKit:
         return builder.set(generation={"max_tokens": 12})
 
     def pipeline(self, *overrides: str) -> Pipeline:
-        """A live system, with `key=value` overrides."""
-        return self.builder.build(*overrides)
+        """A live system, with `key=value` overrides; untrained, and run all the same."""
+        return self.builder.build(*overrides, untrained=True)
