@@ -1,8 +1,8 @@
 """What a request may use of a system whose trained parts are not all there. Imports no torch.
 
 A channel that is given needs its input projection; one that is made by its signals' states needs
-its signal rows and output projection. A channel whose route is captions is driven in words: it needs
-no training to be required, and trained signal rows to be chosen. Text needs nothing.
+its signal rows and output projection. A channel whose route is captions is driven in words: it
+needs no training to be required, and trained signal rows to be chosen. Text needs nothing.
 """
 
 from __future__ import annotations

@@ -135,8 +135,9 @@ class Trained:
             self._take("lora", contents.adapters(found, facts, lora))
 
     def _take(self, part: str, made: Contents) -> None:
-        for problem in made.problems:
-            self._findings.add(f"weights.{part}", problem, _FIXES.get(part, _REFIT))
+        if made.problems:
+            told = "; ".join(made.problems)
+            self._findings.add(f"weights.{part}", told, _FIXES.get(part, _REFIT))
         self._holds[part] = made.holds
 
     def _tensors(self, part: str) -> Mapping[str, Tensor] | None:
