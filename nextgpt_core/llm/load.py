@@ -66,7 +66,8 @@ def check_whole(folder: Path, told: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: one was not, or has another shape.
     """
-    lacking = [*sorted(told["missing_keys"]), *map(str, told["mismatched_keys"])]
+    shapes = [f"{n} ({tuple(a)} for {tuple(b)})" for n, a, b in told["mismatched_keys"]]
+    lacking = [*sorted(told["missing_keys"]), *shapes]
     if lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         raise ConfigError(
