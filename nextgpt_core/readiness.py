@@ -7,7 +7,7 @@ needs no training to be required, and trained signal rows to be chosen. Text nee
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nextgpt_core.train.settings import stages_training
@@ -42,11 +42,12 @@ class Readiness:
         if self.ignored or made is None:
             return ()
         worded = made.decoder is not None and made.decoder.settings.route == "caption"
-        wanted: Collection[Side] = ("input",)
-        if way == "out":
-            wanted = () if worded else ("output", "signals")
-        elif way == "chosen":
-            wanted = ("signals",) if worded else ("output", "signals")
+        if way == "in":
+            wanted = {"input"}
+        elif worded:
+            wanted = {"signals"} if way == "chosen" else set()
+        else:
+            wanted = {"output", "signals"}
         return tuple(side for side in self.untrained.get(channel, ()) if side in wanted)
 
     @property
@@ -75,7 +76,7 @@ class Readiness:
                         self._fix(channel, sides),
                     )
 
-    def reason(self, sides: Collection[Side]) -> str:
+    def reason(self, sides: Sequence[Side]) -> str:
         """`output projection and signal rows are untrained: no weights of them were loaded`."""
         words = " and ".join(_WORDS[side] for side in sides)
         verb, them = (
@@ -90,7 +91,7 @@ class Readiness:
             return ""
         return f"untrained: {', '.join(lost)}; {self._works()}. {_ANYWAY}"
 
-    def _fix(self, channel: str, sides: Collection[Side]) -> str:
+    def _fix(self, channel: str, sides: Sequence[Side]) -> str:
         config = self.plan.config
         stages = {s: stages_training(config, s, channel) or (_STAGES[s],) for s in sides}
         first = dict.fromkeys(one[0] for one in stages.values())
