@@ -23,7 +23,7 @@ from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Weight
 from nextgpt_registry.errors import LockError, PluginError
-from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan
+from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan, account_fetched
 from nextgpt_registry.sources import OnProgress
 from nextgpt_registry.targets import options_model
 from nextgpt_registry.tensors import load_compact
@@ -60,7 +60,8 @@ def assemble(
     encoders = {n: builder.encoder(c.encoder) for n, c in plan.channels.items() if c.encoder}
     decoders = {n: builder.decoder(c.decoder) for n, c in plan.channels.items() if c.decoder}
     model = build_model(plan, backbone)
-    model.load_by_part(_wanted(model, {part: load_compact(path) for part, path in paths.items()}))
+    account_fetched(plan)
+    model.load_by_part(_wanted(model, {part: _loaded(part, paths[part]) for part in paths}))
     model.eval().requires_grad_(False)
     if merge and plan.config.llm.lora is not None:
         merge_lora(backbone)
@@ -229,10 +230,22 @@ def _wanted(model: NextGPT, parts: dict[str, dict[str, Tensor]]) -> dict[str, di
     for part, tensors in parts.items():
         kind, _, channel = part.partition(".")
         if kind == "project":
-            names = {n: n.partition(".")[0] for n in tensors}
-            tensors = {n: t for n, t in tensors.items() if channel in sides.get(names[n], {})}
-        if tensors:
-            found[part] = tensors
+            left_out = [side for side, modules in sides.items() if channel not in modules]
+            tensors = {n: t for n, t in tensors.items() if n.partition(".")[0] not in left_out}
+            if not tensors or len(left_out) == len(sides):
+                continue
+        found[part] = tensors
+    return found
+
+
+def _loaded(part: str, path: Path) -> dict[str, Tensor]:
+    """The tensors of a part, all of them finite."""
+    found = load_compact(path)
+    wrong = [name for name, tensor in found.items() if not tensor.isfinite().all()]
+    if wrong:
+        raise LockError(
+            part, f"{wrong[0]} in {path} is not finite everywhere", "save or train it again"
+        )
     return found
 
 

@@ -69,8 +69,10 @@ class Builder:
         raw = {"name": self.name, "plugins": list(self._plugins), **self._settings}
         return load_config(raw, overrides).config
 
-    def build(self, *overrides: str, progress: OnProgress | None = None) -> Pipeline:
-        """The live system; raises as `Pipeline.from_config` does."""
+    def build(
+        self, *overrides: str, untrained: bool = False, progress: OnProgress | None = None
+    ) -> Pipeline:
+        """The live system; as `Pipeline.from_config`, and raises as that does."""
         return Pipeline.from_config(
-            self.config(*overrides), catalog=self.catalog, progress=progress
+            self.config(*overrides), untrained=untrained, catalog=self.catalog, progress=progress
         )

@@ -25,6 +25,7 @@ from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.config import Weight
 from nextgpt_registry.configfile import CONFIG_FILE, dump_config
 from nextgpt_registry.errors import ConfigError, LockError
+from nextgpt_registry.headers import PART
 from nextgpt_registry.lock import LOCK_FILE, Lock, write_lock
 from nextgpt_registry.tensors import save_compact
 
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
     """Write a system to `folder`, replacing a system saved there before; returns the folder.
 
-    The language model, encoders and decoders are not copied: the config names their sources.
+    The language model, encoders and decoders are not copied: the config names their sources. What
+    is untrained is not written: it is as untrained when it is loaded again.
     `compact` stores matrices as int8 with scales.
 
     Raises:
@@ -68,9 +70,10 @@ def save_parts(
     for part, tensors in parts.items():
         path = folder / f"{part}.safetensors"
         if compact:
-            save_compact(tensors, path)
+            save_compact(tensors, path, metadata={PART: part})
         else:
-            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, path)
+            whole = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+            save_file(whole, path, metadata={PART: part})
         weights[part] = Weight(source=f"file:{path.name}", sha256=sha256_of(path))
     return weights
 
@@ -121,7 +124,7 @@ def check_base(lock: Lock | None, origin: str | None) -> None:
 
 def _write(system: System, folder: Path, *, compact: bool) -> None:
     plan = system.plan
-    weights = save_parts(system.model.state_by_part(), folder, compact=compact)
+    weights = save_parts(system.model.trained_state(), folder, compact=compact)
     lock = plan.to_lock(
         tokenizer=tokenizer_hash(system.model.backbone.tokenizer),
         base=system.model.backbone.origin or (plan.lock.base if plan.lock else None),

@@ -16,8 +16,9 @@ from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_core.signal.vocabulary import SignalVocabulary
+from nextgpt_core.trained import Key, keys_of, lacking, only
 from nextgpt_registry.errors import LockError
-from nextgpt_registry.plan import VOCABULARY
+from nextgpt_registry.plan import VOCABULARY, Side
 
 PARTS = ("input", "output", "signals", "written", "lora")
 """The kinds of part that can be trained: projections in and out, signal rows, LoRA; `written` are
@@ -46,6 +47,7 @@ class NextGPT(nn.Module):
         self._output_names = tuple(outputs or ())
         self._inputs = nn.ModuleList((inputs or {}).values())
         self._outputs = nn.ModuleList((outputs or {}).values())
+        self._trained: set[Key] = set()
         self.composer = Composer(
             backbone.tokenizer,
             vocabulary,
@@ -146,26 +148,95 @@ class NextGPT(nn.Module):
                 part |= {f"{side}.{k}": v.detach() for k, v in module.state_dict().items()}
         return state
 
+    def trained_state(self) -> dict[str, dict[str, Tensor]]:
+        """What of `state_by_part` was loaded or trained: nothing that is as it was made."""
+        return only(self.state_by_part(), self._trained)
+
+    @property
+    def untrained(self) -> dict[str, tuple[Side, ...]]:
+        """By channel: its projections and signal rows that nothing was loaded for or has moved."""
+        return lacking(
+            self._trained,
+            inputs=self._input_names,
+            outputs=self._output_names,
+            spoken=self._output_names,
+        )
+
+    def mark_trained(
+        self, parts: Collection[str], *, channels: Collection[str] | None = None
+    ) -> None:
+        """Count kinds of part as trained, those of `channels` alone if they are given."""
+        if "lora" in parts:
+            self._mark({("lora", "")})
+        for kind, names in (("input", self._input_names), ("output", self._output_names)):
+            chosen = [name for name in names if channels is None or name in channels]
+            if kind in parts:
+                self._mark({(kind, name) for name in chosen})
+        if {"signals", "written"} & set(parts):
+            spoken = self.vocabulary.channels
+            self._mark({("signals", n) for n in spoken if channels is None or n in channels})
+
     def load_by_part(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Take the parts given; parts not given stay as they are.
+        """Take the parts given, which are trained then; parts not given stay as they are.
 
         Raises:
             LockError: a part does not fit this model.
         """
+        self._check_shared(state)
         for part, tensors in state.items():
-            kind, _, channel = part.partition(".")
-            if part == "lora":
-                load_lora_state(self.backbone, tensors)
-            elif part == "signals":
-                self.rows.load(dict(tensors))
-            elif part == VOCABULARY:
-                self.backbone.load_rows(tensors)
-            elif kind == "project" and (channel in self.inputs or channel in self.outputs):
-                self._load_projections(channel, tensors)
-            else:
-                raise LockError(part, "is no part of this system", f"it has {self._part_names()}")
+            self._load(part, tensors)
+            self._mark(keys_of(part, tensors))
+
+    def resume(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take all of `state_by_part` back; what was untrained still is."""
+        before = set(self._trained)
+        self.load_by_part(state)
+        self._trained = before
+
+    def _mark(self, keys: set[Key]) -> None:
+        """As trained; an input projection is trained for every channel that shares it."""
+        modules = {id(self.inputs[name]) for side, name in keys if side == "input"}
+        shared = {n for n, module in self.inputs.items() if id(module) in modules}
+        self._trained |= keys | {("input", name) for name in shared}
+
+    def _load(self, part: str, tensors: Mapping[str, Tensor]) -> None:
+        kind, _, channel = part.partition(".")
+        if part == "lora":
+            load_lora_state(self.backbone, tensors)
+        elif part == "signals":
+            trained = {name for side, name in self._trained if side == "signals"}
+            self.rows.load(dict(tensors), trained=trained)
+        elif part == VOCABULARY:
+            self.backbone.load_rows(tensors)
+        elif kind == "project" and (channel in self.inputs or channel in self.outputs):
+            self._load_projections(channel, tensors)
+        else:
+            raise LockError(part, "is no part of this system", f"it has {self._part_names()}")
+
+    def _check_shared(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Hold that channels with one input projection do not bring two."""
+        first: dict[int, str] = {}
+        for channel, module in self.inputs.items():
+            part = f"project.{channel}"
+            own = {n: t for n, t in state.get(part, {}).items() if n.startswith("input.")}
+            if not own:
+                continue
+            other = first.setdefault(id(module), part)
+            if any(n not in state[other] or not t.equal(state[other][n]) for n, t in own.items()):
+                raise LockError(
+                    part,
+                    f"has another input projection than {other}, and the two are one",
+                    "load what was trained together",
+                )
 
     def _load_projections(self, channel: str, tensors: Mapping[str, Tensor]) -> None:
+        strange = sorted(n for n in tensors if n.partition(".")[0] not in ("input", "output"))
+        if strange or not tensors:
+            raise LockError(
+                f"project.{channel}",
+                f"holds {strange[0]!r}, no tensor of a projection" if strange else "holds nothing",
+                "load the file of this part",
+            )
         for side, modules in (("input", self.inputs), ("output", self.outputs)):
             own = {
                 name.partition(".")[2]: tensor

@@ -37,12 +37,14 @@ Source = str | Path | Mapping[str, Any] | Config
 class Pipeline:
     """A live system. Every method may be called from several threads at once.
 
-    A context manager: leaving it stops the decoders' threads and processes.
+    Media of a channel whose trained parts were not loaded are refused, and none are made of its own
+    accord; `untrained` runs it as it is, for trying out. A context manager: leaving it stops the
+    decoders' threads and processes.
     """
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, *, untrained: bool = False) -> None:
         self.system = system
-        self.engine = Engine(system)
+        self.engine = Engine(system, untrained=untrained)
         self.reader = Reader.of_plan(system.plan, system.catalog)
 
     @classmethod
@@ -50,12 +52,14 @@ class Pipeline:
         cls,
         source: Source,
         *overrides: str,
+        untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
     ) -> Self:
         """The pipeline of a config, with dotted `key=value` overrides; weights are fetched.
 
-        `catalog` holds the plugins to use, for those that are not installed.
+        `catalog` holds the plugins to use, for those that are not installed; `untrained` runs
+        channels whose trained parts are not there.
 
         Raises:
             ConfigError: the config cannot be read.
@@ -65,7 +69,8 @@ class Pipeline:
         """
         loaded = load_config(source, overrides, catalog=catalog)
         catalog = catalog or Catalog.discover(loaded.config.plugins)
-        return cls(assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress))
+        system = assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress)
+        return cls(system, untrained=untrained)
 
     @classmethod
     def from_pretrained(
@@ -73,6 +78,7 @@ class Pipeline:
         source: str | Path,
         *overrides: str,
         revision: str | None = None,
+        untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
     ) -> Self:
@@ -84,7 +90,9 @@ class Pipeline:
         folder = Path(source).expanduser()
         if not folder.is_dir():
             folder = fetch(_hub_source(str(source), revision), sha256=None, progress=progress)
-        return cls.from_config(folder, *overrides, catalog=catalog, progress=progress)
+        return cls.from_config(
+            folder, *overrides, untrained=untrained, catalog=catalog, progress=progress
+        )
 
     @property
     def config(self) -> Config:
@@ -188,7 +196,10 @@ class Pipeline:
         return self.reader.write(media, Path(stem))
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
-        """Write config, lock and trained parts; `from_pretrained` reads them back."""
+        """Write config, lock and trained parts; `from_pretrained` reads them back.
+
+        What is untrained is not written, and is as untrained when it is read.
+        """
         return save_system(self.system, Path(folder), compact=compact)
 
     def close(self) -> None:

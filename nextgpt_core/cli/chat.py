@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_core.cli.options import UNTRAINED
+
 
 def command(
     system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
@@ -16,6 +18,7 @@ def command(
     ] = None,
     out: Annotated[Path, typer.Option(help="Where media are written.")] = Path("out"),
     seed: Annotated[int | None, typer.Option(help="Default: that of the config.")] = None,
+    untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
     """Talk with a system in text and media."""
     from rich.console import Console
@@ -32,6 +35,8 @@ def command(
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.cli.session import Session
 
-        pipeline = live(plan, catalog)
+        pipeline = live(plan, catalog, untrained=untrained)
+    if told := pipeline.engine.readiness.summary():
+        console.print(told)
     with pipeline:
         Session(pipeline, console, out, seed=seed).talk(interactive=sys.stdin.isatty())

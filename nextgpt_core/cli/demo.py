@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ def command(
         int | None, typer.Option(help="Of the first turn; later ones count up.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
     """Play a scripted conversation, and write it to one HTML page."""
+    from nextgpt_core.readiness import Readiness
     from nextgpt_core.reading import Reader
     from nextgpt_core.script import read_script, talks
     from nextgpt_registry.catalog import Catalog
@@ -55,9 +58,14 @@ def command(
     plan = resolve(loaded, catalog)
     made = [name for name, channel in plan.channels.items() if channel.decoder]
     acts = talks(told, path.parent, Reader.of_plan(plan, catalog), made, who=str(path))
+    lines = [line for act in acts for line in act.lines]
+    Readiness.of_plan(plan, ignored=untrained).check(
+        given=[part.channel for line in lines for part in line.parts if not isinstance(part, str)],
+        required=[name for line in lines for name in line.want],
+    )
 
     with contextlib.redirect_stdout(sys.stderr):
-        load_s, exchanges = _play(plan, catalog, acts, seed)
+        load_s, exchanges = _play(plan, catalog, acts, seed, untrained=untrained)
 
     from nextgpt_core.page import page
     from nextgpt_core.play import Played
@@ -86,7 +94,7 @@ def _script(loaded: Loaded, script: Path | None) -> Path:
 
 
 def _play(
-    plan: Plan, catalog: Catalog, talks: Sequence[Talk], seed: int | None
+    plan: Plan, catalog: Catalog, talks: Sequence[Talk], seed: int | None, *, untrained: bool
 ) -> tuple[float, tuple[Exchange, ...]]:
     """How long loading took, and every exchange."""
     from nextgpt_core.cli.bar import StepBar
@@ -101,7 +109,7 @@ def _play(
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.play import play
 
-        with live(plan, catalog) as pipeline:
+        with live(plan, catalog, untrained=untrained) as pipeline:
             load_s = time.monotonic() - start
             return load_s, tuple(play(pipeline, talks, seed=seed, starting=starting))
 

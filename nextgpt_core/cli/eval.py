@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from nextgpt_core.cli.options import UNTRAINED
+
 
 def command(
     system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
@@ -28,6 +30,7 @@ def command(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Prompts asked at once.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
     """Measure how well a system answers, or go on with it."""
     from nextgpt_registry.catalog import Catalog
@@ -46,7 +49,7 @@ def command(
         from nextgpt_core.evaluate.run import evaluate, load_suite
 
         chosen = load_suite(loaded.config, suite, catalog)
-        with live(plan, catalog) as pipeline:
+        with live(plan, catalog, untrained=untrained) as pipeline:
             found = evaluate(pipeline, chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
         sys.stdout.write(json.dumps(found.report, ensure_ascii=False, indent=1) + "\n")

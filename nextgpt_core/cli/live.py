@@ -9,7 +9,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.plan import Plan
 
 
-def live(plan: Plan, catalog: Catalog) -> Pipeline:
+def live(plan: Plan, catalog: Catalog, *, untrained: bool = False) -> Pipeline:
     """The pipeline of a plan, without the noise of the libraries beneath."""
     quiet()
-    return Pipeline(assemble(plan, catalog, merge=True))
+    return Pipeline(assemble(plan, catalog, merge=True), untrained=untrained)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.errors import RequestError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Where media are written.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     seed: Annotated[int | None, typer.Option(help="Default: that of the config.")] = None,
+    untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
     """Answer one request: text and media in, text and media out."""
     counts = required_counts(require or [])
@@ -66,7 +68,7 @@ def run(
     if not given:
         raise RequestError("run", "nothing is asked", "give --text, --media or both")
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        pipeline, parts = _prepare(system, overrides or [], given)
+        pipeline, parts = _prepare(system, overrides or [], given, counts, untrained=untrained)
         with pipeline:
             options: Any = {"require": counts} | ({} if seed is None else {"seed": seed})
             answer = _answer(pipeline, parts, options, quiet=as_json)
@@ -96,9 +98,15 @@ def read_part(reader: Reader, kind: str, value: str) -> Part:
 
 
 def _prepare(
-    system: str, overrides: Sequence[str], given: Sequence[tuple[str, str]]
+    system: str,
+    overrides: Sequence[str],
+    given: Sequence[tuple[str, str]],
+    required: Mapping[str, int],
+    *,
+    untrained: bool,
 ) -> tuple[Pipeline, list[Part]]:
     """Plan and read first, without torch: what is wrong is told before anything loads."""
+    from nextgpt_core.readiness import Readiness
     from nextgpt_core.reading import Reader
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
@@ -109,10 +117,14 @@ def _prepare(
     plan = resolve(loaded, catalog)
     reader = Reader.of_plan(plan, catalog)
     parts = [read_part(reader, kind, value) for kind, value in given]
+    Readiness.of_plan(plan, ignored=untrained).check(
+        given=[part.channel for part in parts if not isinstance(part, str)],
+        required=[channel for channel, count in required.items() if count],
+    )
 
     from nextgpt_core.cli.live import live  # lazy: torch
 
-    return live(plan, catalog), parts
+    return live(plan, catalog, untrained=untrained), parts
 
 
 def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: bool) -> Answer:

@@ -22,6 +22,7 @@ from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.readiness import Readiness
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_core.text import check_text
@@ -34,14 +35,22 @@ from nextgpt_registry.specs import fixed_options
 class Engine:
     """Serves one system; every method may be called from any number of threads at once.
 
-    `kept_positions` bounds the keys and values kept for later requests, in positions of the
-    language model; `linger_s` is how long an idle decoder waits for more items to share a call.
+    Channels whose trained parts are not there are refused and never chosen, unless `untrained` runs
+    them as they are. `kept_positions` bounds the keys and values kept for later requests, in
+    positions of the language model; `linger_s` is how long an idle decoder waits for more items to
+    share a call.
     """
 
     def __init__(
-        self, system: System, *, kept_positions: int = 8192, linger_s: float = 0.02
+        self,
+        system: System,
+        *,
+        untrained: bool = False,
+        kept_positions: int = 8192,
+        linger_s: float = 0.02,
     ) -> None:
         self.system = system
+        self._ignored = untrained
         self.shared = Resources(
             system=system,
             language=Language(system.model),
@@ -63,11 +72,14 @@ class Engine:
             channel: _options(channel, decoder, request.decoder_options.get(channel, {}))
             for channel, decoder in decoders.items()
         }
+        ready = self.readiness
+        _check_ready(ready, request)
         grammar = Grammar(
             model.vocabulary,
             eos=model.composer.end_ids,
             never=model.composer.never_ids,
             channels=self._open(request),
+            unsampled=ready.unsampled,
             required=request.required,
             max_media=request.generation.max_media,
         )
@@ -82,6 +94,11 @@ class Engine:
             if isinstance(event, Finished):
                 return event.answer
         raise AssertionError("a stream ends with Finished or an error")
+
+    @property
+    def readiness(self) -> Readiness:
+        """What may be asked, as far as the system is trained now."""
+        return Readiness(self.system.plan, self.system.model.untrained, ignored=self._ignored)
 
     def close(self) -> None:
         """Stop the workers and their processes. A request under way loses its media."""
@@ -116,6 +133,14 @@ class Engine:
                 "the system makes no such media",
                 did_you_mean(unknown[0], self.system.decoders),
             )
+
+
+def _check_ready(ready: Readiness, request: Request) -> None:
+    """Hold that the request's media are of trained channels; those answered before too."""
+    required = [channel for channel, count in request.required.items() if count > 0]
+    given = [p.channel for t in request.turns if t.role != "assistant" for p in t.media]
+    answered = [p.channel for t in request.turns if t.role == "assistant" for p in t.media]
+    ready.check(given=given, required=required, answered=answered)
 
 
 def _workers(decoders: Mapping[str, LiveDecoder], linger_s: float) -> dict[str, DecoderWorker]:

@@ -36,14 +36,16 @@ class Asker:
     def __init__(self, pipeline: Pipeline, judges: Mapping[str, Judge]) -> None:
         self._pipeline = pipeline
         self._judges = judges
-        channels = pipeline.system.plan.channels
+        channels, ready = pipeline.system.plan.channels, pipeline.engine.readiness
         self._reads: dict[str, str] = {}  # the first channel of each modality
         self._makes: dict[str, str] = {}
+        self._untrained: set[str] = set()  # modalities that a channel without training would make
         for name, channel in channels.items():
-            if channel.encoder:
+            if channel.encoder and not ready.lacking(name, "in"):
                 self._reads.setdefault(channel.modality.name, name)
-            if channel.decoder:
+            if channel.decoder and not ready.lacking(name, "chosen"):
                 self._makes.setdefault(channel.modality.name, name)
+            self._untrained |= {channel.modality.name} if name in ready.untrained else set()
 
     def ask(self, prompt: Prompt) -> Asked:
         """Ask a prompt; what goes wrong is part of the result."""
@@ -60,7 +62,7 @@ class Asker:
         )
         lacking = sorted(set(kinds) - {TEXT, *self._makes})
         if lacking:
-            why = f"it makes no {', '.join(lacking)}"
+            why = f"it makes no {', '.join(lacking)}{self._why(lacking)}"
             return Asked((), None, base.model_copy(update={"skipped": why}))
         try:
             turns = tuple(self._turn(turn) for turn in prompt.request())
@@ -128,6 +130,9 @@ class Asker:
             told.append(None if judged is None else dict(judged))
         return tuple(told)
 
+    def _why(self, kinds: Sequence[str]) -> str:
+        return ": untrained" if set(kinds) & self._untrained else ""
+
     def _turn(self, turn: Turn) -> Turn:
         return Turn(turn.role, tuple(self._part(part, turn) for part in turn.parts))
 
@@ -139,5 +144,6 @@ class Asker:
         channel = channels.get(part.channel)
         if channel is None:
             verb = "makes" if turn.role == "assistant" else "reads"
-            raise RequestError("prompt", f"this system {verb} no {part.channel}")
+            why = self._why([part.channel])
+            raise RequestError("prompt", f"this system {verb} no {part.channel}{why}")
         return MediaPart(channel, part.media, part.caption)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,11 +38,13 @@ def backbone_from_folder(
             whose logits this project cannot reproduce, or a tokenizer of another model.
     """
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, told = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch_dtype(dtype),
             attn_implementation=attention,
             local_files_only=True,
+            ignore_mismatched_sizes=True,  # told below, as what is lacking is
+            output_loading_info=True,
         )
         tokenizer = tokenizer_from_folder(folder)
     except (OSError, ValueError, KeyError) as error:
@@ -49,12 +53,30 @@ def backbone_from_folder(
             f"{folder} is no causal language model with a tokenizer: {error}",
             "name a folder with config.json, *.safetensors and tokenizer files, or a GGUF file",
         ) from error
+    check_whole(folder, told)
     if torch.device(device).type == "cpu" and model.dtype is torch.float16:
         model = halve(model)
     backbone = Backbone(model.to(device), tokenizer, layer=layer)
     check_tokens(backbone)
     check_logits(backbone)
     return backbone
+
+
+def check_whole(folder: Path, told: Mapping[str, Any]) -> None:
+    """Hold that every weight of a model was in its files: transformers draws what is not there.
+
+    Raises:
+        ConfigError: one was not, or has another shape.
+    """
+    shapes = [f"{n} ({tuple(a)} for {tuple(b)})" for n, a, b in told["mismatched_keys"]]
+    lacking = [*sorted(told["missing_keys"]), *shapes]
+    if lacking:
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+        raise ConfigError(
+            "llm.path",
+            f"the files in {folder} lack {', '.join(lacking[:3])}{more}",
+            "fetch the whole folder again",
+        )
 
 
 def tokenizer_from_folder(folder: Path) -> PreTrainedTokenizerBase:

@@ -36,6 +36,8 @@ class Grammar:
     `channels` are those the answer may use (by default every channel with signals), `required`
     the least number of groups of each, `max_media` the most groups in all (raised to what is
     required), `eos` the ids that end an answer, `never` ids that may not be written at all.
+    Groups of `unsampled` channels are written where they are required, at the end, and never
+    chosen.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Grammar:
         *,
         eos: Collection[int],
         channels: Collection[str] | None = None,
+        unsampled: Collection[str] = (),
         required: Mapping[str, int] | None = None,
         max_media: int = 8,
         never: Iterable[int] = (),
@@ -52,6 +55,7 @@ class Grammar:
         self._vocabulary = vocabulary
         self._eos = frozenset(eos)
         self._firsts = {channel: vocabulary.block(channel).first for channel in usable}
+        self._unsampled = frozenset(unsampled)
         self._required = {c: n for c, n in (required or {}).items() if n > 0}
         _check_required(self._required, usable)
         self._max_media = max(max_media, sum(self._required.values()))
@@ -74,7 +78,8 @@ class Grammar:
         missing = self.missing(state)
         if room <= 0:
             return frozenset()
-        return frozenset(missing) if room <= len(missing) else frozenset(self._firsts)
+        usable = frozenset(missing) if room <= len(missing) else frozenset(self._firsts)
+        return usable - self._unsampled
 
     def banned(self, state: GrammarState) -> Tensor:
         """The ids (N,) that may not be sampled next; the same tensor for equal situations."""

@@ -91,12 +91,13 @@ class SignalRows(nn.Module):
         return found
 
     @torch.no_grad()
-    def load(self, state: dict[str, Tensor]) -> None:
+    def load(self, state: dict[str, Tensor], *, trained: Collection[str] = ()) -> None:
         """Take the rows of every channel that both `state` and the vocabulary have.
 
         Of a model with tied embeddings the output rows may be missing: they are the input rows
-        then. A channel that `state` does not know is read as the mean of those it knows, place by
-        place: after its group an answer goes on as after any other. It is still never written.
+        then. A channel that `state` does not know, and that is not among those `trained` before,
+        is read as the mean of those it knows, place by place: after its group an answer goes on as
+        after any other. It is still never written.
 
         Raises:
             LockError: the saved rows have another shape, or rows are missing on one side.
@@ -121,7 +122,7 @@ class SignalRows(nn.Module):
                     )
                 getattr(self, side)[self._slice(block)] = rows_SD.to(self.input)
         for block in self.vocabulary.blocks if known else ():
-            if block not in known:
+            if block not in known and block.channel not in trained:
                 self.input[self._slice(block)] = self._usual(known, block)
 
     def _usual(self, known: Collection[Block], block: Block) -> Tensor:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from nextgpt_core.builder import Builder
+from nextgpt_core.model import PARTS
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing.tiny import save_tiny_llm
 from nextgpt_core.testing.toy import ToyPlugin
+from nextgpt_registry.config import Config
+from nextgpt_registry.configfile import load_config
 
 _PROJECTION = {"kind": "query", "options": {"width": 16, "layers": 1, "heads": 2, "ffn": 32}}
 _TOY: Mapping[str, Any] = {"encoder": "rows", "decoder": "painter"}
@@ -46,6 +49,23 @@ class SystemKit:
             builder = builder.channel(name, **{"output_projection": _PROJECTION, **settings})
         return builder.set(generation={"max_tokens": 12})
 
+    def trained(self, **settings: Any) -> Config:
+        """A config, to be written into `folder`, whose parts count as trained: random ones there.
+
+        `settings` are top-level ones of the config.
+        """
+        builder = self.builder.set(**settings)
+        with builder.build(untrained=True) as pipeline:
+            pipeline.system.model.mark_trained(PARTS)
+            saved = load_config(
+                pipeline.save(self.folder / "trained"), catalog=builder.catalog
+            ).config
+        weights = {
+            part: {"source": f"file:trained/{part}.safetensors", "sha256": weight.sha256}
+            for part, weight in saved.weights.items()
+        }
+        return builder.set(weights=weights).config()
+
     def pipeline(self, *overrides: str) -> Pipeline:
-        """A live system, with `key=value` overrides."""
-        return self.builder.build(*overrides)
+        """A live system, with `key=value` overrides; untrained, and run all the same."""
+        return self.builder.build(*overrides, untrained=True)

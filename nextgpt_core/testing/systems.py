@@ -97,7 +97,7 @@ class SystemTests(Kit):
             first = self._ask(spec, pipeline)
             folder = pipeline.save(tmp_path / "saved")
             lock = read_lock(folder / "nextgpt.lock.json")
-        with self._attempt(who), Pipeline.from_pretrained(folder) as loaded:
+        with self._attempt(who), Pipeline.from_pretrained(folder, untrained=True) as loaded:
             again = self._ask(spec, loaded)
             loaded.save(tmp_path / "again")
         found = differences(lock, read_lock(tmp_path / "again" / "nextgpt.lock.json"))
@@ -175,7 +175,7 @@ class SystemTests(Kit):
         kit = SystemKit(folder, plugins=dict.fromkeys(spec.plugins), channels=spec.channels)
         manifests = [plugin.manifest for plugin in self.catalog().plugins]
         licences = {c.licence for m in manifests for c in (*m.encoders, *m.decoders)}
-        return kit.builder.set(accept_licences=sorted(licences)).build()  # twins have no weights
+        return kit.builder.set(accept_licences=sorted(licences)).build(untrained=True)  # of twins
 
     def _ask(self, spec: Tiny, pipeline: Pipeline) -> Answer:
         given = [

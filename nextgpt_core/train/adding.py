@@ -202,7 +202,8 @@ def _write(
     for part, path in old.items():
         shutil.copyfile(path, aside / f"{part}.safetensors")
     kept = {p: Weight(source=f"file:{p}.safetensors", sha256=lock.weights[p]) for p in old}
-    projections = {f"project.{name}": new[f"project.{name}"] for name in joined.channels}
+    names = [f"project.{name}" for name in joined.channels]
+    projections = {part: new[part] for part in names if part in new}
     saved = save_parts(projections, aside, compact=not exact)
     if rows := _new_rows(joined, plan, new.get(_SIGNALS, {})):
         before = weights.load_compact(old[_SIGNALS]) if _SIGNALS in old else {}
@@ -221,9 +222,10 @@ def _write(
 
 
 def _new_rows(joined: Joined, plan: Plan, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The rows of the new channels that speak."""
+    """The rows of the new channels that speak; of an offer's parts, of all of them."""
     speaking = [name for name in joined.channels if plan.channels[name].decoder]
-    if lacking := [name for name in speaking if f"{name}.input" not in rows]:
+    lacking = [name for name in speaking if f"{name}.input" not in rows]
+    if lacking and joined.ready:
         raise LockError(
             joined.offer.name,
             f"its weights hold no signal rows of {', '.join(lacking)}",

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nextgpt_registry.cache import sha256_of
+from nextgpt_registry.headers import PART
 from nextgpt_registry.tensors import save_compact
 
 
@@ -27,10 +28,12 @@ def export_parts(
         path = folder / f"{part}.safetensors"
         if exact:
             aside = path.with_name(f".{path.name}.new")
-            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, aside)
+            whole = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+            save_file(whole, aside, metadata={PART: part})
             aside.replace(path)
         else:
-            save_compact(tensors, path, exact=tuple(tensors) if part == "signals" else ())
+            rows = tuple(tensors) if part == "signals" else ()
+            save_compact(tensors, path, exact=rows, metadata={PART: part})
         size = path.stat().st_size
         source = f'"file:{path.name}"'
         lines.append(f"  {part}: {{source: {source}, sha256: {sha256_of(path)}, bytes: {size}}}")

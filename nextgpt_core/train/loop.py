@@ -95,6 +95,7 @@ class Trainer:
             while self.step < settings.steps:
                 values = self._one()
                 self.step += 1
+                self._mark_trained()
                 progress.tell(self.step, values)
                 last = self.step == settings.steps
                 if self.step % settings.log_every == 0 or last:
@@ -121,16 +122,16 @@ class Trainer:
 
     def save(self) -> None:
         """A checkpoint: everything that a step depends on, and the parts for others."""
-        parts = self.system.model.state_by_part()
+        model = self.system.model
         self._run.save(
             {
                 "step": self.step,
-                "parts": parts,
+                "parts": model.state_by_part(),
                 "optimizer": self._optimizer.state(),
                 "meter": self._meter.state(),
             }
         )
-        self._run.save_parts(parts)
+        self._run.save_parts(model.trained_state())
 
     def sample(self) -> None:
         """Validate, and answer the fixed prompts."""
@@ -190,9 +191,13 @@ class Trainer:
 
     def _resume(self, state: Mapping[str, Any]) -> None:
         self.step = int(state["step"])
-        self.system.model.load_by_part(state["parts"])
+        self.system.model.resume(state["parts"])
+        self._mark_trained()
         self._optimizer.load(state["optimizer"])
         self._meter = Meter(**state["meter"])
+
+    def _mark_trained(self) -> None:
+        self.system.model.mark_trained(self.settings.parts, channels=self.settings.channels)
 
     def _training_mode(self) -> None:
         """Dropout and noise in what is trained, nowhere else."""

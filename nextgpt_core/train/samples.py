@@ -65,7 +65,7 @@ class Samples:
 
     def _answers(self, system: System) -> list[Answer]:
         """One after the other, with nothing kept from when the weights were others."""
-        engine = Engine(system)
+        engine = Engine(system, untrained=True)  # they show how far it has come
         generation = Generation(max_tokens=self.tokens)
         found = []
         try:

@@ -149,6 +149,18 @@ def rehearsed(config: Config, settings: RunSettings) -> tuple[TrainingData, ...]
     return tuple(found)
 
 
+def stages_training(config: Config, side: str, channel: str) -> tuple[str, ...]:
+    """The stages of a config that train a side of a channel: `input`, `output` or `signals`."""
+    wanted = ROWS if side == "signals" else {side}
+    found = []
+    for stage, data in config.training.items():
+        channels = data.run.get("channels")
+        parts = data.run.get("parts") or STAGES.get(_kind(stage), ())
+        if wanted & set(parts) and (channels is None or channel in channels):
+            found.append(stage)
+    return tuple(found)
+
+
 def _default_parts(stage: str, settings: RunSettings) -> tuple[Part, ...]:
     kind = _kind(stage)
     if kind not in STAGES:

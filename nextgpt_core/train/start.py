@@ -109,7 +109,7 @@ def train(
             title=f"{config.name} {stage}",
         )
         values = trainer.train()
-    return Trained(run.path, trainer.step, values, trainer.metrics, system.model.state_by_part())
+    return Trained(run.path, trainer.step, values, trainer.metrics, system.model.trained_state())
 
 
 def for_training(config: Config, settings: RunSettings) -> Config:

@@ -16,6 +16,15 @@ from nextgpt_registry.errors import SourceError
 _LONGEST = 100_000_000  # bytes of header; the format's own limit
 _COMPACT = ("nextgpt", "compact-1")
 _SCALE = "@scale"
+_BYTES = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 1),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
+    **dict.fromkeys(("U32", "I32", "F32"), 4),
+    **dict.fromkeys(("U64", "I64", "F64"), 8),
+}
+
+PART = "nextgpt.part"
+"""The entry of a file's metadata that says which trained part it was written for."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +40,30 @@ class Tensor:
         return math.prod(self.shape)
 
 
+@dataclass(frozen=True)
+class Header:
+    """The tensors of a file by name, and what its writer said of it."""
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+
+    @property
+    def part(self) -> str:
+        """The trained part that it was written for; empty where nobody said."""
+        return self.metadata.get(PART, "")
+
+
 def read_header(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file; of a compact one, those that it unpacks to.
+
+    Raises:
+        SourceError: it is no safetensors file, or is cut off.
+    """
+    return read_whole_header(path).tensors
+
+
+def read_whole_header(path: Path) -> Header:
+    """The header of a safetensors file; of a compact one, with the tensors that it unpacks to.
 
     Raises:
         SourceError: it is no safetensors file, or is cut off.
@@ -44,17 +75,38 @@ def read_header(path: Path) -> dict[str, Tensor]:
             if not 2 <= length <= min(_LONGEST, size - 8):
                 raise ValueError(f"a header of {length} bytes in a file of {size}")
             header: dict[str, Any] = json.loads(file.read(length))
-        metadata = header.pop("__metadata__", {})
-        ends = [entry["data_offsets"][1] for entry in header.values()]
-        if 8 + length + max(ends, default=0) != size:
-            raise ValueError(f"{size} bytes, wanted {8 + length + max(ends, default=0)}")
+        metadata = dict(header.pop("__metadata__", {}))
+        _check_offsets(header, size - 8 - length)
         tensors = {
-            name: Tensor(tuple(entry["shape"]), entry["dtype"]) for name, entry in header.items()
+            name: Tensor(tuple(map(int, entry["shape"])), str(entry["dtype"]))
+            for name, entry in header.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        compact = metadata.get(_COMPACT[0]) == _COMPACT[1]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SourceError(
             str(path), f"is no whole safetensors file: {error}", "fetch or save it again"
         ) from error
-    if metadata.get(_COMPACT[0]) == _COMPACT[1]:
-        return {name: tensor for name, tensor in tensors.items() if not name.endswith(_SCALE)}
-    return tensors
+    return Header(_unpacked(tensors) if compact else tensors, metadata)
+
+
+def _check_offsets(header: dict[str, Any], size: int) -> None:
+    """Hold that the tensors fill the file, one after the other, each as long as its shape says."""
+    at = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        first, end = entry["data_offsets"]
+        wanted = math.prod(entry["shape"]) * _BYTES.get(entry["dtype"], 0)
+        if first != at or end < first or (wanted and end - first != wanted):
+            raise ValueError(f"{name!r} lies at {first} to {end}, wanted {at} to {at + wanted}")
+        at = end
+    if at != size:
+        raise ValueError(f"{size} bytes of tensors, wanted {at}")
+
+
+def _unpacked(packed: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What a compact file's tensors are once each is multiplied with its scales."""
+    scales = {name for name in packed if name.endswith(_SCALE) and name[: -len(_SCALE)] in packed}
+    return {
+        name: Tensor(tensor.shape, "F32") if name + _SCALE in scales else tensor
+        for name, tensor in packed.items()
+        if name not in scales
+    }

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.timeout(120)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config with a demo beside it, and a distribution that installs the toy plugin."""
     folder = tmp_path_factory.mktemp("demo")
-    config = SystemKit(folder).builder.set(demo="demo/demo.yaml").config()
+    config = SystemKit(folder).trained(demo="demo/demo.yaml")
     (folder / "kit.yaml").write_text(dump_config(config))
     (folder / "demo").mkdir()
     (folder / "demo" / "demo.yaml").write_text(SCRIPT)

@@ -68,7 +68,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
     kit = SystemKit(tmp_path)
     target = f"{__name__}:suite"
     builder = kit.builder.set(suites={"toy": {"target": target}})
-    return builder.build("generation.max_tokens=6")
+    return builder.build("generation.max_tokens=6", untrained=True)
 
 
 def test_a_report_has_a_figure_with_its_interval_for_each_direction(

@@ -64,7 +64,7 @@ SUITE = Suite(
 
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Pipeline:
-    return SystemKit(tmp_path).builder.build("generation.max_tokens=6")
+    return SystemKit(tmp_path).builder.build("generation.max_tokens=6", untrained=True)
 
 
 def test_what_is_read_is_what_was_written(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.testing import save_tiny_llm
+from nextgpt_registry import ConfigError
 
 _MEASURE = """
 import sys
@@ -50,3 +53,19 @@ def test_a_language_model_is_loaded_in_its_own_precision(tmp_path: Path) -> None
     )
 
     assert float(found.stdout) < 1.6  # in float32 first and then halved it would be 3
+
+
+@pytest.mark.parametrize("edit", ["lacking", "renamed", "cut"])
+def test_a_folder_that_lacks_weights_is_refused(tmp_path: Path, edit: str) -> None:
+    folder = save_tiny_llm(tmp_path / "llm")
+    tensors = load_file(folder / "model.safetensors")
+    name = "model.layers.1.mlp.up_proj.weight"
+    tensor = tensors.pop(name)
+    if edit == "renamed":
+        tensors[f"{name}.0"] = tensor
+    if edit == "cut":
+        tensors[name] = tensor[:3].clone()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(ConfigError, match=rf"llm lack {name}"):
+        backbone_from_folder(folder)

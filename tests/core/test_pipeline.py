@@ -15,6 +15,7 @@ import torch
 import nextgpt_core
 from nextgpt_core import Builder, Pipeline, Text
 from nextgpt_core.checkpoint import tokenizer_hash
+from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph, tiny_tokenizer
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import dump_config, load_config
@@ -141,7 +142,6 @@ def test_saved_system_answers_alike(kit: SystemKit, tmp_path: Path) -> None:
         after = loaded.chat(["hello", glyph()], **options)
 
     assert sorted(path.name for path in folder.iterdir()) == [
-        "lora.safetensors",
         "nextgpt.lock.json",
         "nextgpt.yaml",
         "project.glyph.safetensors",
@@ -154,6 +154,7 @@ def test_saved_system_answers_alike(kit: SystemKit, tmp_path: Path) -> None:
 
 def test_saved_system_moves_and_loses_channels(kit: SystemKit, tmp_path: Path) -> None:
     with kit.pipeline() as pipeline:
+        pipeline.system.model.mark_trained(PARTS)
         folder = pipeline.save(tmp_path / "saved", compact=True)
     folder.rename(tmp_path / "moved")
 
@@ -168,6 +169,7 @@ def test_saved_system_moves_and_loses_channels(kit: SystemKit, tmp_path: Path) -
 
 def test_damaged_part_is_refused(kit: SystemKit, tmp_path: Path) -> None:
     with kit.pipeline() as pipeline:
+        pipeline.system.model.mark_trained(PARTS)
         folder = pipeline.save(tmp_path / "saved")
     part = folder / "signals.safetensors"
     data = bytearray(part.read_bytes())

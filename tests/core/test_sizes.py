@@ -17,6 +17,7 @@ from nextgpt_registry import Condition
 from nextgpt_registry.config import Lora
 from nextgpt_registry.llm_facts import facts_of, lora_parameters, said_by
 from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
+from nextgpt_registry.shapes import input_shapes, output_shapes
 from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
 
 SMALL = {
@@ -53,6 +54,10 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
 
 def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
 @pytest.mark.parametrize(("family", "sizes"), FAMILIES, ids=lambda value: str(value)[:40])
@@ -97,6 +102,7 @@ def test_lora_is_as_large_as_pefts(
 INPUTS: list[tuple[str, dict[str, Any]]] = [
     *((kind, {}) for kind in INPUT_KINDS),
     ("mlp", {"hidden": 7}),
+    ("groupvit", {"width": 8, "heads": 2, "ffn": 12, "groups": (5, 3), "depths": (1, 2, 1)}),
     ("grouping", {"width": 8, "heads": 2, "ffn": 12, "groups": (5, 3, 2), "depth": 1}),
     ("resampler", {"width": 8, "heads": 2, "ffn": 12, "tokens": 3, "depth": 3}),
 ]
@@ -110,6 +116,7 @@ def test_input_projections_are_counted(kind: str, options: dict[str, Any]) -> No
     parsed = INPUT_KINDS[kind].model_validate(options)
 
     assert input_parameters(parsed, tokens=6, width_in=10, width_llm=16) == count(module)
+    assert input_shapes(parsed, tokens=6, width_in=10, width_llm=16) == shapes(module)
     assert input_tokens(parsed, 6) == module.tokens
 
 
@@ -131,7 +138,9 @@ def test_output_projections_are_counted(kind: str, options: dict[str, Any]) -> N
     parsed = OUTPUT_KINDS[kind].model_validate(options)
 
     counted = output_parameters(parsed, width_llm=16, signals=4, conditions=conditions)
+    named = output_shapes(parsed, width_llm=16, signals=4, conditions=conditions)
     assert counted == count(module)
+    assert named == shapes(module)
 
 
 NAMES = {

@@ -20,7 +20,9 @@ Run = Callable[..., tuple[int, str, str]]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a config, a glyph, and a distribution that installs the toy plugin."""
     folder = tmp_path_factory.mktemp("commands")
-    (folder / "kit.yaml").write_text(dump_config(SystemKit(folder).builder.config()))
+    kit = SystemKit(folder)
+    (folder / "kit.yaml").write_text(dump_config(kit.trained()))
+    (folder / "bare.yaml").write_text(dump_config(kit.builder.config()))  # the same, untrained
     PLUGIN.nextgpt_write_media(glyph(1), folder / "one")
     dist = folder / "site" / "toy_plugin-1.0.dist-info"
     dist.mkdir(parents=True)

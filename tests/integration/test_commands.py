@@ -148,4 +148,44 @@ def test_pull_names_where_everything_is(nextgpt: Run, folder: Path) -> None:
     code, out, _ = nextgpt("pull", "kit.yaml")
 
     assert code == 0
-    assert out == f"llm\t{folder / 'tiny-llm'}\n"
+    lines = dict(line.split("\t") for line in out.splitlines())
+    assert lines.pop("llm") == str(folder / "tiny-llm")
+    assert set(lines) == {"weights.signals", "weights.project.glyph"}
+    assert all(Path(path).is_file() for path in lines.values())
+
+
+def test_an_untrained_channel_is_refused_before_anything_loads(
+    nextgpt: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextgpt_core.cli.live.live", lambda *a, **k: 1 / 0)
+    bare = ["bare.yaml", "--text", "x", "--out", tmp_path]
+
+    for more in (["--require", "glyph=1"], ["--media", "one.glyph"]):
+        code, out, err = nextgpt("run", *bare, *more)
+
+        assert (code, out) == (2, "")
+        assert "untrained: no weights of" in err
+        assert "nextgpt train kit --stage" in err
+        assert "--untrained" in err
+
+
+def test_untrained_runs_it_all_the_same(nextgpt: Run, tmp_path: Path) -> None:
+    code, out, _ = nextgpt(
+        "run", "bare.yaml", "--untrained", "--media", "one.glyph", "--text", "x",
+        "--require", "glyph=1", "--json", "--out", tmp_path,
+    )  # fmt: skip
+
+    assert code == 0
+    assert "glyph" in [part["type"] for part in json.loads(out)["parts"]]
+
+
+def test_a_plan_and_a_chat_say_what_is_untrained(nextgpt: Run) -> None:
+    _, trained, _ = nextgpt("plan", "kit.yaml")
+    _, bare, _ = nextgpt("plan", "bare.yaml")
+    code, said, _ = nextgpt("chat", "bare.yaml", lines=["hello", "/quit"])
+
+    assert "trained     glyph in, glyph out\n" in trained
+    assert "untrained" not in trained
+    assert "untrained   glyph in (input projection), glyph out (output projection, sig" in bare
+    assert code == 0
+    assert "untrained: glyph in, glyph out; what works as it is: text" in said

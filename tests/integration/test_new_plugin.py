@@ -78,8 +78,8 @@ def test_it_chats_with_mini_unchanged(home: Path) -> None:
     ]
 
     told = nextgpt(
-        home, "run", "mini", *channel, "--media", "a.heartbeat", "--text", "What is this?",
-        "--require", "heartbeat=1", "--out", "out", "--json",
+        home, "run", "mini", *channel, "--untrained", "--media", "a.heartbeat",
+        "--text", "What is this?", "--require", "heartbeat=1", "--out", "out", "--json",
     )  # fmt: skip
 
     made = [part for part in json.loads(told)["parts"] if part["type"] == "heartbeat"]

@@ -142,13 +142,12 @@ def test_every_disagreement_is_told(tmp_path: Path) -> None:
 
 
 def test_a_lock_pins_weights_that_the_config_does_not(tmp_path: Path) -> None:
-    (tmp_path / "part.bin").write_bytes(b"1")
     pin = "ab" * 32
     lock = planned(tmp_path, "scent").to_lock(weights={"project.scent": pin})
     write_lock(lock, tmp_path / LOCK_FILE)
 
     plan = planned(
-        tmp_path, "scent", lock=True, weights={"project.scent": {"source": "file:part.bin"}}
+        tmp_path, "scent", lock=True, weights={"project.scent": {"source": "models:part"}}
     )
 
     assert plan.weights["project.scent"].sha256 == pin

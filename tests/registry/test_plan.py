@@ -163,11 +163,15 @@ def test_facts_come_from_the_model_folder(
         planned(tmp_path, llm={"path": "file:lm", "facts": facts})
 
 
+def _linear(width: int) -> dict[str, list[int]]:
+    return {"input.map.weight": [16, width], "input.map.bias": [16]}
+
+
 def test_trained_parts_are_held_to_their_headers(
     planned: Planned, lidar: Path, tmp_path: Path
 ) -> None:
-    good = save(tmp_path / "good.safetensors", **{"input.weight": [16, 32], "input.bias": [16]})
-    bad = save(tmp_path / "bad.safetensors", **{"input.weight": [16, 31], "input.bias": [16]})
+    good = save(tmp_path / "good.safetensors", **_linear(32))
+    bad = save(tmp_path / "bad.safetensors", **_linear(31))
     rows = save(tmp_path / "rows.safetensors", **{"lidar.input": [3, 16]})
     channel = {"encoder": "patch", "decoder": SPEAKS}
 
@@ -188,7 +192,7 @@ def test_trained_parts_are_held_to_their_headers(
 
     assert [p.checked for p in fine.parts if p.name == "lidar.input"] == ["header"]
     told = {p.path: p.what for p in caught.value.problems}
-    assert "holds 512 numbers, the config makes 528" in told["weights.project.lidar"]
+    assert "weight is (16, 31), wanted (16, 32)" in told["weights.project.lidar"]
     assert "(3, 16), wanted (4, 16)" in told["weights.signals"]
 
 

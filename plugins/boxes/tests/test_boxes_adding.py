@@ -35,6 +35,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
     kit = SystemKit(tmp_path, plugins={"image": None}, channels={"image": EYE})
     with kit.builder.set(accept_licences=["MIT"]).build() as pipeline:
+        pipeline.system.model.mark_trained(["input"])
         return pipeline.save(tmp_path / "base")
 
 

@@ -30,6 +30,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A saved system that knows neither depth nor pictures."""
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
     with SystemKit(tmp_path).builder.build() as pipeline:
+        pipeline.system.model.mark_trained(["input", "output", "signals"])
         return pipeline.save(tmp_path / "base")
 
 

@@ -123,7 +123,7 @@ def test_the_twin_answers_any_to_any(system: System) -> None:
         if channel.encoder:
             given.append((name, resolve_target(channel.modality.sample or "")(0)))
 
-    with Pipeline(system) as pipeline:
+    with Pipeline(system, untrained=True) as pipeline:
         answer = pipeline.chat(
             given, require=dict.fromkeys(makes, 1), max_tokens=4, max_media=len(makes)
         )

@@ -66,7 +66,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pipeline(folder: Path, twin: Path) -> Pipeline:
     """The shrunken system of 2023 with this language model in it."""
     return Pipeline.from_config(
-        twin, f"llm.path=file:{folder}", "llm.lora=null", "generation.max_tokens=6"
+        twin,
+        f"llm.path=file:{folder}",
+        "llm.lora=null",
+        "generation.max_tokens=6",
+        untrained=True,
     )
 
 

@@ -19,6 +19,7 @@ from nextgpt_registry.targets import resolve
 METERS = "nextgpt.meters"
 """Entry points of what builds and counts the parts of a plan: `"module:function"`."""
 
+_UNTRAINED = ("            is trained first (`nextgpt train`), or run as it is with --untrained",)
 _INSTALL = "pip install nextgpt-core"
 
 
@@ -87,9 +88,26 @@ def _show(plan: Plan) -> None:
             f"signals     {block.channel}: {block.count} from id {block.first}, {block.spelling}"
             for block in plan.signals.blocks
         ),
+        *_trained(plan),
         *_unaccepted(plan),
         *(f"note        {note}" for note in plan.notes),
     )
+
+
+def _trained(plan: Plan) -> list[str]:
+    """Which channels are trained in which direction, and what the others lack."""
+    rows = {"signals": "signal rows", "output": "output projection", "input": "input projection"}
+    told: dict[str, list[str]] = {"trained": [], "untrained": []}
+    for name, channel in plan.channels.items():
+        for way, wanted in (("in", {"input"}), ("out", {"signals", "output"})):
+            if not (channel.encoder if way == "in" else channel.decoder):
+                continue
+            lacking = [rows[side] for side in channel.untrained if side in wanted]
+            told["untrained" if lacking else "trained"].append(
+                f"{name} {way}" + f" ({', '.join(lacking)})" * bool(lacking)
+            )
+    lines = [f"{word:<11} {', '.join(names)}" for word, names in told.items() if names]
+    return [*lines, *_UNTRAINED] if told["untrained"] else lines
 
 
 def _unaccepted(plan: Plan) -> list[str]:

@@ -10,8 +10,10 @@ from nextgpt_registry.plan.model import (
     OutputPlan,
     Part,
     Plan,
+    Side,
 )
 from nextgpt_registry.plan.resolve import make_plan, resolve
+from nextgpt_registry.plan.untrained import account_fetched
 
 __all__ = [
     "STAGES",
@@ -23,6 +25,8 @@ __all__ = [
     "OutputPlan",
     "Part",
     "Plan",
+    "Side",
+    "account_fetched",
     "make_plan",
     "resolve",
 ]

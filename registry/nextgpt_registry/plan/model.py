@@ -19,6 +19,9 @@ from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.lock import Lock, Signals
 from nextgpt_registry.specs import API, Condition, Decoder, Encoder, Modality
 
+Side = Literal["input", "output", "signals"]
+"""What is trained of a channel: the projections in and out, and the rows of its signals."""
+
 State = Literal["here", "fetch", "missing", "new"]
 """Weights: on this machine; to be fetched; to be brought by the user; made anew."""
 
@@ -80,6 +83,7 @@ class ChannelPlan(Settings):
     input: InputPlan | None = None
     decoder: DecoderPlan | None = None
     output: OutputPlan | None = None
+    untrained: tuple[Side, ...] = ()  # what `weights` hold nothing of: it starts from noise
 
 
 class Part(Settings):

@@ -23,7 +23,6 @@ from nextgpt_registry.specs import Decoder, Encoder
 
 UNVERIFIED = ", unverified"  # nobody could open a source of a size or a licence
 _FLOAT32 = 4  # bytes: whatever is trained is trained so
-_REFIT = "use the options, components and language model it was trained with"
 
 
 class PartTable:
@@ -40,14 +39,10 @@ class PartTable:
         self._projected: dict[str, str] = {}  # shared input projections -> the first row
 
     def add_llm(self, llm: Part, lora: Part | None) -> None:
-        """The language model, and its adapters held against the saved ones."""
+        """The language model and its adapters."""
         self.rows.append(llm)
-        if lora is None:
-            return
-        seen = lora.parameters > 0 and self._trained.check_size(
-            "lora", "", lora.parameters, fix="use the rank and the targets it was trained with"
-        )
-        self._add_trained(lora, "lora", seen=seen)
+        if lora is not None:
+            self._add_trained(lora, "lora")
 
     def add_signals(self, signals: Signals, facts: LLMFacts) -> None:
         """The rows of the signal tokens."""
@@ -62,8 +57,7 @@ class PartTable:
             bytes=_FLOAT32 * parameters,
             device=self._config.llm.device,
         )
-        seen = self._trained.check_signals(signals, facts)
-        self._add_trained(part, "signals", seen=seen)
+        self._add_trained(part, "signals")
 
     def add_vocabulary(self, facts: LLMFacts) -> None:
         """The language model's own rows, where they were trained: they replace what it has."""
@@ -75,7 +69,7 @@ class PartTable:
             parameters=0,
             device=self._config.llm.device,
         )
-        self._add_trained(part, VOCABULARY, seen=self._trained.check_vocabulary(facts))
+        self._add_trained(part, VOCABULARY)
 
     def add_channel(self, channel: ChannelPlan) -> None:
         """Encoder, projections and decoder, in the order in which data passes them."""
@@ -85,11 +79,11 @@ class PartTable:
         if channel.input:
             made = channel.input
             what = f"{made.kind}, {made.tokens_in} tokens to {made.tokens}"
-            self._add_projection(name, "input", what, made.parameters, (1, 3), made.shares)
+            self._add_projection(channel, "input", what, made.parameters, (1, 3))
         if channel.output:
             shapes = ", ".join(f"{c.name} {c.tokens}x{c.width}" for c in channel.output.conditions)
             what = f"{channel.output.kind}, {channel.output.signals} signals to {shapes}"
-            self._add_projection(name, "output", what, channel.output.parameters, (2, 3), "")
+            self._add_projection(channel, "output", what, channel.output.parameters, (2, 3))
         if channel.decoder:
             self._add_component(channel.decoder, name, "decoder", "")
 
@@ -130,15 +124,14 @@ class PartTable:
 
     def _add_projection(
         self,
-        channel: str,
+        channel: ChannelPlan,
         side: str,
         what: str,
         parameters: int,
         stages: tuple[int, ...],
-        shares: str,
     ) -> None:
-        saved, name = f"project.{channel}", f"{channel}.{side}"
-        seen = self._trained.check_size(saved, f"{side}.", parameters, fix=_REFIT)
+        saved, name = f"project.{channel.name}", f"{channel.name}.{side}"
+        shares = channel.input.shares if channel.input and side == "input" else ""
         first = self._projected.setdefault(shares, name) if shares else name
         parameters = parameters if first == name else 0
         part = Part(
@@ -150,19 +143,21 @@ class PartTable:
             bytes=_FLOAT32 * parameters,
             device=self._config.llm.device,
         )
-        self._add_trained(part, saved, seen=seen)
+        self._add_trained(part, saved, new=side in channel.untrained)
 
-    def _add_trained(self, part: Part, saved: str, *, seen: bool) -> None:
-        """A row of the trained part kept in the file `saved`, whose header was `seen` or not."""
+    def _add_trained(self, part: Part, saved: str, *, new: bool = False) -> None:
+        """A row of the trained part kept in the file `saved`; `new` where that holds none of it."""
         found = self._trained.found(saved)
         told = any(row.state == "fetch" and row.saved == saved for row in self.rows)
         self.rows.append(
             part.model_copy(
                 update={
-                    "checked": "header" if seen else part.checked or "counted",
-                    "state": found.state,
+                    "checked": "header"
+                    if self._trained.seen(saved) and not new
+                    else part.checked or "counted",
+                    "state": "new" if new else found.state,
                     "saved": saved,
-                    "fetch_bytes": 0 if told else found.fetch_bytes,
+                    "fetch_bytes": None if new else 0 if told else found.fetch_bytes,
                 }
             )
         )

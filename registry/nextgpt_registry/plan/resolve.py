@@ -16,11 +16,12 @@ from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.llm import find_facts, llm_parts
-from nextgpt_registry.plan.model import VOCABULARY, ChannelPlan, Plan
+from nextgpt_registry.plan.model import ChannelPlan, Plan
 from nextgpt_registry.plan.parts import PartTable
 from nextgpt_registry.plan.shared import share_inputs
 from nextgpt_registry.plan.signals import check_lock, check_spellings, signal_blocks
 from nextgpt_registry.plan.trained import Trained
+from nextgpt_registry.plan.untrained import account, known_parts
 from nextgpt_registry.targets import blamed, locate
 
 
@@ -65,10 +66,10 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
         raise AssertionError("no facts, and no problem told about it")
 
     signals = signal_blocks(config, facts, channels, lock)
-    trained = Trained(config, lock, loaded.base, findings)
-    known = ["lora"] * bool(config.llm.lora)
-    known += ["signals", *(f"project.{n}" for n in channels), VOCABULARY]
-    trained.check_names(known, lock)
+    known = known_parts(config, channels)
+    trained = Trained(config, lock, loaded.base, findings, known=known)
+    trained.check_names(lock)
+    channels = account(config, channels, signals, facts, trained)
     llm, lora = llm_parts(config, facts, checked, loaded.base, findings)
     table = PartTable(config, loaded.base, trained, findings)
     table.add_llm(llm, lora)

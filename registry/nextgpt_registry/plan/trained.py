@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from nextgpt_registry.config import Config, LLMFacts, Weight
+from nextgpt_registry.config import Config, LLMFacts, Lora, Weight
 from nextgpt_registry.headers import Tensor
 from nextgpt_registry.lock import Lock, Signals
+from nextgpt_registry.plan import contents
+from nextgpt_registry.plan.contents import Contents
 from nextgpt_registry.plan.findings import Findings
-from nextgpt_registry.plan.model import VOCABULARY
+from nextgpt_registry.plan.model import VOCABULARY, ChannelPlan
 from nextgpt_registry.plan.weights import Found, find_weights, header
+from nextgpt_registry.shapes import Shapes
 
 _NEW = Found("new")
+_FIXES = {
+    "lora": "use the adapters trained with this llm.lora and language model",
+    "signals": "use the rows trained with these decoders and this language model",
+    VOCABULARY: "use the rows trained with this language model",
+}
+_REFIT = "use the options, components and language model it was trained with"
 
 
 class Trained:
-    """What the config's `weights` name, with the lock's pins where it has none of its own."""
+    """What the config's `weights` name, with the lock's pins where it has none of its own.
 
-    def __init__(self, config: Config, lock: Lock | None, base: Path, findings: Findings) -> None:
+    `known` are the parts of the system: the headers of these are read, and of no others.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        lock: Lock | None,
+        base: Path,
+        findings: Findings,
+        *,
+        known: Collection[str],
+    ) -> None:
         self.weights = {name: _pinned(w, lock, name) for name, w in config.weights.items()}
+        self._known = known
         self._findings = findings
         self._found = {
             name: find_weights(weight, f"weights.{name}", base, findings)
@@ -28,60 +49,121 @@ class Trained:
         self._headers = {
             name: header(found.path, f"weights.{name}", findings)
             for name, found in self._found.items()
+            if name in known
         }
+        self._holds: dict[str, frozenset[str]] = {}
 
     def found(self, part: str) -> Found:
         """Where the weights of a part are; `new` if the config names none."""
         return self._found.get(part, _NEW)
 
-    def check_names(self, known: Collection[str], lock: Lock | None) -> None:
+    def seen(self, part: str) -> bool:
+        """Whether there was a header to read."""
+        return self._headers.get(part) is not None
+
+    def has(self, part: str, name: str) -> bool:
+        """Whether there are weights of a side of a projection, or of a channel's signals.
+
+        Of a file that is not here nothing else is known than that it is named.
+        """
+        if part not in self.weights:
+            return False
+        return self._headers.get(part) is None or name in self._holds.get(part, ())
+
+    def check_names(self, lock: Lock | None) -> None:
         """Every part must be one of this system; those of channels left out are noted."""
         locked = [f"project.{name}" for name in (lock.channels if lock else ())]
         for name in self.weights:
-            if name in known:
+            if name in self._known:
                 continue
             if name in locked:
                 self._findings.note(f"weights.{name} is not loaded: its channel is left out")
                 continue
-            fix = f"known: {', '.join(known)}"
+            fix = f"known: {', '.join(self._known)}"
             self._findings.add(f"weights.{name}", "is no trained part of this system", fix)
+        self._check_company(lock)
 
-    def check_size(self, part: str, prefix: str, parameters: int, *, fix: str) -> bool:
-        """Hold the numbers saved under `prefix` to a count; whether there was a header to read."""
-        sizes = [t.size for name, t in self._header(part).items() if name.startswith(prefix)]
-        if sizes and sum(sizes) != parameters:
-            what = f"{prefix or 'it '}holds {sum(sizes):,} numbers, the config makes {parameters:,}"
-            self._findings.add(f"weights.{part}", what.replace(".holds", " holds"), fix)
-        return bool(sizes)
+    def check_files(self, channels: Mapping[str, ChannelPlan]) -> None:
+        """No file may be named for two parts, or for another than it was written for.
 
-    def check_signals(self, signals: Signals, facts: LLMFacts) -> bool:
-        """Hold the saved rows of every channel to its block; whether there was a header."""
-        saved = self._header("signals")
-        for block in signals.blocks:
-            tensor = saved.get(f"{block.channel}.input")
-            wanted = (block.count, facts.width)
-            if tensor is not None and tensor.shape != wanted:
+        Channels that share an input projection may name one another's.
+        """
+        first: dict[Path, str] = {}
+        for part, found in self._found.items():
+            if found.path is None or part not in self._known:
+                continue
+            told = self._headers[part]
+            if told and told.part and not _alike(told.part, part, channels):
                 self._findings.add(
-                    "weights.signals",
-                    f"{block.channel}.input is {tensor.shape}, wanted {wanted}",
-                    "use the rows trained with these decoders and this language model",
+                    f"weights.{part}", f"was written as {told.part}", "name the file of this part"
                 )
-        return bool(saved)
-
-    def check_vocabulary(self, facts: LLMFacts) -> bool:
-        """Hold the saved base rows to the language model's; whether there was a header."""
-        saved, wanted = self._header(VOCABULARY), (facts.vocabulary, facts.width)
-        for name, tensor in saved.items():
-            if tensor.shape != wanted:
+            other = first.setdefault(found.path.resolve(), part)
+            if other != part and not _alike(other, part, channels):
                 self._findings.add(
-                    f"weights.{VOCABULARY}",
-                    f"{name} is {tensor.shape}, wanted {wanted}",
-                    "use the rows trained with this language model",
+                    f"weights.{part}",
+                    f"names the file that weights.{other} names",
+                    "give each part its own",
                 )
-        return bool(saved)
 
-    def _header(self, part: str) -> dict[str, Tensor]:
-        return self._headers.get(part, {})
+    def check_projection(self, channel: str, sides: Mapping[str, Shapes | None]) -> None:
+        """Hold a channel's file to the projections that the channel has."""
+        part = f"project.{channel}"
+        if (found := self._tensors(part)) is None:
+            return
+        made = contents.projection(found, sides)
+        for side in made.unused:
+            self._findings.note(f"weights.{part}: its {side} side is not loaded: it is left out")
+        self._take(part, made)
+
+    def check_signals(self, signals: Signals, facts: LLMFacts, silent: Collection[str]) -> None:
+        """Hold the saved rows of every channel to its block."""
+        if (found := self._tensors("signals")) is None:
+            return
+        made = contents.signals(found, signals.blocks, facts=facts, silent=silent)
+        for channel in made.unused:
+            self._findings.note(f"weights.signals: rows of {channel} are not loaded: it is silent")
+        self._take("signals", made)
+
+    def check_vocabulary(self, facts: LLMFacts) -> None:
+        """Hold the saved base rows to the language model's."""
+        if (found := self._tensors(VOCABULARY)) is not None:
+            self._take(VOCABULARY, contents.vocabulary(found, facts))
+
+    def check_adapters(self, facts: LLMFacts, lora: Lora) -> None:
+        """Hold the saved adapters to the settings."""
+        if (found := self._tensors("lora")) is not None:
+            self._take("lora", contents.adapters(found, facts, lora))
+
+    def _take(self, part: str, made: Contents) -> None:
+        if made.problems:
+            told = "; ".join(made.problems)
+            self._findings.add(f"weights.{part}", told, _FIXES.get(part, _REFIT))
+        self._holds[part] = made.holds
+
+    def _tensors(self, part: str) -> Mapping[str, Tensor] | None:
+        told = self._headers.get(part)
+        return None if told is None else told.tensors
+
+    def _check_company(self, lock: Lock | None) -> None:
+        """What was trained beside adapters or base rows is not to be loaded without them."""
+        loaded = [part for part in self.weights if part in self._known]
+        for part in ("lora", VOCABULARY):
+            if lock and part in lock.weights and loaded and part not in self.weights:
+                self._findings.add(
+                    f"weights.{part}",
+                    f"is not named, and {loaded[0]} was trained beside it",
+                    f"name the file of {part}, or take all of `weights` out to train anew",
+                )
+
+
+def _alike(one: str, other: str, channels: Mapping[str, ChannelPlan]) -> bool:
+    """Whether two parts may hold the same: they are one, or share an input projection."""
+    shares = [
+        made.input.shares
+        for part in (one, other)
+        if (made := channels.get(part.removeprefix("project."))) and made.input
+    ]
+    return one == other or (len(shares) == 2 and bool(shares[0]) and shares[0] == shares[1])
 
 
 def _pinned(weight: Weight, lock: Lock | None, part: str) -> Weight:

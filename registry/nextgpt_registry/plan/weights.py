@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextgpt_registry.config import ComponentSettings, Config, LLMSettings, Weight
-from nextgpt_registry.headers import Tensor, read_header
+from nextgpt_registry.headers import Header, read_whole_header
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import State
 from nextgpt_registry.source_syntax import Source
@@ -73,13 +73,12 @@ def find_all(
     return "fetch", sum(known) if len(known) == len(absent) else None
 
 
-def header(path: Path | None, at: str, findings: Findings) -> dict[str, Tensor]:
-    """The tensors of a safetensors file that is here; nothing for any other."""
-    found: dict[str, Tensor] = {}
-    if path is not None and path.suffix == ".safetensors":
+def header(path: Path | None, at: str, findings: Findings) -> Header | None:
+    """The header of a safetensors file that is here; None if it is not, or is none."""
+    if path is not None:
         with findings.at(at):
-            found = read_header(path)
-    return found
+            return read_whole_header(path)
+    return None
 
 
 def check_place(settings: ComponentSettings | LLMSettings, at: str, findings: Findings) -> int:

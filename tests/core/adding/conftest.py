@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_core.testing.toy import MANIFEST
 from nextgpt_core.testing.toy_parts import Painter
@@ -132,6 +133,7 @@ def saved_base(folder: Path, out: Path, seed: int = 0) -> Path:
         model.backbone.merged_lora = {
             n: 0.1 * torch.randn_like(t) for n, t in state["lora"].items()
         }
+        model.mark_trained(PARTS)
         return pipeline.save(out)
 
 
