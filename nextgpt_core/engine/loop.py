@@ -33,19 +33,19 @@ from nextgpt_registry.specs import fixed_options
 class Engine:
     """Serves one system; every method may be called from any number of threads at once.
 
-    `kept_positions` bounds the keys and values kept for later requests, in positions of the
-    language model; `linger_s` is how long an idle decoder waits for more items to share a call.
+    `linger_s` is how long an idle decoder waits for more items to share a call.
     """
 
-    def __init__(
-        self, system: System, *, kept_positions: int = 8192, linger_s: float = 0.02
-    ) -> None:
+    def __init__(self, system: System, *, linger_s: float = 0.02) -> None:
         self.system = system
         self.shared = Resources(
             system=system,
             language=Language(system.model),
             inputs=Inputs(system),
-            prefixes=PrefixPool(system.model.backbone.new_cache, positions=kept_positions),
+            prefixes=PrefixPool(
+                system.model.backbone.new_cache,
+                limit_bytes=system.config.prefix_cache_mb << 20,
+            ),
             workers=_workers(system.decoders, linger_s),
         )
 

@@ -94,6 +94,7 @@ class Orders:
             yield self._noted(event)
 
     def _fail(self, index: int, channel: str, error: NextGPTError) -> None:
+        _let_go(error)
         self._events.put(MediaFailed(index, channel, error))
 
     def _noted(self, event: MediaEvent) -> MediaEvent:
@@ -103,3 +104,12 @@ class Orders:
             case MediaFailed(index, channel, error):
                 self.outcomes[index] = Failed(channel, error)
         return event
+
+
+def _let_go(error: BaseException) -> None:
+    """Forget where an error came through: answers are kept, and frames hold tensors."""
+    found: list[BaseException | None] = [error]
+    for one in found:  # it grows; an error may be its own cause
+        if one is not None:
+            one.__traceback__ = None
+            found += [why for why in (one.__cause__, one.__context__) if why not in found]

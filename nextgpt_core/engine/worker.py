@@ -61,6 +61,8 @@ class DecoderWorker:
         """
         try:
             key = (self.executor.batch_key(job.options), job.item.caption is None)
+        except NextGPTError:
+            raise
         except Exception as error:
             raise as_decode_error(self.executor.recipe, error) from error
         with self._changed:
@@ -97,9 +99,18 @@ class DecoderWorker:
         return DecodeError(who, "was stopped before it was done", "ask again, before closing")
 
     def _work(self) -> None:
-        while (jobs := self._take()) is not None:
-            if jobs:
-                self._run(jobs)
+        while self._next():
+            pass
+
+    def _next(self) -> bool:
+        """One call, in a frame of its own: while the next is waited for, nothing holds its media.
+
+        False when closed.
+        """
+        jobs = self._take()
+        if jobs:
+            self._run(jobs)
+        return jobs is not None
 
     def _take(self) -> list[Job] | None:
         """The next jobs for one call; None when closed."""

@@ -5,7 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
+
+
+class _Address:
+    """The field `sha256`, filled in when it is first asked for.
+
+    Not earlier: what is too large, or no medium at all, is refused before anyone reads through it.
+    """
+
+    @overload
+    def __get__(self, media: None, owner: type) -> str: ...
+    @overload
+    def __get__(self, media: Media, owner: type) -> str: ...
+    def __get__(self, media: Media | None, owner: type) -> str:
+        if media is None:
+            return ""  # the field's default
+        if not media.__dict__["sha256"]:
+            media.__dict__["sha256"] = _digest(media.modality, media.data, media.rate)
+        return str(media.__dict__["sha256"])
+
+    def __set__(self, media: Media, value: str) -> None:
+        media.__dict__["sha256"] = value  # by the constructor alone: the class is frozen
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +43,8 @@ class Media:
     data: Any
     rate: float | None = None
     source: str = ""
-    sha256: str = field(default="")
+    sha256: _Address = _Address()  # a string
     about: Mapping[str, str] = field(default_factory=dict)  # no part of its content
-
-    def __post_init__(self) -> None:
-        """Fill in the content address where the maker did not."""
-        if not self.sha256:
-            object.__setattr__(self, "sha256", _digest(self.modality, self.data, self.rate))
 
     def __eq__(self, other: object) -> bool:
         """Equal content, equal media."""
@@ -60,9 +76,18 @@ class Blob:
 
 def _digest(modality: str, data: Any, rate: float | None) -> str:
     digest = hashlib.sha256(f"{modality}|{rate}|".encode())
-    if isinstance(data, bytes | bytearray | memoryview):
-        digest.update(data)
-    else:
+    if not isinstance(data, bytes | bytearray | memoryview):
         digest.update(f"{tuple(data.shape)}|{data.dtype}|".encode())
-        digest.update(data.tobytes())
+    digest.update(_flat(data))
     return digest.hexdigest()
+
+
+def _flat(data: Any) -> Any:
+    """The bytes of an array in C order, without a copy where that is how they lie."""
+    try:
+        view = memoryview(data)
+        if view.c_contiguous:
+            return view.cast("B")
+    except (TypeError, ValueError, BufferError):
+        pass  # a dtype that the buffer protocol has no name for, or no elements
+    return data.tobytes()
