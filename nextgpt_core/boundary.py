@@ -33,7 +33,7 @@ def check_features(blame: Blame, spec: Encoder, features: object, *, batch: int)
     """`features` as a (B, T, D) tensor of the declared sizes.
 
     Raises:
-        ShapeError: it is something else.
+        ShapeError: it is something else, or not all numbers.
     """
     tokens = f"at most {spec.tokens}" if spec.varying else f"{spec.tokens}"
     declared = f"({batch}, {tokens}, {spec.width})"
@@ -43,6 +43,7 @@ def check_features(blame: Blame, spec: Encoder, features: object, *, batch: int)
     fits = len(shape) == 3 and shape[0] == batch and shape[2] == spec.width
     if not fits or not _tokens_fit(shape[1], spec):
         raise _error(blame, "its features", f"{shape}", declared)
+    check_finite(str(blame), "its features", features)
     return features
 
 
@@ -58,6 +59,8 @@ def check_conditions(
     found = {name: tuple(value.shape) for name, value in conditions.items()}
     if found != declared:
         raise _error(blame, "its conditions", f"{found}", f"{declared}")
+    for name, value in conditions.items():
+        check_finite(str(blame), f"its conditions {name!r}", value)
     return dict(conditions)
 
 
@@ -74,6 +77,22 @@ def check_media(blame: Blame, spec: Decoder, media: object, *, batch: int) -> li
     if len(kinds) != batch or any(kind != spec.modality for kind in kinds):
         raise _error(blame, "what it made", f"{len(kinds)} x {sorted(set(kinds))}", declared)
     return list(media)
+
+
+def check_finite(who: str, part: str, x: Tensor) -> None:
+    """Nothing, where every value is a number.
+
+    Raises:
+        ShapeError: some are NaN or infinite.
+    """
+    finite = x.isfinite()
+    if not bool(finite.all()):
+        wrong = x.numel() - int(finite.sum())
+        raise ShapeError(
+            who,
+            f"{part}: {wrong} of {x.numel()} values are no numbers (NaN or infinite)",
+            "look at its weights: they may be damaged, or too large for the dtype",
+        )
 
 
 def _tokens_fit(tokens: int, spec: Encoder) -> bool:

@@ -132,8 +132,8 @@ def _tell(event: Event, *, quiet: bool) -> None:
         case TextDelta(text) if not quiet:
             sys.stdout.write(text)
             sys.stdout.flush()
-        case MediaStarted(_, channel):
-            sys.stderr.write(f"[{channel} …]\n")
+        case MediaStarted(_, channel, words):
+            sys.stderr.write(f"[{channel}: {words} …]\n" if words else f"[{channel} …]\n")
         case MediaFailed(_, channel, error):
             sys.stderr.write(f"[{channel} failed: {error}]\n")
 

@@ -20,9 +20,10 @@ from nextgpt_core.engine.request import Cancel, Request, item_seed
 from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.textstream import TextStream
 from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.media_hooks import check_media
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
-from nextgpt_registry.errors import RequestError
+from nextgpt_registry.errors import RequestError, ShapeError
 from nextgpt_registry.media import Media
 
 
@@ -143,15 +144,18 @@ class Answering:
         taken = self._taken(decoder.spec.takes)
         if decoder.route == "caption":
             words = caption(self._record.since_medium, self._request.turns)
-            item = Item(seed, caption=words, taken=taken)
-        else:
-            item = Item(seed, conditions=self._shared.language.conditions(group), taken=taken)
-        return self._orders.place(group.channel, item)
+            return self._orders.place(group.channel, Item(seed, caption=words, taken=taken))
+        try:
+            conditions = self._shared.language.conditions(group)
+        except ShapeError as error:
+            return self._orders.refuse(group.channel, error)
+        return self._orders.place(group.channel, Item(seed, conditions=conditions, taken=taken))
 
     def _taken(self, modalities: tuple[str, ...]) -> tuple[Media, ...]:
         """The conversation's media of these modalities, latest first."""
+        catalog = self._shared.system.catalog
         return tuple(
-            part.media
+            check_media(catalog, part.media)
             for turn in reversed(self._request.turns)
             for part in reversed(turn.media)
             if part.media is not None and part.media.modality in modalities

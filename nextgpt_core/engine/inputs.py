@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from nextgpt_core.boundary import check_finite
 from nextgpt_core.compose import FeatureKey, FeatureSlot
 from nextgpt_core.engine.features import FeatureStore
 from nextgpt_core.engine.request import Cancel
@@ -82,6 +83,8 @@ class Inputs:
             (channel, sha): model.project_in(channel, x_TD[None].to(device))[0]
             for sha, x_TD in features.items()
         }
+        for x_TD in found.values():
+            check_finite(f"project.{channel}", "its input projection", x_TD)
         return found, encoded
 
 

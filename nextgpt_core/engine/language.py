@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.answer import Finish
+from nextgpt_core.boundary import check_finite
 from nextgpt_core.compose import FEATURE, FeatureKey, Prompt
 from nextgpt_core.engine.prefix import Prefix
 from nextgpt_core.engine.request import Cancel
@@ -122,9 +123,15 @@ class Language:
 
     @torch.no_grad()
     def conditions(self, group: Group) -> dict[str, Tensor]:
-        """The decoder's conditions {name: (T, W)} of one group."""
+        """The decoder's conditions {name: (T, W)} of one group.
+
+        Raises:
+            ShapeError: not all are numbers.
+        """
         ids_BS = torch.tensor([group.ids], device=self.model.backbone.device)
         found = self.model.project_out(group.channel, group.hidden_SD[None], ids_BS)
+        for value in found.values():
+            check_finite(f"project.{group.channel}", "its output projection", value)
         return {name: value[0] for name, value in found.items()}
 
     def _append(self, prefix: Prefix, ids: Sequence[int]) -> Run:

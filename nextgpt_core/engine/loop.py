@@ -8,6 +8,7 @@ request, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,7 @@ from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.media_hooks import check_media
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.alternatives import did_you_mean
@@ -46,7 +48,7 @@ class Engine:
                 system.model.backbone.new_cache,
                 limit_bytes=system.config.prefix_cache_mb << 20,
             ),
-            workers=_workers(system.decoders, linger_s),
+            workers=_workers(system, linger_s),
         )
 
     def stream(self, request: Request, *, cancel: Cancel | None = None) -> Iterator[Event]:
@@ -117,11 +119,12 @@ class Engine:
             )
 
 
-def _workers(decoders: Mapping[str, LiveDecoder], linger_s: float) -> dict[str, DecoderWorker]:
+def _workers(system: System, linger_s: float) -> dict[str, DecoderWorker]:
     """One worker per decoder: channels that share a decoder share its worker."""
+    check = partial(check_media, system.catalog)
     made: dict[int, DecoderWorker] = {}
     found = {}
-    for channel, decoder in decoders.items():
+    for channel, decoder in system.decoders.items():
         key = id(decoder.component or decoder)
         if key not in made:
             executor: Executor = (
@@ -129,7 +132,9 @@ def _workers(decoders: Mapping[str, LiveDecoder], linger_s: float) -> dict[str, 
                 if decoder.component is None
                 else InlineExecutor(decoder.recipe, decoder.component)
             )
-            made[key] = DecoderWorker(executor, max_batch=decoder.spec.max_batch, linger_s=linger_s)
+            made[key] = DecoderWorker(
+                executor, max_batch=decoder.spec.max_batch, linger_s=linger_s, check=check
+            )
         found[channel] = made[key]
     return found
 
