@@ -102,7 +102,7 @@ class LiveEncoder:
     component: Any
     lock: Any = field(default_factory=threading.RLock)  # one for all that share a trunk
     calls: int = 0
-    check: Callable[[Media], Media] = lambda medium: medium  # noqa: E731; as its modality wants
+    check: Callable[[Media], Media] = lambda medium: medium  # as its modality wants
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.outputs import check_folder
 
 if TYPE_CHECKING:
     from nextgpt_core.answer import Answer
@@ -65,6 +66,7 @@ def run(
     given = [(kind, next(values[kind])) for kind in context.meta[_ORDER]]
     if not given:
         raise RequestError("run", "nothing is asked", "give --text, --media or both")
+    check_folder(out)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         pipeline, parts = _prepare(system, overrides or [], given)
         with pipeline:

@@ -105,7 +105,7 @@ class ToyPlugin:
         found = (media.data.dtype, media.data.shape)
         if found != ("uint8", (SIDE, SIDE)):
             raise MediaError("glyph", f"is an array {found}", f"wanted uint8 {(SIDE, SIDE)}")
-        return Media("glyph", media.data.copy(), source=media.source)
+        return Media("glyph", media.data.copy(), media.rate, source=media.source)
 
     @hookimpl
     def nextgpt_write_media(self, media: Media, stem: Path) -> Path | None:
