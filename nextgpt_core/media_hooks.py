@@ -6,13 +6,21 @@ the fault of the plugin that declares the modality. Knows no modality.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, NextGPTError, PluginError
 from nextgpt_registry.media import Blob, Media
+from nextgpt_registry.messages import MediaPart, Part, Turn
+
+_MaybeMedia = TypeVar("_MaybeMedia", Media, Media | None)
+_CHECKED: WeakKeyDictionary[Catalog, WeakValueDictionary[int, Media]] = WeakKeyDictionary()
+"""Media that were read or checked by these plugins: neither is done twice, nor copied again."""
 
 _REPORT = "report it to the plugin's author"
 
@@ -26,7 +34,7 @@ def read_media(catalog: Catalog, modality: str, blob: Blob) -> Media | None:
     """
     with _blamed(catalog, modality, "nextgpt_read_media"):
         found = catalog.hook.nextgpt_read_media(modality=modality, blob=blob)
-    return _ours(catalog, modality, "nextgpt_read_media", found)
+    return _noted(catalog, _ours(catalog, modality, "nextgpt_read_media", found))
 
 
 def check_media(catalog: Catalog, media: Media) -> Media:
@@ -39,6 +47,8 @@ def check_media(catalog: Catalog, media: Media) -> Media:
         MediaError: it is not laid out as its modality documents, or over a limit.
         PluginError: its plugin failed.
     """
+    if _CHECKED.get(catalog, {}).get(id(media)) is media:
+        return media
     data, modality = media.data, media.modality
     is_array = all(hasattr(data, name) for name in ("shape", "dtype", "tobytes"))
     if not is_array and not isinstance(data, bytes | bytearray | memoryview):
@@ -52,7 +62,26 @@ def check_media(catalog: Catalog, media: Media) -> Media:
     checked = _ours(catalog, modality, "nextgpt_check_media", found)
     if checked is None:
         return media
-    return Media(modality, checked.data, checked.rate, checked.source, about=media.about)
+    own = Media(modality, checked.data, checked.rate, checked.source, about=media.about)
+    return _noted(catalog, own)
+
+
+def check_turns(catalog: Catalog, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """A conversation whose media are as `check_media` makes them.
+
+    Raises:
+        MediaError: one of them does not fit.
+    """
+
+    def checked(part: Part) -> Part:
+        if isinstance(part, MediaPart) and part.media is not None:
+            return replace(part, media=check_media(catalog, part.media))
+        return part
+
+    return tuple(
+        replace(turn, parts=tuple(map(checked, turn.parts))) if turn.media else turn
+        for turn in turns
+    )
 
 
 def write_media(catalog: Catalog, media: Media, stem: Path) -> Path:
@@ -89,6 +118,12 @@ def _blamed(catalog: Catalog, modality: str, hook: str) -> Iterator[None]:
     except Exception as error:  # a plugin's code: anything may come out of it
         what = f"{hook} failed: {type(error).__name__}: {error}"
         raise PluginError(_owner(catalog, modality), what, _REPORT) from error
+
+
+def _noted(catalog: Catalog, media: _MaybeMedia) -> _MaybeMedia:
+    if media is not None:
+        _CHECKED.setdefault(catalog, WeakValueDictionary())[id(media)] = media
+    return media
 
 
 def _ours(catalog: Catalog, modality: str, hook: str, found: object) -> Media | None:

@@ -20,7 +20,6 @@ from nextgpt_core.engine.request import Cancel, Request, item_seed
 from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.textstream import TextStream
 from nextgpt_core.engine.worker import DecoderWorker
-from nextgpt_core.media_hooks import check_media
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError
@@ -153,9 +152,8 @@ class Answering:
 
     def _taken(self, modalities: tuple[str, ...]) -> tuple[Media, ...]:
         """The conversation's media of these modalities, latest first."""
-        catalog = self._shared.system.catalog
         return tuple(
-            check_media(catalog, part.media)
+            part.media
             for turn in reversed(self._request.turns)
             for part in reversed(turn.media)
             if part.media is not None and part.media.modality in modalities

@@ -6,6 +6,7 @@ that describes something: no question, no offer and no courtesy, as far as Engli
 by how they read. Where there is none, it is what the user said last. Knows nothing about tokens.
 """
 
+# ruff: noqa: RUF001 (quotation marks and full stops of other scripts are meant)
 from __future__ import annotations
 
 import re

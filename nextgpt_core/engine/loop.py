@@ -8,6 +8,7 @@ request, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker
-from nextgpt_core.media_hooks import check_media
+from nextgpt_core.media_hooks import check_media, check_turns
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.alternatives import did_you_mean
@@ -56,6 +57,7 @@ class Engine:
 
         Raises:
             RequestError: the request cannot be answered as asked.
+            MediaError: a medium of the conversation is not laid out as its modality documents.
             Cancelled: (from the iterator) `cancel` was set.
         """
         decoders, model = self.system.decoders, self.system.model
@@ -72,8 +74,9 @@ class Engine:
             required=request.required,
             max_media=request.generation.max_media,
         )
+        checked = replace(request, turns=check_turns(self.system.catalog, request.turns))
         answering = Answering(
-            self.shared, request, grammar=grammar, options=options, cancel=Cancel(cancel)
+            self.shared, checked, grammar=grammar, options=options, cancel=Cancel(cancel)
         )
         return answering.events()
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (quotation marks and full stops of other scripts are meant)
 from __future__ import annotations
 
 import pytest
