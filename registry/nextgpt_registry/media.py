@@ -5,28 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, overload
-
-
-class _Address:
-    """The field `sha256`, filled in when it is first asked for.
-
-    Not earlier: what is too large, or no medium at all, is refused before anyone reads through it.
-    """
-
-    @overload
-    def __get__(self, media: None, owner: type) -> str: ...
-    @overload
-    def __get__(self, media: Media, owner: type) -> str: ...
-    def __get__(self, media: Media | None, owner: type) -> str:
-        if media is None:
-            return ""  # the field's default
-        if not media.__dict__["sha256"]:
-            media.__dict__["sha256"] = _digest(media.modality, media.data, media.rate)
-        return str(media.__dict__["sha256"])
-
-    def __set__(self, media: Media, value: str) -> None:
-        media.__dict__["sha256"] = value  # by the constructor alone: the class is frozen
+from typing import Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +14,8 @@ class Media:
 
     `data` is an array (anything with `shape`, `dtype` and `tobytes`) or bytes, laid out as the
     modality's plugin documents. `rate` is samples or frames a second, where there is time.
-    Two media with the same content have the same `sha256`, whatever file they came from.
+    Two media with the same content have the same `sha256`, whatever file they came from; it is
+    taken when it is first asked for.
     `about` is what its maker tells of it, shown with the medium: `{"source": …, "licence": …}`.
     """
 
@@ -43,7 +23,7 @@ class Media:
     data: Any
     rate: float | None = None
     source: str = ""
-    sha256: _Address = _Address()  # a string
+    sha256: str = field(default="")
     about: Mapping[str, str] = field(default_factory=dict)  # no part of its content
 
     def __eq__(self, other: object) -> bool:
@@ -58,6 +38,25 @@ class Media:
         """Short: the data itself never prints."""
         shape = getattr(self.data, "shape", None) or f"{len(self.data)} bytes"
         return f"Media({self.modality}, {shape}, rate={self.rate}, {self.sha256[:12]})"
+
+
+class _Address:
+    """`Media.sha256`, found when it is first asked for.
+
+    Not earlier: what is too large, or no medium at all, is refused before anyone reads through it.
+    """
+
+    def __get__(self, media: Media, owner: type) -> str:
+        own = vars(media)
+        if not own["sha256"]:
+            own["sha256"] = _digest(media.modality, media.data, media.rate)
+        return str(own["sha256"])
+
+    def __set__(self, media: Media, value: str) -> None:
+        vars(media)["sha256"] = value  # by the constructor alone: the class is frozen
+
+
+Media.sha256 = _Address()  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,8 @@ def test_hook_that_fails_is_put_to_its_plugins_account(
 
 def test_what_a_plugin_says_of_a_medium_passes_as_it_is(tmp_path: Path) -> None:
     kit = SystemKit(
-        tmp_path, plugins={"toy": Broken("nextgpt_read_media", MediaError("a", "is odd", "mend it"))}
+        tmp_path,
+        plugins={"toy": Broken("nextgpt_read_media", MediaError("a", "is odd", "mend it"))},
     )
 
     with kit.pipeline() as pipeline, pytest.raises(MediaError, match="a: is odd"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,7 @@ def reader() -> Reader:
 
 @pytest.mark.parametrize("how", ["alone", "named", "part", "array"])
 @pytest.mark.parametrize("name", WRONG)
-def test_media_that_do_not_fit_are_refused_at_the_door(
-    reader: Reader, name: str, how: str
-) -> None:
+def test_media_that_do_not_fit_are_refused_at_the_door(reader: Reader, name: str, how: str) -> None:
     media, says = WRONG[name]
     given: dict[str, Any] = {
         "alone": media,
@@ -93,7 +92,11 @@ def test_media_that_fit_are_as_a_reader_makes_them(reader: Reader) -> None:
 
     assert isinstance(part, MediaPart)
     assert part.media is not None
-    assert (part.media.rate, part.media.source, part.media.about) == (16_000.0, "a.wav", given.about)
+    assert (part.media.rate, part.media.source, part.media.about) == (
+        16_000.0,
+        "a.wav",
+        given.about,
+    )
     assert part.media == Media("audio", SOUND.copy(), 16_000.0)
     assert reader.parts([part]) == (part,)
     assert reader.parts([part])[0].media is part.media  # type: ignore[union-attr]
@@ -107,11 +110,10 @@ def test_address_given_with_a_medium_is_not_believed(reader: Reader) -> None:
 
 
 def test_more_bytes_than_allowed_are_neither_copied_nor_decoded(reader: Reader) -> None:
-    import mmap
+    pages = mmap.mmap(-1, 2 << 30)  # takes memory only where it is touched
 
-    with mmap.mmap(-1, 2 << 30) as pages:  # takes memory only where it is touched
-        with memoryview(pages) as data, pytest.raises(MediaError, match="2,147,483,648 bytes"):
-            reader.parts([("image", data)])
+    with pages, memoryview(pages) as data, pytest.raises(MediaError, match="2,147,483,648 bytes"):
+        reader.parts([("image", data)])
 
 
 @pytest.mark.parametrize("header", ["data:image/png;base64,", "data:image/png,"])
