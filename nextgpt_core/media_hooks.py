@@ -47,7 +47,8 @@ def check_media(catalog: Catalog, media: Media) -> Media:
         MediaError: it is not laid out as its modality documents, or over a limit.
         PluginError: its plugin failed.
     """
-    if _CHECKED.get(catalog, {}).get(id(media)) is media:
+    known = _CHECKED.get(catalog)
+    if known is not None and known.get(id(media)) is media:
         return media
     data, modality = media.data, media.modality
     is_array = all(hasattr(data, name) for name in ("shape", "dtype", "tobytes"))
