@@ -26,6 +26,7 @@ class Made:
     channel: str
     media: Media
     made_in_s: float = 0.0  # from the close of its signal group to the finished medium
+    words: str = ""  # that drove the decoder, on the caption route
 
 
 @dataclass(frozen=True)

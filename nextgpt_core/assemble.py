@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nextgpt_core.components import LiveEncoder, Recipe
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.llm.lora import add_lora, merge_lora
+from nextgpt_core.media_hooks import check_media
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import planned_input, planned_output
 from nextgpt_core.signal import Block, SignalVocabulary
@@ -150,6 +152,7 @@ class _Builder:
         self._plan = plan
         self._catalog = catalog
         self._progress = progress
+        self._check = partial(check_media, catalog)
         self._built: dict[Any, Any] = {}  # live components by what makes them equal
         self._trunks: dict[str, dict[str, LiveEncoder]] = {}  # by trunk and target
 
@@ -167,12 +170,12 @@ class _Builder:
         on_trunk = self._trunks.setdefault(shares, {}) if shares else {}
         first = next(iter(on_trunk.values()), None)
         if first is None:
-            live = LiveEncoder(recipe, self._build("encoder", recipe))
+            live = LiveEncoder(recipe, self._build("encoder", recipe), check=self._check)
         else:
             _check_shared(first.recipe, recipe, shares)
             same = on_trunk.get(recipe.spec.target)
             component = same.component if same else self._build("encoder", recipe, first.component)
-            live = LiveEncoder(recipe, component, lock=first.lock)
+            live = LiveEncoder(recipe, component, lock=first.lock, check=self._check)
         on_trunk.setdefault(recipe.spec.target, live)
         return live
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from nextgpt_core.boundary import Blame, check_conditions, check_features, check_media
+from nextgpt_registry.errors import EncodeError, NextGPTError, RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.specs import Decoder, Encoder
@@ -101,6 +102,7 @@ class LiveEncoder:
     component: Any
     lock: Any = field(default_factory=threading.RLock)  # one for all that share a trunk
     calls: int = 0
+    check: Callable[[Media], Media] = lambda medium: medium  # as its modality wants
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,13 +122,36 @@ class LiveEncoder:
         return self._encode(media)
 
     def _encode(self, media: Sequence[Media]) -> list[Tensor]:
-        with self.lock, on_device(self.component, self.recipe):
+        checked = [self._checked(medium) for medium in media]
+        with self.lock, _encoding(self.recipe), on_device(self.component, self.recipe):
             self.calls += 1
-            batch = _placed(self.component.preprocess(media), self.recipe)
+            batch = _placed(self.component.preprocess(checked), self.recipe)
             features_BTD = check_features(
                 self.recipe.blame, self.spec, self.component(batch), batch=len(media)
             )
         return [features_TD.clone() for features_TD in features_BTD]  # no views: a batch is freed
+
+    def _checked(self, medium: Media) -> Media:
+        """A medium of its modality that holds the layout, whoever made it."""
+        if medium.modality != self.spec.modality:
+            raise RequestError(
+                f"a medium for {self.recipe.blame}",
+                f"is of the modality {medium.modality!r}",
+                f"give one of {self.spec.modality!r}",
+            )
+        return self.check(medium)
+
+
+@contextmanager
+def _encoding(recipe: Recipe) -> Iterator[None]:
+    """Whatever an encoder raises becomes an `EncodeError` that names it."""
+    try:
+        yield
+    except NextGPTError:
+        raise
+    except Exception as error:  # a plugin's code: anything may come out of it
+        what = f"{type(error).__name__}: {error}"
+        raise EncodeError(str(recipe.blame), what, "the error's cause has the traceback") from error
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from nextgpt_core.answer import AnswerPart, Failed, Made, Text
+from nextgpt_core.media_hooks import show_media
 from nextgpt_core.play import Exchange, Played
 from nextgpt_core.script import TEXT
 from nextgpt_registry.catalog import Catalog
@@ -122,8 +123,9 @@ def _shown(part: Part | AnswerPart, catalog: Catalog) -> str:
     match part:
         case str(text) | Text(text):
             return f"<p>{escape(text.strip())}</p>" if text.strip() else ""
-        case Made(channel, media, made_in_s):
-            return _figure(channel, media, catalog, f" · made in {made_in_s:.1f} s")
+        case Made(channel, media, made_in_s, words):
+            told = f" · of the words “{escape(words)}”" if words else ""
+            return _figure(channel, media, catalog, f" · made in {made_in_s:.1f} s{told}")
         case MediaPart(channel, Media() as media):
             return _figure(channel, media, catalog)
         case Failed(channel, error):
@@ -139,7 +141,7 @@ def about(media: Media) -> str:
 
 def _figure(channel: str, media: Media, catalog: Catalog, told: str = "") -> str:
     try:
-        shown = catalog.hook.nextgpt_show_media(media=media)
+        shown = show_media(catalog, media)
     except NextGPTError as error:
         shown = f'<span class="bad">{escape(str(error))}</span>'
     shown = shown or f'<span class="bad">no plugin shows {escape(media.modality)}</span>'

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
+from nextgpt_core.media_hooks import check_media, read_media, write_media
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import check_limit, describe
@@ -61,7 +62,7 @@ class Reader:
             case Path():
                 return self.path(given)
             case Media():
-                return MediaPart(self._channel(given.modality), given)
+                return self._known(MediaPart(self._channel(given.modality), given))
             case MediaPart():
                 return self._known(given)
             case (str() as name, content):
@@ -93,8 +94,7 @@ class Reader:
         channels = [self._channel(name)] if name else self._by_suffix(path)
         try:
             size = path.stat().st_size
-            for channel in channels:
-                check_limit(self._modality(channel), "bytes", size, who=who)
+            channels = self._within(channels, size, who)
             blob = Blob(path.read_bytes(), name=path.name)
         except OSError as error:
             raise MediaError(who, f"cannot be read: {error}", "check the file") from error
@@ -104,9 +104,7 @@ class Reader:
         """The medium in bytes: of the channel named, or of one that its name or MIME type fits."""
         who = blob.name or f"{len(blob.data)} bytes"
         channels = [self._channel(name)] if name else self._by_promise(blob)
-        for channel in channels:
-            check_limit(self._modality(channel), "bytes", len(blob.data), who=who)
-        return self._decode(blob, channels, who)
+        return self._decode(blob, self._within(channels, len(blob.data), who), who)
 
     def write(self, media: Media, stem: Path) -> Path:
         """Write a medium to `stem` plus its suffix.
@@ -114,10 +112,7 @@ class Reader:
         Raises:
             MediaError: no plugin can write it.
         """
-        path: Path | None = self._catalog.hook.nextgpt_write_media(media=media, stem=stem)
-        if path is None:
-            raise MediaError(str(stem), f"no loaded plugin writes {media.modality}", "")
-        return path
+        return write_media(self._catalog, media, stem)
 
     def _named(self, name: str, content: Any) -> MediaPart:
         channel = self._channel(name)
@@ -127,12 +122,15 @@ class Reader:
             case Path():
                 return self.path(content, name)
             case str() if content.startswith("data:"):
+                self._within([channel], len(content) // 3, "data URL")  # %xx is the longest byte
                 return self.blob(data_url(content), name)
             case str() if re.match(r"[a-z][a-z0-9+.-]+://", content):
                 raise RequestError(content, "addresses are not fetched", "give a path or the bytes")
             case str():
                 return self.path(Path(content), name)
             case bytes() | bytearray() | memoryview():
+                size = memoryview(content).nbytes
+                self._within([channel], size, f"{size} bytes")  # before they are copied
                 return self.blob(Blob(bytes(content)), name)
             case (array, int() | float() as rate) if hasattr(array, "tobytes"):
                 return self._checked(channel, array, rate)
@@ -147,7 +145,7 @@ class Reader:
     def _checked(self, channel: str, array: Any, rate: float | None) -> MediaPart:
         """The medium of an array, held to the layout that its modality's plugin documents."""
         made = Media(self._channels[channel], array, rate=rate)
-        return MediaPart(channel, self._catalog.hook.nextgpt_check_media(media=made) or made)
+        return MediaPart(channel, check_media(self._catalog, made))
 
     def _decode(self, blob: Blob, channels: Sequence[str], who: str) -> MediaPart:
         """Ask the reader of each candidate modality; one must take it."""
@@ -157,7 +155,7 @@ class Reader:
         refused: list[MediaError] = []
         for modality in modalities:
             try:
-                media = self._catalog.hook.nextgpt_read_media(modality=modality, blob=blob)
+                media = read_media(self._catalog, modality, blob)
             except MediaError as error:
                 refused.append(error)
                 continue
@@ -222,7 +220,16 @@ class Reader:
         if part.media is None or part.media.modality != wanted:
             found = part.media.modality if part.media else "nothing"
             raise RequestError(f"{part.channel} part", f"holds {found}", f"give {wanted}")
-        return MediaPart(self._channel(part.channel), part.media, part.caption)
+        media = check_media(self._catalog, part.media)
+        return MediaPart(self._channel(part.channel), media, part.caption)
+
+    def _within(self, channels: Sequence[str], size: int, who: str) -> list[str]:
+        """Those of the channels that take so many bytes; one has to."""
+        limits = {channel: self._modality(channel).limit("bytes") for channel in channels}
+        if limits:
+            widest = self._modality(max(limits, key=limits.__getitem__))
+            check_limit(widest, "bytes", size, who=who)
+        return [channel for channel, most in limits.items() if size <= most]
 
     def _modality(self, channel: str) -> Any:
         return self._catalog.modality(self._channels[channel])

@@ -31,9 +31,11 @@ def command(
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import ConfigError, RequestError
+    from nextgpt_registry.outputs import check_folder
 
     if min(steps or 1, limit or 1) < 1:
         raise RequestError("ablate", "--steps and --limit count from 1", "give a number above 0")
+    check_folder(out)
     loaded = load_config(system)
     if axes is None:
         if loaded.config.ablations is None:

@@ -25,8 +25,10 @@ def command(
 
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.outputs import check_folder
     from nextgpt_registry.plan import resolve
 
+    check_folder(out)
     loaded = load_config(system, overrides or [])
     catalog = Catalog.discover(loaded.config.plugins)
     plan = resolve(loaded, catalog)

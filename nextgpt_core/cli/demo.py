@@ -49,8 +49,10 @@ def command(
     from nextgpt_core.script import read_script, talks
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.outputs import check_file
     from nextgpt_registry.plan import resolve
 
+    check_file(out / PAGE)
     loaded = load_config(system, overrides or [])
     path = _script(loaded, script)
     told = read_script(path)

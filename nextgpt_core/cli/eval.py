@@ -36,10 +36,13 @@ def command(
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import RequestError
+    from nextgpt_registry.outputs import check_folder
     from nextgpt_registry.plan import resolve
 
     if (limit is not None and limit < 1) or jobs < 1:
         raise RequestError("eval", "--limit and --jobs count from 1", "give a number above 0")
+    if out is not None:
+        check_folder(out)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         loaded = load_config(system, overrides or [])
         catalog = Catalog.discover(loaded.config.plugins)

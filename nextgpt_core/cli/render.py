@@ -54,13 +54,14 @@ def part_json(part: AnswerPart, gallery: Gallery) -> dict[str, Any]:
     match part:
         case Text(text):
             return {"type": "text", "text": text}
-        case Made(channel, media, made_in_s):
+        case Made(channel, media, made_in_s, words):
             return {
                 "type": media.modality,
                 "channel": channel,
                 "path": str(gallery.add(channel, media)),
                 "made_in_s": round(made_in_s, 4),
                 "duration_s": duration_s(media),
+                **({"words": words} if words else {}),
                 **({"about": dict(media.about)} if media.about else {}),
             }
         case Failed(channel, error):

@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 
 from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.outputs import check_folder
 
 if TYPE_CHECKING:
     from nextgpt_core.answer import Answer
@@ -67,6 +68,7 @@ def run(
     given = [(kind, next(values[kind])) for kind in context.meta[_ORDER]]
     if not given:
         raise RequestError("run", "nothing is asked", "give --text, --media or both")
+    check_folder(out)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         pipeline, parts = _prepare(system, overrides or [], given, counts, untrained=untrained)
         with pipeline:
@@ -144,8 +146,8 @@ def _tell(event: Event, *, quiet: bool) -> None:
         case TextDelta(text) if not quiet:
             sys.stdout.write(text)
             sys.stdout.flush()
-        case MediaStarted(_, channel):
-            sys.stderr.write(f"[{channel} …]\n")
+        case MediaStarted(_, channel, words):
+            sys.stderr.write(f"[{channel}: {words} …]\n" if words else f"[{channel} …]\n")
         case MediaFailed(_, channel, error):
             sys.stderr.write(f"[{channel} failed: {error}]\n")
 

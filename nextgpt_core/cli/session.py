@@ -157,8 +157,10 @@ class _Screen:
         match event:
             case TextDelta(text):
                 self._text(text)
-            case MediaStarted(index, channel):
+            case MediaStarted(index, channel, words):
                 self._end_line()
+                if words:
+                    self.say(f"[{channel}: {words}]")
                 if self._console.is_terminal:
                     self._progress.start()
                 self._tasks[index] = self._progress.add_task(channel, total=None)

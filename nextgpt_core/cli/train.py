@@ -56,8 +56,12 @@ def command(
     from nextgpt_core.train.settings import split_overrides, stage_of, untrained
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
+    from nextgpt_registry.outputs import check_folder
     from nextgpt_registry.plan import resolve
 
+    for option, folder in (("--out", out), ("--export", export)):
+        if folder is not None:
+            check_folder(folder, option=option)
     given = [*(overrides or []), *([] if steps is None else [f"steps={steps}"])]
     if add:
         unused = {"--stage": stage, "--from": start, "--export": export, "--speed": speed}

@@ -22,7 +22,7 @@ from nextgpt_core.engine.textstream import TextStream
 from nextgpt_core.engine.worker import DecoderWorker
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
-from nextgpt_registry.errors import RequestError
+from nextgpt_registry.errors import RequestError, ShapeError
 from nextgpt_registry.media import Media
 
 
@@ -144,10 +144,12 @@ class Answering:
         taken = self._taken(decoder.spec.takes)
         if decoder.route == "caption":
             words = caption(self._record.since_medium, self._request.turns)
-            item = Item(seed, caption=words, taken=taken)
-        else:
-            item = Item(seed, conditions=self._shared.language.conditions(group), taken=taken)
-        return self._orders.place(group.channel, item)
+            return self._orders.place(group.channel, Item(seed, caption=words, taken=taken))
+        try:
+            conditions = self._shared.language.conditions(group)
+        except ShapeError as error:
+            return self._orders.refuse(group.channel, error)
+        return self._orders.place(group.channel, Item(seed, conditions=conditions, taken=taken))
 
     def _taken(self, modalities: tuple[str, ...]) -> tuple[Media, ...]:
         """The conversation's media of these modalities, latest first."""

@@ -1,10 +1,12 @@
 """The caption route: which words of the conversation say what a medium should be.
 
 A decoder on this route gets a sentence instead of projected states, so it works before any
-output projection is trained. The sentence is the last one that the model wrote before the group,
-or the user's last words where it wrote none. Knows nothing about tokens.
+output projection is trained. It is the last sentence that the model wrote since the medium before
+that describes something: no question, no offer and no courtesy, as far as English ones can be told
+by how they read. Where there is none, it is what the user said last. Knows nothing about tokens.
 """
 
+# ruff: noqa: RUF001 (quotation marks and full stops of other scripts are meant)
 from __future__ import annotations
 
 import re
@@ -12,16 +14,46 @@ from collections.abc import Sequence
 
 from nextgpt_registry.messages import Turn
 
-_SENTENCE = re.compile(r"[^.!?\n]*[^.!?\s][^.!?\n]*[.!?]*")
+_ENDS = re.compile(
+    r"(?<!\b(?:Mr|Ms|Dr|St|vs)\.)(?<!\bMrs\.)(?<=[.!?…])[\"'”’)*_]*\s+|(?<=[。！？])|\n+"
+)
+_OFFERS = re.compile(
+    r"\b(let me know|feel free|(do not|don't) hesitate|would you like|do you (want|like)|shall i"
+    r"|is there anything|anything else|if you(('d| would)? (like|prefer)| want| need)"
+    r"|(?<!\w )i hope|hope (you|this|that|it)\b|i('m| am|'d be| would be) (happy|glad)"
+    r"|(happy|glad) to help|you're welcome|thanks? (you|for))\b|^enjoy\b",
+    re.IGNORECASE,
+)
+_COURTESIES = re.compile(
+    r"(sure( thing)?|certainly|of course|absolutely|ok(ay)?|yes|great|done|no problem|as requested"
+    r"|(here|there) (you (are|go)|it is|they are|we go)|[\s,;:.!…-])+",
+    re.IGNORECASE,
+)
+_TRAILING = re.compile(r"\b(and|but|so|please)$", re.IGNORECASE)
+_QUESTION = re.compile(r"[?？][\"'”’)*_\s]*$")
 
 
 def caption(written: str, turns: Sequence[Turn]) -> str:
     """The caption of a group that comes after the answer's text `written`."""
     said = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
-    return last_sentence(written) or " ".join(said.split())
+    return last_description(written) or " ".join(said.split())
 
 
-def last_sentence(text: str) -> str:
-    """The last sentence or line that has a word in it, without its closing colon."""
-    sentences = _SENTENCE.findall(text)
-    return sentences[-1].strip().removesuffix(":").strip() if sentences else ""
+def last_description(text: str) -> str:
+    """The last sentence or line that describes something, without its closing colon; or ""."""
+    found = (_described(sentence) for sentence in reversed(_ENDS.split(text)))
+    return next(filter(None, found), "")
+
+
+def _described(sentence: str | None) -> str:
+    """What a sentence describes, without the offer that it may end with."""
+    plain = (sentence or "").replace("’", "'").strip()
+    if _QUESTION.search(plain):
+        return ""
+    if offer := _OFFERS.search(plain):
+        plain = plain[: offer.start()]
+        while (shorter := _TRAILING.sub("", plain.rstrip(" ,;–—-"))) != plain:
+            plain = shorter
+    if not re.search(r"\w", plain) or _COURTESIES.fullmatch(plain):
+        return ""
+    return plain.removesuffix(":").strip("*_ ")

@@ -28,6 +28,7 @@ class MediaStarted:
 
     index: int
     channel: str
+    words: str = ""  # that drive the decoder, on the caption route
 
 
 @dataclass(frozen=True)

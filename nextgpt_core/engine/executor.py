@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from nextgpt_core.components import Item, Recipe, decode_items
-from nextgpt_registry.errors import Cancelled, DecodeError, NextGPTError
+from nextgpt_registry.errors import DecodeError, NextGPTError
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 
@@ -71,6 +71,8 @@ class InlineExecutor:
         try:
             with self._lock:
                 return decode_items(self.component, self.recipe, items, options, step)
+        except NextGPTError:
+            raise
         except Exception as error:
             raise as_decode_error(self.recipe, error) from error
 
@@ -80,7 +82,7 @@ class InlineExecutor:
 
 def as_decode_error(recipe: Recipe, error: BaseException) -> NextGPTError:
     """Our own errors as they are; anything else as a `DecodeError` that names the decoder."""
-    if isinstance(error, Cancelled | NextGPTError):
+    if isinstance(error, NextGPTError):
         return error
     _log.error("%s failed", recipe.blame, exc_info=error)
     return DecodeError(

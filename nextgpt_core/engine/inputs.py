@@ -18,6 +18,9 @@ from nextgpt_core.system import System
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import Turn
 
+_MOST = 4096
+"""Lengths kept of media; one that is forgotten is found again by encoding."""
+
 
 class Inputs:
     """Encodes and projects; only encoding is kept, projecting is cheap."""
@@ -44,12 +47,15 @@ class Inputs:
             if channel in self._fixed:
                 counts |= {(channel, m.sha256): self._fixed[channel] for m in media}
                 continue
-            unknown = [m for m in media if (channel, m.sha256) not in self._counts]
+            before = self._counts
+            keys = {(channel, m.sha256): m for m in media}
+            unknown = [m for key, m in keys.items() if key not in before]
             projected, new = self._project(channel, unknown, alone=alone, cancel=cancel)
             encoded += new
-            self._counts |= {key: len(x_TD) for key, x_TD in projected.items()}
-            keys = [(channel, m.sha256) for m in media]
-            counts |= {key: self._counts[key] for key in keys}
+            found = {key: before[key] for key in keys if key in before}
+            found |= {key: len(x_TD) for key, x_TD in projected.items()}
+            self._counts = dict([*(before | found).items()][-_MOST:])
+            counts |= found
         return counts, encoded
 
     def projected(

@@ -8,6 +8,8 @@ request, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +24,7 @@ from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.media_hooks import check_media, check_turns
 from nextgpt_core.readiness import Readiness
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import LiveDecoder, System
@@ -36,27 +39,21 @@ class Engine:
     """Serves one system; every method may be called from any number of threads at once.
 
     Channels whose trained parts are not there are refused and never chosen, unless `untrained` runs
-    them as they are. `kept_positions` bounds the keys and values kept for later requests, in
-    positions of the language model; `linger_s` is how long an idle decoder waits for more items to
-    share a call.
+    them as they are. `linger_s` is how long an idle decoder waits for more items to share a call.
     """
 
-    def __init__(
-        self,
-        system: System,
-        *,
-        untrained: bool = False,
-        kept_positions: int = 8192,
-        linger_s: float = 0.02,
-    ) -> None:
+    def __init__(self, system: System, *, untrained: bool = False, linger_s: float = 0.02) -> None:
         self.system = system
         self._ignored = untrained
         self.shared = Resources(
             system=system,
             language=Language(system.model),
             inputs=Inputs(system),
-            prefixes=PrefixPool(system.model.backbone.new_cache, positions=kept_positions),
-            workers=_workers(system.decoders, linger_s),
+            prefixes=PrefixPool(
+                system.model.backbone.new_cache,
+                limit_bytes=system.config.prefix_cache_mb << 20,
+            ),
+            workers=_workers(system, linger_s),
         )
 
     def stream(self, request: Request, *, cancel: Cancel | None = None) -> Iterator[Event]:
@@ -64,9 +61,11 @@ class Engine:
 
         Raises:
             RequestError: the request cannot be answered as asked.
+            MediaError: a medium of the conversation is not laid out as its modality documents.
             Cancelled: (from the iterator) `cancel` was set.
         """
         decoders, model = self.system.decoders, self.system.model
+        request = replace(request, turns=check_turns(self.system.catalog, request.turns))
         self._check_names(request.decoder_options)
         options = {
             channel: _options(channel, decoder, request.decoder_options.get(channel, {}))
@@ -143,11 +142,12 @@ def _check_ready(ready: Readiness, request: Request) -> None:
     ready.check(given=given, required=required, answered=answered)
 
 
-def _workers(decoders: Mapping[str, LiveDecoder], linger_s: float) -> dict[str, DecoderWorker]:
+def _workers(system: System, linger_s: float) -> dict[str, DecoderWorker]:
     """One worker per decoder: channels that share a decoder share its worker."""
+    check = partial(check_media, system.catalog)
     made: dict[int, DecoderWorker] = {}
     found = {}
-    for channel, decoder in decoders.items():
+    for channel, decoder in system.decoders.items():
         key = id(decoder.component or decoder)
         if key not in made:
             executor: Executor = (
@@ -155,7 +155,9 @@ def _workers(decoders: Mapping[str, LiveDecoder], linger_s: float) -> dict[str, 
                 if decoder.component is None
                 else InlineExecutor(decoder.recipe, decoder.component)
             )
-            made[key] = DecoderWorker(executor, max_batch=decoder.spec.max_batch, linger_s=linger_s)
+            made[key] = DecoderWorker(
+                executor, max_batch=decoder.spec.max_batch, linger_s=linger_s, check=check
+            )
         found[channel] = made[key]
     return found
 

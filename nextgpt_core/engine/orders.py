@@ -42,6 +42,7 @@ class Orders:
         cancel: Cancel,
     ) -> None:
         self.outcomes: dict[int, Made | Failed] = {}
+        self._words: dict[int, str] = {}
         self.placed = 0
         self._workers = workers
         self._options = options
@@ -53,6 +54,7 @@ class Orders:
         """Hand an item to its decoder and return at once."""
         index, began = self.placed, time.perf_counter()
         self.placed += 1
+        self._words[index] = item.caption or ""
 
         def on_made(media: Media) -> None:
             seconds = time.perf_counter() - began
@@ -72,6 +74,13 @@ class Orders:
             self._workers[channel].submit(job)
         except NextGPTError as error:
             on_failed(error)
+        return MediaStarted(index, channel, self._words[index])
+
+    def refuse(self, channel: str, error: NextGPTError) -> MediaStarted:
+        """Note an item that cannot be handed to its decoder: it failed before it began."""
+        index = self.placed
+        self.placed += 1
+        self._fail(index, channel, error)
         return MediaStarted(index, channel)
 
     def ready(self) -> Iterator[MediaEvent]:
@@ -94,12 +103,22 @@ class Orders:
             yield self._noted(event)
 
     def _fail(self, index: int, channel: str, error: NextGPTError) -> None:
+        _let_go(error)
         self._events.put(MediaFailed(index, channel, error))
 
     def _noted(self, event: MediaEvent) -> MediaEvent:
         match event:
             case MediaDone(index, channel, media, seconds):
-                self.outcomes[index] = Made(channel, media, seconds)
+                self.outcomes[index] = Made(channel, media, seconds, self._words[index])
             case MediaFailed(index, channel, error):
                 self.outcomes[index] = Failed(channel, error)
         return event
+
+
+def _let_go(error: BaseException) -> None:
+    """Forget where an error came through: answers are kept, and frames hold tensors."""
+    found: list[BaseException | None] = [error]
+    for one in found:  # it grows; an error may be its own cause
+        if one is not None:
+            one.__traceback__ = None
+            found += [why for why in (one.__cause__, one.__context__) if why not in found]

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from transformers import Cache
 
 from nextgpt_core.compose import common_prefix
-from nextgpt_core.llm.cache import GrowingCache, can_cut
+from nextgpt_core.llm.cache import GrowingCache, can_cut, held_bytes
+
+_MOST = 32
+"""Prefixes kept: each is looked through for each prompt, and has a least size of its own."""
 
 
 @dataclass
@@ -24,6 +27,7 @@ class Prefix:
     cache: Cache
     keys: list[Hashable] = field(default_factory=list)
     broken: bool = False  # a pass failed half-way: not to be kept
+    held: int = 0  # bytes that it takes while it is kept
 
     def cut(self, length: int) -> None:
         """Forget everything from position `length` on."""
@@ -33,13 +37,27 @@ class Prefix:
 
 
 class PrefixPool:
-    """At most `positions` positions in all; the prefix used longest ago goes first."""
+    """At most `limit_bytes` of memory in all; the prefix used longest ago goes first.
 
-    def __init__(self, new_cache: Callable[[], Cache], *, positions: int = 8192) -> None:
+    What counts is what is allocated, be it keys and values or another state. The prefix used last
+    is kept even if it alone is larger, so that one long conversation goes on; with a limit of 0
+    nothing is kept.
+    """
+
+    def __init__(self, new_cache: Callable[[], Cache], *, limit_bytes: int = 512 << 20) -> None:
         self._new_cache = new_cache
-        self._limit = positions
+        self._limit = limit_bytes
         self._kept: list[Prefix] = []
         self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def size(self) -> int:
+        """The bytes kept now."""
+        with self._lock:
+            return self._size()
 
     @contextmanager
     def lend(self, keys: Sequence[Hashable], *, fresh: bool = False) -> Iterator[Prefix]:
@@ -79,7 +97,15 @@ class PrefixPool:
         return prefix
 
     def _give(self, prefix: Prefix) -> None:
+        if not self._limit:
+            return
+        if isinstance(prefix.cache, GrowingCache):
+            prefix.cache.trim()
+        prefix.held = held_bytes(prefix.cache)
         with self._lock:
             self._kept.append(prefix)
-            while sum(len(kept.keys) for kept in self._kept) > self._limit:
+            while len(self._kept) > 1 and (len(self) > _MOST or self._size() > self._limit):
                 self._kept.pop(0)
+
+    def _size(self) -> int:
+        return sum(prefix.held for prefix in self._kept)

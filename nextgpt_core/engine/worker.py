@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from nextgpt_core.components import Item
 from nextgpt_core.engine.executor import Executor, as_decode_error
 from nextgpt_core.engine.request import Cancel
-from nextgpt_registry.errors import Cancelled, DecodeError, NextGPTError
+from nextgpt_registry.errors import Cancelled, DecodeError, MediaError, NextGPTError, ShapeError
 from nextgpt_registry.media import Media
 
 _log = logging.getLogger(__name__)
@@ -40,11 +40,20 @@ class DecoderWorker:
 
     A job that finds the decoder idle waits `linger_s` for others to share its call. Jobs share
     one when their batch keys are equal, up to `max_batch`, first come first served. If a shared
-    call fails, each of its jobs is tried again alone, so that one bad item spoils no other.
+    call fails, each of its jobs is tried again alone, so that one bad item spoils no other. `check`
+    holds what was made against its modality's layout.
     """
 
-    def __init__(self, executor: Executor, *, max_batch: int, linger_s: float = 0.02) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        max_batch: int,
+        linger_s: float = 0.02,
+        check: Callable[[Media], Media] = lambda medium: medium,
+    ) -> None:
         self.executor = executor
+        self._check = check
         self.batches: deque[int] = deque(maxlen=1024)  # the size of each call, newest last
         self._max_batch = max_batch
         self._linger_s = linger_s
@@ -61,6 +70,8 @@ class DecoderWorker:
         """
         try:
             key = (self.executor.batch_key(job.options), job.item.caption is None)
+        except NextGPTError:
+            raise
         except Exception as error:
             raise as_decode_error(self.executor.recipe, error) from error
         with self._changed:
@@ -97,9 +108,18 @@ class DecoderWorker:
         return DecodeError(who, "was stopped before it was done", "ask again, before closing")
 
     def _work(self) -> None:
-        while (jobs := self._take()) is not None:
-            if jobs:
-                self._run(jobs)
+        while self._next():
+            pass
+
+    def _next(self) -> bool:
+        """One call, in a frame of its own: while the next is waited for, nothing holds its media.
+
+        False when closed.
+        """
+        jobs = self._take()
+        if jobs:
+            self._run(jobs)
+        return jobs is not None
 
     def _take(self) -> list[Job] | None:
         """The next jobs for one call; None when closed."""
@@ -155,7 +175,18 @@ class DecoderWorker:
             self._failed(jobs, as_decode_error(self.executor.recipe, error))
         else:
             for job, media in zip(jobs, made, strict=True):
-                job.on_made(media)
+                self._deliver(job, media)
+
+    def _deliver(self, job: Job, media: Media) -> None:
+        try:
+            checked = self._check(media)
+        except MediaError as error:
+            who = str(self.executor.recipe.blame)
+            job.on_failed(ShapeError(who, f"what it made {error.what}", "mend the decoder"))
+        except NextGPTError as error:
+            job.on_failed(error)
+        else:
+            job.on_made(checked)
 
     def _failed(self, jobs: Sequence[Job], error: NextGPTError) -> None:
         if len(jobs) == 1 or self._closed:

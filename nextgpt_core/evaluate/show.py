@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from nextgpt_core.answer import AnswerPart, Failed, Made, Text
+from nextgpt_core.media_hooks import show_media
 from nextgpt_core.page import about
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import NextGPTError
@@ -32,7 +33,7 @@ def _part(catalog: Catalog, part: Part | AnswerPart) -> str:
     if part.media is None:
         return named
     try:
-        shown = catalog.hook.nextgpt_show_media(media=part.media)
+        shown = show_media(catalog, part.media)
     except NextGPTError as error:
         return f'<span class="bad">{escape(str(error))}</span>'
     told = about(part.media)

@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from nextgpt_core.media_hooks import read_media
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import ConfigError, MediaError, RequestError
@@ -199,7 +200,7 @@ def _medium(path: Path, kind: str, catalog: Catalog) -> Media:
         raise MediaError(
             str(path), f"cannot be read: {error}", "keep it beside the suite"
         ) from error
-    media: Media | None = catalog.hook.nextgpt_read_media(modality=kind, blob=blob)
+    media = read_media(catalog, kind, blob)
     if media is None:
         raise MediaError(str(path), f"no loaded plugin reads it as {kind}", "add one to plugins")
     return media

@@ -7,10 +7,11 @@ common prefix costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Cache, PreTrainedConfig
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
@@ -50,6 +51,13 @@ class GrowingLayer(DynamicLayer):
         """Forget everything from position `length` on."""
         self._length = min(self._length, length)
 
+    def trim(self) -> None:
+        """Give back memory of which less than half is in use."""
+        keys, values = self.keys, self.values
+        if keys is not None and values is not None and 2 * self._length <= keys.shape[-2]:
+            self.keys = keys[:, :, : self._length].clone()
+            self.values = values[:, :, : self._length].clone()
+
 
 class GrowingCache(Cache):
     """One `GrowingLayer` per attention layer, made as the model first uses it."""
@@ -61,6 +69,11 @@ class GrowingCache(Cache):
         """Forget everything from position `length` on."""
         for layer in self.layers:
             layer.cut(length)
+
+    def trim(self) -> None:
+        """Give back memory of which less than half is in use."""
+        for layer in self.layers:
+            layer.trim()
 
 
 def new_cache(config: PreTrainedConfig) -> Cache:
@@ -75,6 +88,34 @@ def new_cache(config: PreTrainedConfig) -> Cache:
 def can_cut(cache: Cache) -> bool:
     """Whether a cache can go back to a prefix of what it holds."""
     return isinstance(cache, GrowingCache)
+
+
+def held_bytes(cache: object) -> int:
+    """The bytes of memory that a cache of any kind keeps from being freed.
+
+    What is allocated counts, not what is in use: a view keeps all of its storage.
+    """
+    return sum(_storages(cache, set()).values())
+
+
+def _storages(found: object, seen: set[int]) -> dict[int, int]:
+    """{address: bytes} of every storage that can be reached, each once."""
+    if id(found) in seen or isinstance(found, nn.Module):  # a cache may know its model
+        return {}
+    seen.add(id(found))
+    if isinstance(found, Tensor):
+        storage = found.untyped_storage()
+        return {storage.data_ptr(): storage.nbytes()}
+    if isinstance(found, dict):
+        inside: Iterable[object] = found.values()
+    elif isinstance(found, list | tuple):
+        inside = found
+    else:
+        inside = getattr(found, "__dict__", {}).values()
+    storages: dict[int, int] = {}
+    for one in inside:
+        storages |= _storages(one, seen)
+    return storages
 
 
 def _grown(old: Tensor | None, like: Tensor, start: int, end: int) -> Tensor:

@@ -34,10 +34,12 @@ class Grammar:
     """The rules of one request.
 
     `channels` are those the answer may use (by default every channel with signals), `required`
-    the least number of groups of each, `max_media` the most groups in all (raised to what is
-    required), `eos` the ids that end an answer, `never` ids that may not be written at all.
-    Groups of `unsampled` channels are written where they are required, at the end, and never
-    chosen.
+    the least number of groups of each, `max_media` the most groups in all, `eos` the ids that end
+    an answer, `never` ids that may not be written at all. Groups of `unsampled` channels are
+    written where they are required, at the end, and never chosen.
+
+    Raises:
+        RequestError: media are required that are not made, or more than `max_media`.
     """
 
     def __init__(
@@ -57,8 +59,8 @@ class Grammar:
         self._firsts = {channel: vocabulary.block(channel).first for channel in usable}
         self._unsampled = frozenset(unsampled)
         self._required = {c: n for c, n in (required or {}).items() if n > 0}
-        _check_required(self._required, usable)
-        self._max_media = max(max_media, sum(self._required.values()))
+        _check_required(self._required, usable, max_media)
+        self._max_media = max_media
         not_first = set(range(vocabulary.base, vocabulary.end)) - set(self._firsts.values())
         self._never = tuple(sorted(not_first | set(never)))
         self._banned: dict[frozenset[str], Tensor] = {}
@@ -127,7 +129,7 @@ class Grammar:
         return after, self._vocabulary.block(channel).ids
 
 
-def _check_required(required: Mapping[str, int], usable: Collection[str]) -> None:
+def _check_required(required: Mapping[str, int], usable: Collection[str], most: int) -> None:
     unknown = sorted(set(required) - set(usable))
     if unknown:
         have = ", ".join(usable) or "none"
@@ -135,4 +137,11 @@ def _check_required(required: Mapping[str, int], usable: Collection[str]) -> Non
             "required counts",
             f"{', '.join(unknown)}: the system makes no such media",
             f"channels that make media: {have}",
+        )
+    if (count := sum(required.values())) > most:
+        raise RequestError(
+            "required counts",
+            f"{count} media are required, and an answer holds at most {most}",
+            f"require fewer, or raise the limit: max_media={count} with the request, or "
+            f"generation.max_media={count} in the config",
         )

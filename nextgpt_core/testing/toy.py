@@ -66,7 +66,7 @@ class PainterOptions(BaseModel):
     steps: int = Field(default=3, gt=0)
     step_s: float = Field(default=0.0, ge=0)  # how long a step takes
     contrast: float = 1.0  # does not keep items from sharing a call
-    fail: Literal["", "raise", "shape", "count", "exit", "hang"] = ""
+    fail: Literal["", "raise", "shape", "count", "exit", "hang", "layout"] = ""
 
 
 def glyph(seed: int = 0) -> Media:
@@ -96,6 +96,16 @@ class ToyPlugin:
         if pixels.size != SIDE * SIDE:
             raise MediaError(blob.name, f"has {pixels.size} pixels", f"wanted {SIDE * SIDE}")
         return Media("glyph", pixels.reshape(SIDE, SIDE), source=blob.name)
+
+    @hookimpl
+    def nextgpt_check_media(self, media: Media) -> Media | None:
+        """Hold a glyph to its layout."""
+        if media.modality != "glyph":
+            return None
+        found = (media.data.dtype, media.data.shape)
+        if found != ("uint8", (SIDE, SIDE)):
+            raise MediaError("glyph", f"is an array {found}", f"wanted uint8 {(SIDE, SIDE)}")
+        return Media("glyph", media.data.copy(), media.rate, source=media.source)
 
     @hookimpl
     def nextgpt_write_media(self, media: Media, stem: Path) -> Path | None:

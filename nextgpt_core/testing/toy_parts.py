@@ -89,6 +89,8 @@ class Painter(_Seeded):
         grey_BP = (x_BP.sigmoid() * 255).round().to(torch.uint8).cpu().numpy()
         made = [Media("glyph", row.reshape(SIDE, SIDE)) for row in grey_BP]
         made = [_over(own, media) for own, media in zip(made, taken, strict=True)]
+        if options.fail == "layout":
+            made = [Media("glyph", medium.data / 255) for medium in made]
         return made[:-1] if options.fail == "count" else made
 
     def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:

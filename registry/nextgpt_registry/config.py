@@ -195,6 +195,7 @@ class Config(Settings):
     demo: str | None = None  # path of a scripted conversation, beside the config
     ablations: str | None = None  # path of what `nextgpt ablate` compares, beside the config
     feature_cache_mb: int = Field(default=256, ge=0)  # the most that encoded media take in memory
+    prefix_cache_mb: int = Field(default=512, ge=0)  # the most that past prompts' states take
     accept_licences: tuple[str, ...] = ()  # those that were read and accepted
 
     _prompt_is_text = field_validator("system_prompt")(_text)

@@ -9,6 +9,7 @@
     ├── MediaError         a picture, sound, ... cannot be read or written
     ├── ShapeError         a component returned something other than it declared
     ├── RequestError       a request cannot be answered as asked
+    ├── EncodeError        an encoder failed while reading a medium
     ├── DecodeError        a decoder failed while making a medium
     ├── TrainingError      a training run cannot start or go on
     └── Cancelled          the caller asked to stop; not a fault
@@ -93,6 +94,10 @@ class ShapeError(NextGPTError):
 
 class RequestError(NextGPTError):
     """A request cannot be answered as asked."""
+
+
+class EncodeError(NextGPTError):
+    """An encoder failed while reading a medium."""
 
 
 class DecodeError(NextGPTError):

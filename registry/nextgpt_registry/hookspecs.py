@@ -56,8 +56,9 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 @hookspec(firstresult=True)
 def nextgpt_check_media(media: Media) -> Media | None:
-    """*First.* Hold a medium that a caller made from an array against its modality's layout.
+    """*First.* Hold a medium that a caller or a decoder made against its modality's layout.
 
+    Look at its size first, and at its `sha256` not at all: that reads through the whole of it.
     Return it as a reader would have made it (the rate a float, the array a copy of its own). Raise
     `MediaError` for another dtype, shape, range or rate, or one over a declared limit: only the
     plugin knows the layout, and an array that does not fit would otherwise fail deep inside an

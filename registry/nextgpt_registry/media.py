@@ -14,7 +14,8 @@ class Media:
 
     `data` is an array (anything with `shape`, `dtype` and `tobytes`) or bytes, laid out as the
     modality's plugin documents. `rate` is samples or frames a second, where there is time.
-    Two media with the same content have the same `sha256`, whatever file they came from.
+    Two media with the same content have the same `sha256`, whatever file they came from; it is
+    taken when it is first asked for.
     `about` is what its maker tells of it, shown with the medium: `{"source": …, "licence": …}`.
     """
 
@@ -24,11 +25,6 @@ class Media:
     source: str = ""
     sha256: str = field(default="")
     about: Mapping[str, str] = field(default_factory=dict)  # no part of its content
-
-    def __post_init__(self) -> None:
-        """Fill in the content address where the maker did not."""
-        if not self.sha256:
-            object.__setattr__(self, "sha256", _digest(self.modality, self.data, self.rate))
 
     def __eq__(self, other: object) -> bool:
         """Equal content, equal media."""
@@ -42,6 +38,25 @@ class Media:
         """Short: the data itself never prints."""
         shape = getattr(self.data, "shape", None) or f"{len(self.data)} bytes"
         return f"Media({self.modality}, {shape}, rate={self.rate}, {self.sha256[:12]})"
+
+
+class _Address:
+    """`Media.sha256`, found when it is first asked for.
+
+    Not earlier: what is too large, or no medium at all, is refused before anyone reads through it.
+    """
+
+    def __get__(self, media: Media, owner: type) -> str:
+        own = vars(media)
+        if not own["sha256"]:
+            own["sha256"] = _digest(media.modality, media.data, media.rate)
+        return str(own["sha256"])
+
+    def __set__(self, media: Media, value: str) -> None:
+        vars(media)["sha256"] = value  # by the constructor alone: the class is frozen
+
+
+Media.sha256 = _Address()  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -60,9 +75,18 @@ class Blob:
 
 def _digest(modality: str, data: Any, rate: float | None) -> str:
     digest = hashlib.sha256(f"{modality}|{rate}|".encode())
-    if isinstance(data, bytes | bytearray | memoryview):
-        digest.update(data)
-    else:
+    if not isinstance(data, bytes | bytearray | memoryview):
         digest.update(f"{tuple(data.shape)}|{data.dtype}|".encode())
-        digest.update(data.tobytes())
+    digest.update(_flat(data))
     return digest.hexdigest()
+
+
+def _flat(data: Any) -> Any:
+    """The bytes of an array in C order, without a copy where that is how they lie."""
+    try:
+        view = memoryview(data)
+        if view.c_contiguous:
+            return view.cast("B")
+    except (TypeError, ValueError, BufferError):
+        pass  # a dtype that the buffer protocol has no name for, or no elements
+    return data.tobytes()

@@ -9,7 +9,7 @@ from transformers.cache_utils import DynamicCache
 from nextgpt_core.engine.features import FeatureCache
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.turnstile import Turnstile
-from nextgpt_core.llm.cache import GrowingCache
+from nextgpt_core.llm.cache import GrowingCache, held_bytes
 
 
 def feature(size: int) -> torch.Tensor:
@@ -98,15 +98,65 @@ def test_fresh_prefix_is_empty() -> None:
         assert prefix.keys == []
 
 
-def test_pool_forgets_the_oldest_beyond_its_positions() -> None:
-    pool = PrefixPool(GrowingCache, positions=10)
-    filled(pool, "aaaaaa")
-    filled(pool, "bbbbbb")
+def held(pool: PrefixPool) -> int:
+    """The bytes of the tensors that are there, whatever the pool says."""
+    layers = [layer for prefix in pool._kept for layer in prefix.cache.layers]
+    return sum(
+        tensor.untyped_storage().nbytes() for one in layers for tensor in (one.keys, one.values)
+    )
 
-    with pool.lend("aaaaaax") as prefix:
+
+def test_pool_forgets_the_oldest_beyond_its_bytes() -> None:
+    pool = PrefixPool(GrowingCache, limit_bytes=1000)  # a position takes 32
+    filled(pool, "a" * 20)
+    filled(pool, "b" * 20)
+
+    with pool.lend("a" * 21) as prefix:
         assert prefix.keys == []
-    with pool.lend("bbbbbbx") as prefix:
-        assert len(prefix.keys) == 6
+    with pool.lend("b" * 21) as prefix:
+        assert len(prefix.keys) == 20
+
+
+@pytest.mark.parametrize("cache", [GrowingCache, DynamicCache])
+def test_pool_counts_what_is_allocated_and_stays_within_it(cache: type) -> None:
+    pool, sizes = PrefixPool(cache, limit_bytes=100_000), []
+
+    for number in range(100):
+        filled(pool, f"{number:03}" * 7)
+        sizes.append(pool.size)
+        assert pool.size == held(pool) <= 100_000
+
+    assert len(pool) == 32
+    assert max(sizes[50:]) == sizes[49] < 2 * 32 * 21 * 32
+
+
+def test_prefix_that_grew_and_was_cut_gives_its_memory_back() -> None:
+    pool = PrefixPool(GrowingCache)
+    filled(pool, "a" * 300)
+
+    filled(pool, "a" * 160 + "b")
+
+    assert len(pool) == 1
+    assert pool.size == held(pool) == 161 * 32
+
+
+def test_last_prefix_is_kept_whatever_its_size_unless_nothing_is() -> None:
+    small, none = PrefixPool(GrowingCache, limit_bytes=1), PrefixPool(GrowingCache, limit_bytes=0)
+    for pool in (small, none):
+        filled(pool, "aaaa")
+        filled(pool, "bbbb")
+
+    assert (len(small), len(none)) == (1, 0)
+
+
+def test_every_kind_of_state_counts() -> None:
+    class Recurrent:
+        def __init__(self) -> None:
+            whole = torch.zeros(10, 4)
+            self.states = {0: whole[:1], 1: [whole[1:2], torch.zeros(2)]}
+            self.model = torch.nn.Linear(100, 100)
+
+    assert held_bytes(Recurrent()) == 10 * 4 * 4 + 2 * 4
 
 
 def test_broken_prefix_is_not_kept() -> None:

@@ -64,7 +64,7 @@ def test_media_are_read_from_whatever_holds_them(path: Path, kind: str) -> None:
 
 
 def test_array_with_a_rate() -> None:
-    (part,) = READER.parts([("glyph", (np.zeros(4, dtype=np.uint8), 8))])
+    (part,) = READER.parts([("glyph", (np.zeros((8, 8), dtype=np.uint8), 8))])
 
     assert isinstance(part, MediaPart)
     assert part.media is not None

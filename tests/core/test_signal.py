@@ -161,8 +161,9 @@ def write(grammar: Grammar, seed: int, limit: int = 60) -> list[int]:
     st.integers(0, 6),
 )
 def test_answers_have_whole_groups_and_what_was_required(
-    seed: int, required: dict[str, int], max_media: int
+    seed: int, required: dict[str, int], spare: int
 ) -> None:
+    max_media = sum(required.values()) + spare
     grammar = Grammar(VOCABULARY, eos={EOS}, required=required, max_media=max_media)
 
     spans = scan([write(grammar, seed)])
@@ -170,7 +171,7 @@ def test_answers_have_whole_groups_and_what_was_required(
     groups = [span.channel for span in spans if isinstance(span, GroupSpan)]
     assert not any(isinstance(span, StraySpan) for span in spans)
     assert all(groups.count(channel) >= count for channel, count in required.items())
-    assert len(groups) <= max(max_media, sum(required.values()))
+    assert len(groups) <= max_media
 
 
 @given(st.integers())
@@ -191,6 +192,14 @@ def test_an_early_end_opens_the_required_group() -> None:
 
     assert ids == (15, 16, 17)
     assert (ended.ended, nothing) == (True, ())
+
+
+@pytest.mark.parametrize("count", [4, 10**18])
+def test_requiring_more_than_an_answer_holds_says_how_to_raise_it(count: int) -> None:
+    with pytest.raises(RequestError, match=rf"{count} media are required") as caught:
+        Grammar(VOCABULARY, eos={EOS}, required={"film": count}, max_media=3)
+
+    assert f"generation.max_media={count}" in caught.value.fix
 
 
 def test_requiring_what_cannot_be_made_is_named() -> None:

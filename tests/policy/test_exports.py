@@ -15,6 +15,7 @@ PUBLIC = [
     "DecodeError",
     "Decoder",
     "Dialogue",
+    "EncodeError",
     "Encoder",
     "Fixed",
     "Limit",

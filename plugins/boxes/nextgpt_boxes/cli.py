@@ -27,7 +27,9 @@ def draw(
 ) -> None:
     """Write a picture with its boxes on it."""
     from nextgpt_boxes.drawn import draw_file  # numpy and codecs: only when run
+    from nextgpt_registry.outputs import check_file
 
+    check_file(out)
     typer.echo(draw_file(file, out, picture=picture))
 
 

@@ -34,7 +34,9 @@ def read(blob: Blob) -> Media | None:
         return None
     with decoding(blob, DEPTH, "PNG" if png else "PFM"):
         width, height = map(int, header.groups()) if header else _png_size(blob.data)
-        check_limit(DEPTH, "pixels", width * height, who=blob.name or DEPTH.name)
+        who = blob.name or DEPTH.name
+        check_limit(DEPTH, "columns-or-rows", max(width, height), who=who)
+        check_limit(DEPTH, "pixels", width * height, who=who)
         with Image.open(io.BytesIO(blob.data), formats=("PNG" if png else "PPM",)) as opened:
             stored = np.asarray(opened, np.float32)
         metres = stored / 1000 if png else np.where(np.isfinite(stored), stored, 0).clip(min=0)
@@ -56,6 +58,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
     if data.ndim != 2 or 0 in data.shape:
         raise MediaError(who, f"is an array of shape {data.shape}, wanted (height, width)", fix)
     check_limit(DEPTH, "pixels", data.size, who=who)
+    check_limit(DEPTH, "columns-or-rows", max(data.shape), who=who)
     if not np.isfinite(data).all() or data.min() < 0:
         wrong = "has negative, infinite or NaN distances, wanted metres from 0 up"
         raise MediaError(who, wrong, "set what was not measured to 0")

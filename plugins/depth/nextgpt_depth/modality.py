@@ -17,6 +17,10 @@ DEPTH = Modality(
     summary="depth maps: float32 (height, width), metres, 0 where nothing was measured",
     mime=("image/x-portable-floatmap",),
     suffixes=(".pfm",),
-    limits=(Limit(of="bytes", at_most=64_000_000), Limit(of="pixels", at_most=16_000_000)),
+    limits=(
+        Limit(of="bytes", at_most=64_000_000),
+        Limit(of="pixels", at_most=16_000_000),
+        Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
+    ),
     sample="nextgpt_depth.files:sample",
 )

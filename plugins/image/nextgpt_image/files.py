@@ -51,6 +51,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
     if data.ndim != 3 or data.shape[2] != 3 or 0 in data.shape:
         raise MediaError(who, f"is an array of shape {data.shape}, wanted (height, width, 3)", fix)
     check_limit(IMAGE, "pixels", data.shape[0] * data.shape[1], who=who)
+    check_limit(IMAGE, "columns-or-rows", max(data.shape[:2]), who=who)
     return Media(IMAGE.name, np.array(data, order="C"), source=source)
 
 
@@ -74,6 +75,7 @@ def _decode(data: bytes, kind: str, who: str) -> Any:
     width, height = size_of(data, kind)
     if not width or not height:
         raise ValueError(f"it is {width}x{height} pixels")
+    check_limit(IMAGE, "columns-or-rows", max(width, height), who=who)
     check_limit(IMAGE, "pixels", width * height, who=who)
     with Image.open(io.BytesIO(data), formats=(kind,)) as opened:
         if opened.width * opened.height > IMAGE.limit("pixels"):  # a GIF frame may outgrow it

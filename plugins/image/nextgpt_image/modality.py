@@ -12,7 +12,11 @@ IMAGE = Modality(
     summary="still pictures: uint8 (height, width, 3), RGB",
     mime=("image/png", "image/jpeg", "image/webp", "image/gif"),
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".gif"),
-    limits=(Limit(of="bytes", at_most=64_000_000), Limit(of="pixels", at_most=50_000_000)),
+    limits=(
+        Limit(of="bytes", at_most=64_000_000),
+        Limit(of="pixels", at_most=50_000_000),
+        Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
+    ),
     sample="nextgpt_image.files:sample",
 )
 

@@ -31,6 +31,9 @@ def convert(
     ] = "",
 ) -> None:
     """Turn the published pickle into safetensors, once; prints what to write into a config."""
+    from nextgpt_registry.outputs import check_file
+
+    check_file(out, option="OUT")
     from nextgpt_imagebind import convert as converting  # torch: only when run
 
     digest = converting.convert(pickle, out, sha256=sha256 or converting.SHA256)

@@ -20,7 +20,11 @@ THERMAL = Modality(
     summary="heat pictures: float32 (height, width), from 0, the coldest shown, to 1",
     mime=("image/tiff",),
     suffixes=(".tiff", ".tif"),
-    limits=(Limit(of="bytes", at_most=64_000_000), Limit(of="pixels", at_most=16_000_000)),
+    limits=(
+        Limit(of="bytes", at_most=64_000_000),
+        Limit(of="pixels", at_most=16_000_000),
+        Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
+    ),
     sample="nextgpt_imagebind.thermal:sample",
 )
 

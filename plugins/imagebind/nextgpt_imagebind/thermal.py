@@ -50,6 +50,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
     if data.ndim != 2 or 0 in data.shape:
         raise MediaError(who, f"is an array of shape {data.shape}, wanted (height, width)", fix)
     check_limit(THERMAL, "pixels", data.size, who=who)
+    check_limit(THERMAL, "columns-or-rows", max(data.shape), who=who)
     if not np.isfinite(data).all() or data.min() < 0 or data.max() > 1:
         raise MediaError(
             who,
@@ -78,6 +79,7 @@ def sample(seed: int) -> Media:
 def _decode(blob: Blob, kind: str) -> Any:
     who = blob.name or THERMAL.name
     with Image.open(io.BytesIO(blob.data), formats=(kind,)) as opened:
+        check_limit(THERMAL, "columns-or-rows", max(opened.size), who=who)
         check_limit(THERMAL, "pixels", opened.width * opened.height, who=who)
         mode, stored = opened.mode, np.asarray(opened)
     if stored.ndim == 3 and mode == "RGB" and not np.ptp(stored, axis=2).any():

@@ -119,7 +119,9 @@ def recipe(
 ) -> None:
     """Everything from nothing to the shipped weights, or what is left of it."""
     from nextgpt_mini.recipe.command import run
+    from nextgpt_registry.outputs import check_folder
 
+    check_folder(out)
     run(overrides or [], only=only or [], collect=collect, smoke=smoke, runs=runs, out=out)
 
 
@@ -135,8 +137,10 @@ def card(
 ) -> None:
     """Fill the model card's tables and make the gallery, or hold fresh figures to the card."""
     from nextgpt_mini.card import command  # codecs: only when run
+    from nextgpt_registry.outputs import check_folder
 
     if not check:
+        check_folder(out)
         for path in command.write(evaluations, out):
             typer.echo(path)
         return

@@ -38,10 +38,12 @@ def index(
     """Index every file that an installed plugin reads, under its caption."""
     from nextgpt_registry.cache import sha256_of
     from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.outputs import check_folder
     from nextgpt_retrieval.captions import read_captions
     from nextgpt_retrieval.indexing import Source
     from nextgpt_retrieval.indexing import index as build  # torch: only when run
 
+    check_folder(out)
     told = read_captions(captions) if captions else {}
     source = Source(folder.expanduser().absolute(), told, Catalog.discover())
     with _bar(f"index {folder.name}") as on_file:
@@ -104,8 +106,10 @@ def samples(
     ] = "",
 ) -> None:
     """Pictures of mini's world with captions: a folder to index. Needs nextgpt-mini[train]."""
+    from nextgpt_registry.outputs import check_folder
     from nextgpt_retrieval.samples import CAPTIONS, write_samples  # mini: only when run
 
+    check_folder(folder, option="FOLDER")
     count = write_samples(folder.expanduser().absolute(), library)
     typer.echo(f"{count} pictures; index them with --captions {folder / CAPTIONS}")
 

@@ -29,6 +29,10 @@ def convert(
     system: Annotated[str, typer.Option(help="Default: the shipped one of this layout.")] = "",
 ) -> None:
     """Convert a published checkpoint to the parts of a system, a tensor at a time."""
+    from nextgpt_registry.outputs import check_file, check_folder
+
+    if out is not None:
+        (check_file if layout == _PICKLE else check_folder)(out)
     if layout == _PICKLE:
         typer.echo(_pickle(source, out or source.with_suffix(".safetensors")))
         return
@@ -42,6 +46,9 @@ def twin(
     out: Annotated[Path, typer.Option(help="A new folder.")] = Path("twin"),
 ) -> None:
     """Write the narrow twin of a system: same classes, widths of 8 to 64, random weights."""
+    from nextgpt_registry.outputs import check_folder
+
+    check_folder(out)
     from nextgpt_systems.twin import write_twin  # torch
 
     typer.echo(write_twin(system, out, overrides or []))

@@ -32,6 +32,8 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
         if not container.streams.video:
             return None
         stream = container.streams.video[0]
+        longest = max(stream.codec_context.width, stream.codec_context.height)
+        check_limit(VIDEO, "columns-or-rows", longest, who=who)
         check_limit(
             VIDEO, "pixels", stream.codec_context.width * stream.codec_context.height, who=who
         )

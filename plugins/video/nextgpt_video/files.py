@@ -84,4 +84,5 @@ def strip(media: Media, *, at_most: int = 8) -> Any:
 
 
 def _check_size(width: int, height: int, who: str) -> None:
+    check_limit(VIDEO, "columns-or-rows", max(width, height), who=who)
     check_limit(VIDEO, "pixels", width * height, who=who)

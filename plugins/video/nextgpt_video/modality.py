@@ -18,6 +18,7 @@ VIDEO = Modality(
         Limit(of="seconds", at_most=300),
         Limit(of="frames", at_most=3600),
         Limit(of="pixels", at_most=9_000_000),  # of one frame
+        Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
     ),
     sample="nextgpt_video.files:sample",
 )

@@ -15,6 +15,7 @@ from nextgpt_registry.specs import Modality
 from nextgpt_registry.testing.difference import between
 from nextgpt_registry.testing.fragment import faults
 from nextgpt_registry.testing.kit import Kit
+from nextgpt_registry.testing.media_layout import LayoutTests
 from nextgpt_registry.testing.media_limits import LimitTests
 from nextgpt_registry.testing.specimens import FOREIGN, Recorder, damaged_forms
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
@@ -25,7 +26,7 @@ _LOSS = 0.1
 _ELSEWHERE = "another-modality"
 
 
-class ModalityTests(LimitTests):
+class ModalityTests(LimitTests, LayoutTests):
     """Each modality that the plugin declares, through the plugin's own hooks."""
 
     def test_sample_is_one(self, spec: Modality) -> None:
@@ -201,43 +202,6 @@ class ModalityTests(LimitTests):
                 found=f"{found!r} for the modality {_ELSEWHERE!r}",
                 wanted="None, so that the plugin it belongs to is asked",
                 cause=cause,
-            )
-
-    def test_arrays_of_another_layout_are_refused(self, spec: Modality) -> None:
-        """`nextgpt_check_media` takes samples as they are and no other dtype, rank or emptiness."""
-        if "nextgpt_check_media" not in self.loaded().hooks:
-            pytest.skip("no nextgpt_check_media hook: arrays of callers are believed")
-        who, own, check = self._who(spec), self.sample(spec.name, 0), self._hook()
-        with attempt(
-            who, "its own sample to pass nextgpt_check_media", "a check that is too strict"
-        ):
-            found = check.nextgpt_check_media(media=own)
-        expect(
-            found == own,
-            who,
-            found=f"{found!r} when {own!r} is checked",
-            wanted="the same medium",
-            cause="a check that converts, or forgets to return",
-        )
-        if isinstance(own.data, bytes):
-            return
-        wrong = {
-            "complex numbers": own.data.astype("complex64"),
-            "one more axis": own.data[None],
-            "no elements": own.data[:0],
-        }
-        for what, data in wrong.items():
-            try:
-                found = check.nextgpt_check_media(media=Media(spec.name, data, own.rate))
-            except MediaError:
-                continue
-            except Exception as error:
-                found = f"{type(error).__name__}: {error}"
-            refuse(
-                who,
-                found=f"{found!r} for an array of {what}",
-                wanted="a MediaError that says how to convert",
-                cause="a layout that nextgpt_check_media does not hold",
             )
 
     def test_media_are_shown(self, spec: Modality) -> None:

@@ -14,6 +14,7 @@ from nextgpt_core import (
     Failed,
     MediaDone,
     MediaFailed,
+    MediaStarted,
     Pipeline,
     Text,
     TextDelta,
@@ -131,11 +132,13 @@ def test_caption_route_needs_no_trained_projection(scripted: Scripted, kit: Syst
 
         component.caption_targets = watching
         first = pipeline.system.model.vocabulary.block("glyph").first
-        words = pipeline.system.model.composer.tokenize("Well. A red cat.")
-        answer = scripted(pipeline, [*words, first, first])[-1].answer
+        words = pipeline.system.model.composer.tokenize("Well. A red cat. Shall I go on?")
+        events = scripted(pipeline, [*words, first, first])
 
-    assert len(answer.media) == 2
+    answer = events[-1].answer
     assert captions == ["A red cat.", "hello"]  # the user's words where the model wrote none
+    assert [made.words for made in answer.media] == captions
+    assert [e.words for e in events if isinstance(e, MediaStarted)] == captions
 
 
 def test_decoder_takes_the_latest_medium_first(kit: SystemKit) -> None:

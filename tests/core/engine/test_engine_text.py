@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (quotation marks and full stops of other scripts are meant)
 from __future__ import annotations
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextgpt_core.engine.captions import caption, last_sentence
+from nextgpt_core.engine.captions import caption, last_description
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.stops import StopFilter
@@ -159,17 +160,38 @@ def test_item_seeds_differ_and_stay() -> None:
     ("text", "sentence"),
     [
         ("Sure. A red cat on grass.", "A red cat on grass."),
-        ("Here you are:", "Here you are"),
         ("One\nTwo\n\n", "Two"),
+        ("Here is a cat: ", "Here is a cat"),
+        ("*A red fox.* Shall I add snow?", "A red fox."),
+        ("A red fox. Let me know if you'd like anything else!", "A red fox."),
+        ("A red fox. Let me know if you’d like anything else!", "A red fox."),
+        ("A red fox. I hope you like it! Feel free to ask. 😊", "A red fox."),
+        ("A red fox, and please let me know if it should be bigger.", "A red fox"),
+        ("Ein roter Fuchs im Schnee. Gefällt er dir?", "Ein roter Fuchs im Schnee."),
+        ("一只红色的狐狸。你喜欢吗？", "一只红色的狐狸。"),
+        ("A dog of 3.5 kg sleeps.", "A dog of 3.5 kg sleeps."),
+        ("A portrait of Dr. Strange.", "A portrait of Dr. Strange."),
+        ("Children who enjoy the sun", "Children who enjoy the sun"),
+        ("Of course! Here you are:", ""),
+        ("Let me know if you'd like anything else!", ""),
+        ("Is it this one?", ""),
+        ("😊", ""),
         (" . ", ""),
         ("", ""),
     ],
 )
-def test_caption_is_the_last_sentence(text: str, sentence: str) -> None:
-    assert last_sentence(text) == sentence
+def test_caption_is_the_last_description_that_describes_something(text: str, sentence: str) -> None:
+    assert last_description(text) == sentence
+
+
+@pytest.mark.timeout(5)
+def test_caption_of_a_long_text_takes_no_time() -> None:
+    for piece in ("? ", "and, ", "  ", "hope ", "ok ", "a.", "\n"):
+        last_description(piece * 20_000 + "x let me know")
 
 
 def test_caption_falls_back_on_what_the_user_said() -> None:
     turns = (Turn("user", ("Draw", " a cat ")), Turn("assistant", ("ok",)))
 
     assert caption("", turns) == "Draw a cat"
+    assert caption("Sure, here you go! Would you like another?", turns) == "Draw a cat"

@@ -1,0 +1,78 @@
+"""What a system keeps between requests is bounded, however many there were."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+import torch
+
+from nextgpt_core import Failed, Pipeline
+from nextgpt_core.engine import inputs
+from nextgpt_core.testing import glyph
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def cached_bytes(pipeline: Pipeline) -> int:
+    """The keys and values that are really there."""
+    kept = pipeline.engine.shared.prefixes._kept
+    tensors = [t for prefix in kept for layer in prefix.cache.layers for t in vars(layer).values()]
+    return sum(t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor))
+
+
+def test_many_short_prompts_keep_no_more_than_fifty(pipeline: Pipeline) -> None:
+    pool, sizes = pipeline.engine.shared.prefixes, []
+
+    for number in range(200):
+        pipeline.chat(f"{number} is a number", max_tokens=2)
+        sizes.append(pool.size)
+        assert pool.size == cached_bytes(pipeline)
+
+    assert len(pool) == 32
+    assert max(sizes[50:]) <= 1.05 * sizes[49]
+
+
+def test_feature_cache_counts_what_is_allocated(pipeline: Pipeline) -> None:
+    cache = pipeline.engine.shared.inputs.store.cache
+
+    pipeline.chat([glyph(n) for n in range(20)])
+
+    assert cache.size == sum(x.untyped_storage().nbytes() for x in cache._kept.values())
+
+
+def test_lengths_of_media_are_forgotten(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_MOST", 3)
+    shared = pipeline.engine.shared.inputs
+    shared._fixed.clear()  # as where an encoder's lengths vary
+
+    answers = [pipeline.chat([glyph(n) for n in range(5)]) for _ in range(2)]
+
+    assert len(shared._counts) == 3
+    assert answers[0].ids == answers[1].ids
+
+
+def test_worker_holds_nothing_of_its_last_call(pipeline: Pipeline) -> None:
+    answer = pipeline.chat("draw", require={"glyph": 1})
+    made = weakref.ref(answer.media[0].media)
+
+    del answer
+    gc.collect()
+
+    assert made() is None
+
+
+def test_failed_medium_holds_no_frames(pipeline: Pipeline) -> None:
+    options: dict[str, Any] = {"decoder_options": {"glyph": {"fail": "raise"}}}
+
+    answer = pipeline.chat("draw", require={"glyph": 1}, **options)
+
+    (failed,) = answer.failures
+    assert isinstance(failed, Failed)
+    assert failed.error.__traceback__ is None
+    assert failed.error.__cause__ is not None
+    assert failed.error.__cause__.__traceback__ is None
