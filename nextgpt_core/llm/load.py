@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.half import halve
+from nextgpt_core.llm.probe import probe
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.targets import missing
 
@@ -51,7 +51,7 @@ def backbone_from_folder(
     if torch.device(device).type == "cpu" and model.dtype is torch.float16:
         model = halve(model)
     backbone = Backbone(model.to(device), tokenizer, layer=layer)
-    check_logits(backbone)
+    probe(backbone)
     return backbone
 
 
@@ -70,32 +70,6 @@ def tokenizer_from_folder(folder: Path) -> PreTrainedTokenizerBase:
         )
     found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return found
-
-
-@torch.no_grad()
-def check_logits(backbone: Backbone) -> None:
-    """Hold on three tokens that embed, run and logits give what the model itself gives.
-
-    A family may do something to its embeddings or logits that we do not know of; it costs one
-    short pass to find out here instead of getting quietly worse answers.
-
-    Raises:
-        ConfigError: they differ.
-    """
-    top = backbone.vocabulary - 1
-    ids_BT = torch.tensor([[1 % top, 2 % top, top // 2]], device=backbone.device)
-    ours: Tensor = backbone.logits(backbone.run(backbone.embed(ids_BT)).final_BTD)
-    theirs: Tensor = backbone.model(input_ids=ids_BT, use_cache=False).logits
-    rows_TD = backbone.embedding.weight[ids_BT[0]].float() * backbone.embedding_scale
-    embedded = torch.allclose(backbone.embed(ids_BT)[0].float(), rows_TD, rtol=1e-2, atol=1e-4)
-    spread = theirs.float().std() + 1e-6
-    if not embedded or (ours - theirs).float().abs().max() > 1e-2 * spread:
-        raise ConfigError(
-            "llm.path",
-            f"{type(backbone.model).__name__} treats its embeddings or logits in a way that "
-            "nextgpt does not reproduce",
-            "use another model family, or teach nextgpt_core/llm/head.py this one",
-        )
 
 
 def torch_dtype(name: str) -> torch.dtype:
