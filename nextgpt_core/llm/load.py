@@ -42,12 +42,20 @@ def backbone_from_folder(
             local_files_only=True,
         )
         tokenizer = tokenizer_from_folder(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # a family's own code, on a config it may not be made for
         raise ConfigError(
             "llm.path",
-            f"{folder} is no causal language model with a tokenizer: {error}",
+            f"{folder} is no causal language model with a tokenizer: {_told(error)}",
             "name a folder with config.json, *.safetensors and tokenizer files, or a GGUF file",
         ) from error
+    if model.get_output_embeddings() is None:
+        raise ConfigError(
+            "llm.path",
+            f"{type(model).__name__} has no one matrix that its logits come from",
+            "use another model family",
+        )
     if torch.device(device).type == "cpu" and model.dtype is torch.float16:
         model = halve(model)
     backbone = Backbone(model.to(device), tokenizer, layer=layer)
@@ -70,6 +78,12 @@ def tokenizer_from_folder(folder: Path) -> PreTrainedTokenizerBase:
         )
     found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return found
+
+
+def _told(error: Exception) -> str:
+    """The error; its type as well, where it is not one of a file or a value."""
+    known = isinstance(error, (OSError, ValueError, KeyError))
+    return str(error) if known else f"{type(error).__name__}: {error}"
 
 
 def torch_dtype(name: str) -> torch.dtype:

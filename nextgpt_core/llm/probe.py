@@ -8,6 +8,7 @@ Legend: B batch, T tokens, D width, V vocabulary.
 from __future__ import annotations
 
 import inspect
+import logging
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +18,11 @@ from nextgpt_core.llm.backbone import Backbone, Run
 from nextgpt_core.llm.cache import GrowingCache
 from nextgpt_registry.errors import ConfigError
 
+_log = logging.getLogger(__name__)
+
 _FIRST, _THEN = 5, (1, 3)  # a prompt; a token, a signal group
 _EXACT = 1e-2  # of the spread, at the worst number
+_ROUNDED = 5e-2  # the same where logits are rounded, but nothing else differs
 _ROUGH = 0.25  # of the spread, at the median position: rounding turns an expert here and there
 
 
@@ -34,7 +38,8 @@ class _States:
         off = _off(self.logits_BTV, other.logits_BTV, exact)
         if self.hidden_BTD is None or other.hidden_BTD is None:
             return off
-        return max(off, _off(self.hidden_BTD, other.hidden_BTD, exact))
+        hidden_off = _off(self.hidden_BTD, other.hidden_BTD, exact)
+        return float(torch.tensor((off, hidden_off)).max())  # unlike Python's, NaN if one is
 
 
 @torch.no_grad()
@@ -53,8 +58,8 @@ def probe(backbone: Backbone) -> None:
     ids_BT = torch.linspace(rows // 8, rows // 2, _FIRST + sum(_THEN)).long()[None]
     ids_BT = ids_BT.to(backbone.device)
     theirs = _plain(backbone, ids_BT)
-    _check_uncached(backbone, ids_BT, theirs)
     exact = backbone.embedding.weight.dtype in (torch.float32, torch.float64)
+    _check_uncached(backbone, ids_BT, theirs, limit=_EXACT if exact else _ROUNDED)
     found: list[str] = []
     for feeding in backbone.feedings():
         if not (exact or feeding.cuttable or feeding.stepwise):
@@ -68,6 +73,7 @@ def probe(backbone: Backbone) -> None:
         off = theirs.off(ours, exact=exact)
         if off <= (_EXACT if exact else _ROUGH):
             backbone.probed = True
+            _log.info("%s %s", _name(backbone), feeding)
             return
         found.append(f"off by {off:.2g} of the spread")
     raise ConfigError(
@@ -107,7 +113,7 @@ def _plain(backbone: Backbone, ids_BT: Tensor) -> _States:
     return _States(out.logits, tapped[0] if tapped else None)
 
 
-def _check_uncached(backbone: Backbone, ids_BT: Tensor, theirs: _States) -> None:
+def _check_uncached(backbone: Backbone, ids_BT: Tensor, theirs: _States, *, limit: float) -> None:
     """Hold that embed, run and logits give what the model itself gives."""
     x_BTD = backbone.embed(ids_BT)
     rows_TD = backbone.embedding.weight[ids_BT[0]].float() * backbone.embedding_scale
@@ -124,7 +130,7 @@ def _check_uncached(backbone: Backbone, ids_BT: Tensor, theirs: _States) -> None
                 f"{tuple(states.shape[1:])}, and its embeddings {tuple(x_BTD.shape[1:])}",
                 "set llm.layer to -1, after the final norm, or use another model family",
             )
-    if not embedded or not theirs.off(_states(backbone, run)) <= _EXACT:
+    if not embedded or not theirs.off(_states(backbone, run)) <= limit:
         raise ConfigError(
             "llm.path",
             f"{_name(backbone)} treats its embeddings or logits in a way that "

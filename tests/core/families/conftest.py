@@ -67,11 +67,12 @@ SIZES: dict[str, Any] = {
 
 MLA = {"num_key_value_heads": 4}
 MIXED = {"layer_types": ["linear_attention", "full_attention"] * 2}
+SLIDING = {"layer_types": ["sliding_attention", "full_attention"] * 2}
 PER_LAYER = {
     "hidden_size_per_layer_input": 8,
     "vocab_size_per_layer_input": 320,
     "num_kv_shared_layers": 2,
-    "layer_types": ["sliding_attention", "full_attention"] * 2,
+    **SLIDING,
 }
 BERTS = (
     *("bert", "bert-generation", "big_bird", "camembert", "data2vec-text", "electra", "ernie"),
@@ -87,7 +88,7 @@ OWN: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1, 3]},
     "codegen": {"rotary_dim": 4},
     "cohere_compass_text": {
-        "layer_types": ["sliding_attention", "full_attention"] * 2,
+        **SLIDING,
         "rope_parameters": {
             kind: {"rope_type": "default", "rope_theta": 1e4}
             for kind in ("sliding_attention", "full_attention")
@@ -103,6 +104,7 @@ OWN: dict[str, dict[str, Any]] = {
     "dots1": MLA | {"n_shared_experts": 1},
     "dots3_note_text": MLA | {"shared_experts_intermediate_size": 16, "index_head_dim": 16},
     "falcon_h1": {"mamba_d_ssm": 64, "mamba_expand": 2},
+    **dict.fromkeys(("gemma3_text", "kolibri1"), SLIDING),
     "gemma3n_text": PER_LAYER | {"laurel_rank": 4, "altup_num_inputs": 2},
     "gemma4_text": PER_LAYER,
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "window_size": 6},
@@ -112,6 +114,7 @@ OWN: dict[str, dict[str, Any]] = {
     "kimi_linear": MIXED
     | MLA
     | {"linear_attn_config": {"short_conv_kernel_size": 4, "head_dim": 8, "num_heads": 4}},
+    "lfm2": {"layer_types": ["conv", "full_attention"] * 2},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
     "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 1},
     "minimax": MIXED,
@@ -165,5 +168,7 @@ def tiny_config(made: type[PreTrainedConfig], rows: int, **own: Any) -> PreTrain
     parts = {}
     for name in made.sub_configs if "text_config" in fields else ():
         part = type(getattr(made(), name))
+        if not issubclass(part, PreTrainedConfig):
+            continue  # a tower that it need not have
         parts[name] = tiny_config(part, rows, **OWN.get(part.model_type, {})).to_dict()
     return made(**{name: value for name, value in sizes.items() if name in fields} | parts | own)
