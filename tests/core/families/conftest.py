@@ -130,7 +130,7 @@ OWN: dict[str, dict[str, Any]] = {
     "reformer": {"is_decoder": True, "axial_pos_embds_dim": (16, 16), "axial_pos_shape": (4, 4)},
     "xmod": {"is_decoder": True, "default_language": "en_XX", "languages": ["en_XX"]},
     "zamba": {"layer_types": ["linear_attention", "linear_attention", "hybrid", "hybrid"]},
-    "zamba2": {"layer_types": ["linear_attention", "hybrid"] * 2, "n_mamba_heads": 8},
+    "zamba2": {"layers_block_type": ["linear_attention", "hybrid"] * 2, "n_mamba_heads": 8},
     "zaya": {"num_experts_per_tok": 1},
 }
 

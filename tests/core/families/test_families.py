@@ -31,7 +31,18 @@ UNTRIED = {  # and why
 HEADS = "treats its embeddings or logits"
 IDS = "look up each token's id again"
 STATE = "cannot go on from what it has read"
-REFUSED: dict[str, str] = {}
+WIDTH = "and its embeddings"
+REFUSED = {
+    **dict.fromkeys(("bert", "big_bird", "camembert", "data2vec-text", "electra", "ernie"), HEADS),
+    **dict.fromkeys(("megatron-bert", "modernbert-decoder", "roberta", "roformer", "xmod"), HEADS),
+    **dict.fromkeys(("roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "roc_bert"), HEADS),
+    **dict.fromkeys(("recurrent_gemma", "xlstm", "inkling_text", "inkling2_text"), HEADS),
+    **dict.fromkeys(("gemma3n_text", "gemma4_text", "gemma4"), IDS),
+    **dict.fromkeys(("minimax", "openai-gpt", "rwkv", "xlnet", "xlm"), STATE),
+    **dict.fromkeys(("rembert", "reformer"), WIDTH),
+    "deepseek_v4": "cannot read embeddings",
+    "cpmant": "cannot read token ids",
+}
 CHOSEN = ["bamba", "jamba", "mamba", "openai-gpt", "llama4_text", "gemma4_text", "phi3"]
 TRIED = sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - set(UNTRIED))
 SAMPLE = CHOSEN + Random(15).sample(sorted(set(TRIED) - set(CHOSEN)), 5)
