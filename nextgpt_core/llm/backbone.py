@@ -183,9 +183,9 @@ class Backbone(nn.Module):
                 at_T = torch.arange(start, start + x_BTD.shape[1], device=x_BTD.device)
                 given["position_ids"] = at_T.expand(x_BTD.shape[0], -1)
         with self.tapped() as tapped:
-            out = self.inner(
-                inputs_embeds=x_BTD.to(self.dtype), use_cache=cache is not None, **given
-            )
+            # A copy, because some families scale what they are given in place.
+            own_BTD = x_BTD.to(self.dtype, copy=True)
+            out = self.inner(inputs_embeds=own_BTD, use_cache=cache is not None, **given)
         final_BTD: Tensor = out.last_hidden_state
         return Run(tapped[0] if tapped else final_BTD, final_BTD, cache)
 
@@ -235,6 +235,11 @@ class Backbone(nn.Module):
     def _rows(self) -> dict[str, Tensor]:
         rows = {"input": self.embedding.weight.detach()}
         return rows if self.tied else {**rows, "output": self.head.linear.weight.detach()}
+
+    @property
+    def taps(self) -> bool:
+        """Whether the declared layer is another than the final one."""
+        return self._source is not None
 
     @contextmanager
     def tapped(self) -> Iterator[list[Tensor]]:

@@ -27,14 +27,19 @@ def layer_module(inner: PreTrainedModel, layer: int) -> nn.Module | None:
 
 
 def decoder_layers(inner: PreTrainedModel) -> nn.ModuleList:
-    """The model's stack of layers, whatever its family calls it."""
-    stacks = [m for m in inner.modules() if isinstance(m, nn.ModuleList)]
+    """The model's stack of layers, whatever its family calls it.
+
+    A tower beside it may have as many: the stack is the one nearest to the embedding.
+    """
     wanted = inner.config.get_text_config(decoder=True).num_hidden_layers
-    for stack in stacks:
-        if len(stack) == wanted:
-            return stack
+    embedding = inner.get_input_embeddings()
+    holders = [m for m in inner.modules() if any(one is embedding for one in m.modules())]
+    for holder in (*reversed(holders), inner):
+        for stack in holder.modules():
+            if isinstance(stack, nn.ModuleList) and len(stack) == wanted:
+                return stack
     raise ConfigError(
-        "llm.path",
+        "llm.layer",
         f"{type(inner).__name__} has no stack of {wanted} layers",
         "set llm.layer to -1, or choose a decoder-only model",
     )

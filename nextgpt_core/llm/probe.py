@@ -110,6 +110,12 @@ def _plain(backbone: Backbone, ids_BT: Tensor) -> _States:
             f"{_name(backbone)} gives numbers that are not finite, in {backbone.dtype}",
             "choose another llm.dtype; if that is no help, its weights are damaged",
         )
+    if len(tapped) != backbone.taps:
+        raise ConfigError(
+            "llm.layer",
+            f"{_name(backbone)} passes layer {backbone.layer} {len(tapped)} times",
+            "set llm.layer to -1, after the final norm",
+        )
     return _States(out.logits, tapped[0] if tapped else None)
 
 
