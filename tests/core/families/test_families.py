@@ -134,7 +134,7 @@ def _check_padding(backbone: Backbone, x_BTD: Tensor, whole: Run) -> None:
     assert _off(whole.final_BTD[:, :11], padded.final_BTD[1:, :11]) < 1e-2
 
 
-@pytest.mark.parametrize("family", ["llama", "bamba", "jamba", "mixtral", "gpt_oss"])
+@pytest.mark.parametrize("family", ["llama", "bamba", "mixtral"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_rounding_raises_no_false_alarm(make_folder, family: str, dtype: str) -> None:
     backbone = backbone_from_folder(make_folder(family), dtype=dtype)
