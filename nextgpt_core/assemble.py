@@ -17,6 +17,7 @@ from nextgpt_core.components import LiveEncoder, Recipe
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.llm.lora import add_lora, merge_lora
+from nextgpt_core.llm.probe import probe
 from nextgpt_core.media_hooks import check_media
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import planned_input, planned_output
@@ -54,6 +55,8 @@ def assemble(
     plan.check_accepted()
     paths = weights.resolve(plan.weights, base=plan.base, progress=progress)
     backbone = backbone or _backbone(plan, progress)
+    if not backbone.probed:
+        probe(backbone)
     if plan.config.llm.template is not None:
         backbone.tokenizer.chat_template = _template(plan)
     check_tokenizer(plan.lock, backbone.tokenizer)

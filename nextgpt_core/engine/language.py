@@ -20,6 +20,7 @@ from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.cache import can_cut
+from nextgpt_core.llm.cache import held as positions_held
 from nextgpt_core.llm.finite import all_finite, not_finite
 from nextgpt_core.model import NextGPT
 from nextgpt_core.signal import Grammar
@@ -148,9 +149,9 @@ class Language:
             try:
                 run = self.model.backbone.run(x_BTD, cache=prefix.cache)
             except BaseException:
-                if can_cut(prefix.cache):
+                if can_cut(prefix.cache) and positions_held(prefix.cache) >= held:
                     prefix.cut(held)  # some layers have the new positions, others not
-                else:
+                else:  # or it was being read anew from its beginning
                     prefix.broken = True
                 raise
         prefix.keys.extend(keys)

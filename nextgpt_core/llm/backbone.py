@@ -5,7 +5,7 @@ Legend: B batch, T tokens, D width, N any positions, V rows of the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,10 +14,13 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
-from nextgpt_core.llm.cache import new_cache
+from nextgpt_core.llm.cache import GrowingCache, HeldCache, StateCache, held
+from nextgpt_core.llm.feeding import Feeding, feedings
 from nextgpt_core.llm.half import HalfLinear
 from nextgpt_core.llm.head import Head
-from nextgpt_registry.errors import ConfigError, LockError
+from nextgpt_core.llm.layers import layer_module, without_head
+from nextgpt_core.llm.rope import Rotation
+from nextgpt_registry.errors import LockError
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,18 @@ class Backbone(nn.Module):
         self.layer = layer
         self.origin: str | None = None  # what tells its weights from others, for locks
         self.context_told: int | None = None  # the most positions, where its config does not say
+        self.rotation = Rotation.of(model.config)
         self.merged_lora: dict[str, Tensor] | None = None  # kept so that it can be saved
         self.rows_replaced = False  # its own rows are those of a checkpoint, and saved with it
-        self._tapped = _layer_module(model.base_model, layer)
+        self._inner = (without_head(model),)  # a tuple, because a module would be listed twice
+        self._source = layer_module(self.inner, layer)
+        self.feeding = next(self.feedings(), Feeding())  # the likely one; `probe` makes sure
+        self.probed = False
 
     @property
     def inner(self) -> PreTrainedModel:
         """The model without its head."""
-        inner: PreTrainedModel = self.model.base_model
-        return inner
+        return self._inner[0]
 
     @property
     def embedding(self) -> nn.Embedding:
@@ -132,21 +138,57 @@ class Backbone(nn.Module):
         *,
         mask_BT: Tensor | None = None,
         cache: Cache | None = None,
-        positions_BT: Tensor | None = None,
     ) -> Run:
         """Embeddings (B, T, D) -> states (B, T, D); a cache given is extended in place.
 
         `mask_BT` (1 real, 0 padding) covers the cached positions too; leave it out where nothing
         is padded. Gradients flow to `x_BTD` although the model is frozen.
         """
-        with self._tap() as tapped:
-            out = self.inner(
-                inputs_embeds=x_BTD.to(self.dtype),
-                attention_mask=mask_BT,
-                past_key_values=cache,
-                position_ids=positions_BT,
-                use_cache=cache is not None,
-            )
+        if cache is None:
+            return self._pass(x_BTD, mask_BT=mask_BT)
+        asked, own = x_BTD.shape[1], cache if isinstance(cache, HeldCache) else None
+        if own is not None and own.keeps_inputs and self._begins_anew(own, asked):
+            x_BTD = torch.cat((own.inputs_BTD, x_BTD.to(own.inputs_BTD)), dim=1)
+            own.restart()
+        paces = [x_BTD]
+        if self.feeding.stepwise and held(cache):
+            paces = list(x_BTD.split(1, dim=1))
+        runs = []
+        for one_BTD in paces:
+            runs.append(self._pass(one_BTD, mask_BT=mask_BT, cache=cache))
+            if own is not None:
+                own.took(one_BTD.detach())
+        return _last(runs, asked)
+
+    def _begins_anew(self, cache: HeldCache, asked: int) -> bool:
+        """Whether what was read before is to be read again, together with what is asked.
+
+        It must be where the longer text is rotated in another way, and is quicker than many steps.
+        """
+        regime, before = self.rotation.regime, cache.held
+        turned = regime(cache.read_as) != regime(before + asked)
+        return before > 0 and (turned or (self.feeding.stepwise and asked > 32 + before // 4))
+
+    def _pass(
+        self,
+        x_BTD: Tensor,
+        *,
+        mask_BT: Tensor | None,
+        cache: Cache | None = None,
+    ) -> Run:
+        given: dict[str, Any] = {}
+        if mask_BT is not None:
+            given["attention_mask"] = mask_BT
+        if cache is not None:
+            given[self.feeding.argument] = cache
+            if self.feeding.positions:
+                start = held(cache)
+                at_T = torch.arange(start, start + x_BTD.shape[1], device=x_BTD.device)
+                given["position_ids"] = at_T.expand(x_BTD.shape[0], -1)
+        with self.tapped() as tapped:
+            # A copy, because some families scale what they are given in place.
+            own_BTD = x_BTD.to(self.dtype, copy=True)
+            out = self.inner(inputs_embeds=own_BTD, use_cache=cache is not None, **given)
         final_BTD: Tensor = out.last_hidden_state
         return Run(tapped[0] if tapped else final_BTD, final_BTD, cache)
 
@@ -181,19 +223,32 @@ class Backbone(nn.Module):
             tensor.copy_(rows[name])
         self.rows_replaced = True
 
+    def feedings(self) -> Iterator[Feeding]:
+        """The ways in which it may go on from what it has read, the quickest first."""
+        return feedings(self.model.config, self.inner)
+
     def new_cache(self) -> Cache:
-        """An empty cache for `run`."""
-        return new_cache(self.model.config)
+        """An empty cache for `run`, of the kind that the model goes on from."""
+        rotates = bool(self.rotation.turns) or self.rotation.moves < self.context
+        keeps_inputs = self.feeding.stepwise or rotates
+        if self.feeding.cuttable:
+            return GrowingCache(keeps_inputs=keeps_inputs)
+        return StateCache(self.model.config, keeps_inputs=keeps_inputs)
 
     def _rows(self) -> dict[str, Tensor]:
         rows = {"input": self.embedding.weight.detach()}
         return rows if self.tied else {**rows, "output": self.head.linear.weight.detach()}
 
+    @property
+    def taps(self) -> bool:
+        """Whether the declared layer is another than the final one."""
+        return self._source is not None
+
     @contextmanager
-    def _tap(self) -> Iterator[list[Tensor]]:
+    def tapped(self) -> Iterator[list[Tensor]]:
         """Collect the declared layer's output; empty where that is the final one."""
         found: list[Tensor] = []
-        if self._tapped is None:
+        if self._source is None:
             yield found
             return
 
@@ -201,38 +256,17 @@ class Backbone(nn.Module):
             found.append(args[0] if args else kwargs["hidden_states"])
 
         # The input of the next layer: what transformers lists as hidden state n.
-        handle = self._tapped.register_forward_pre_hook(before, with_kwargs=True)
+        handle = self._source.register_forward_pre_hook(before, with_kwargs=True)
         try:
             yield found
         finally:
             handle.remove()
 
 
-def _layer_module(inner: PreTrainedModel, layer: int) -> nn.Module | None:
-    """The module whose input is hidden state `layer`; None for the final one."""
-    layers = decoder_layers(inner)
-    count = len(layers)
-    if layer == -1 or layer == count:
-        return None
-    index = layer if layer >= 0 else count + 1 + layer
-    if not 0 <= index < count:
-        raise ConfigError(
-            "llm.layer",
-            f"{layer} is no layer of a model with {count} layers",
-            f"choose one from {-count - 1} to {count}; -1 is after the final norm",
-        )
-    return layers[index]
-
-
-def decoder_layers(inner: PreTrainedModel) -> nn.ModuleList:
-    """The model's stack of layers, whatever its family calls it."""
-    stacks = [m for m in inner.modules() if isinstance(m, nn.ModuleList)]
-    wanted = inner.config.get_text_config(decoder=True).num_hidden_layers
-    for stack in stacks:
-        if len(stack) == wanted:
-            return stack
-    raise ConfigError(
-        "llm.path",
-        f"{type(inner).__name__} has no stack of {wanted} layers",
-        "set llm.layer to -1, or choose a decoder-only model",
-    )
+def _last(runs: Sequence[Run], count: int) -> Run:
+    """The last `count` positions of passes that followed each other, as one."""
+    if len(runs) == 1 and runs[0].final_BTD.shape[1] == count:
+        return runs[0]
+    hidden_BTD = torch.cat([run.hidden_BTD for run in runs], dim=1)[:, -count:]
+    final_BTD = torch.cat([run.final_BTD for run in runs], dim=1)[:, -count:]
+    return Run(hidden_BTD, final_BTD, runs[-1].cache)

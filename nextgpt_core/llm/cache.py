@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedConfig
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import CacheLayerMixin, DynamicCache, DynamicLayer
 
 _LEAST = 256
 
@@ -59,16 +59,56 @@ class GrowingLayer(DynamicLayer):
             self.values = values[:, :, : self._length].clone()
 
 
-class GrowingCache(Cache):
+class HeldCache(Cache):
+    """A cache that counts what it holds; where it may have to begin anew, it keeps what it read.
+
+    Not every family's layers can say how many positions they have seen. `read_as` is how long the
+    text was when they were read last, which a cut does not change.
+    """
+
+    held: int
+    read_as: int
+    keeps_inputs: bool
+    _read: list[Tensor]
+
+    def _start(self, *, keeps_inputs: bool) -> None:
+        self.held, self.read_as, self.keeps_inputs, self._read = 0, 0, keeps_inputs, []
+
+    @property
+    def inputs_BTD(self) -> Tensor:
+        """The embeddings of all positions held, if they are kept."""
+        return torch.cat(self._read, dim=1)
+
+    def took(self, x_BTD: Tensor) -> None:
+        """Positions (B, t, D) have been read."""
+        self.held = self.read_as = self.held + x_BTD.shape[1]
+        if self.keeps_inputs:
+            self._read.append(x_BTD)
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self._start(keeps_inputs=self.keeps_inputs)
+
+
+class GrowingCache(HeldCache):
     """One `GrowingLayer` per attention layer, made as the model first uses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_inputs: bool = False) -> None:
         super().__init__(layer_class_to_replicate=GrowingLayer)
+        self._start(keeps_inputs=keeps_inputs)
 
     def cut(self, length: int) -> None:
         """Forget everything from position `length` on."""
         for layer in self.layers:
             layer.cut(length)
+        self.held = min(self.held, length)
+        if self._read:
+            self._read = [self.inputs_BTD[:, :length]]
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self.cut(0)
+        super().restart()
 
     def trim(self) -> None:
         """Give back memory of which less than half is in use."""
@@ -76,13 +116,29 @@ class GrowingCache(Cache):
             layer.trim()
 
 
-def new_cache(config: PreTrainedConfig) -> Cache:
-    """An empty cache for a model; a `GrowingCache` unless the model keeps other state."""
-    text = config.get_text_config(decoder=True)
-    kinds = set(getattr(text, "layer_types", None) or ("full_attention",))
-    if kinds <= {"full_attention", "sliding_attention", "chunked_attention"}:
-        return GrowingCache()  # windows are cut by the mask, so any prefix can be gone back to
-    return DynamicCache(config=config)
+class StateCache(HeldCache, DynamicCache):
+    """Whatever a model's layers keep; it only goes forward."""
+
+    def __init__(self, config: PreTrainedConfig, *, keeps_inputs: bool = False) -> None:
+        DynamicCache.__init__(self, config=config)
+        self._config = config
+        self._start(keeps_inputs=keeps_inputs)
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """How many positions are held; where no layer is attention, only the count knows."""
+        if any(isinstance(layer, CacheLayerMixin) for layer in self.layers):
+            return int(super().get_seq_length(layer_idx))
+        return self.held
+
+    def restart(self) -> None:
+        """Forget everything."""
+        DynamicCache.__init__(self, config=self._config)
+        super().restart()
+
+
+def held(cache: Cache) -> int:
+    """How many positions a cache holds."""
+    return cache.held if isinstance(cache, HeldCache) else int(cache.get_seq_length())
 
 
 def can_cut(cache: Cache) -> bool:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from nextgpt_core.llm.backbone import Backbone
-from nextgpt_core.llm.finite import FIX, all_finite
 from nextgpt_core.llm.half import halve
+from nextgpt_core.llm.probe import probe
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.targets import missing
 
@@ -47,18 +46,26 @@ def backbone_from_folder(
             output_loading_info=True,
         )
         tokenizer = tokenizer_from_folder(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # a family's own code, on a config it may not be made for
         raise ConfigError(
             "llm.path",
-            f"{folder} is no causal language model with a tokenizer: {error}",
+            f"{folder} is no causal language model with a tokenizer: {_told(error)}",
             "name a folder with config.json, *.safetensors and tokenizer files, or a GGUF file",
         ) from error
     check_whole(folder, told)
+    if model.get_output_embeddings() is None:
+        raise ConfigError(
+            "llm.path",
+            f"{type(model).__name__} has no one matrix that its logits come from",
+            "use another model family",
+        )
     if torch.device(device).type == "cpu" and model.dtype is torch.float16:
         model = halve(model)
     backbone = Backbone(model.to(device), tokenizer, layer=layer)
     check_tokens(backbone)
-    check_logits(backbone)
+    probe(backbone)
     return backbone
 
 
@@ -124,32 +131,10 @@ def check_tokens(backbone: Backbone) -> None:
         )
 
 
-@torch.no_grad()
-def check_logits(backbone: Backbone) -> None:
-    """Hold on three tokens that embed, run and logits give what the model itself gives.
-
-    A family may do something to its embeddings or logits that we do not know of; it costs one
-    short pass to find out here instead of getting quietly worse answers.
-
-    Raises:
-        ConfigError: they differ.
-    """
-    top = backbone.vocabulary - 1
-    ids_BT = torch.tensor([[1 % top, 2 % top, top // 2]], device=backbone.device)
-    ours: Tensor = backbone.logits(backbone.run(backbone.embed(ids_BT)).final_BTD)
-    theirs: Tensor = backbone.model(input_ids=ids_BT, use_cache=False).logits
-    if not all_finite(ours):
-        raise ConfigError("llm", "gives NaN or infinite numbers for three tokens", FIX)
-    rows_TD = backbone.embedding.weight[ids_BT[0]].float() * backbone.embedding_scale
-    embedded = torch.allclose(backbone.embed(ids_BT)[0].float(), rows_TD, rtol=1e-2, atol=1e-4)
-    spread = theirs.float().std() + 1e-6
-    if not embedded or (ours - theirs).float().abs().max() > 1e-2 * spread:
-        raise ConfigError(
-            "llm.path",
-            f"{type(backbone.model).__name__} treats its embeddings or logits in a way that "
-            "nextgpt does not reproduce",
-            "use another model family, or teach nextgpt_core/llm/head.py this one",
-        )
+def _told(error: Exception) -> str:
+    """The error; its type as well, where it is not one of a file or a value."""
+    known = isinstance(error, (OSError, ValueError, KeyError))
+    return str(error) if known else f"{type(error).__name__}: {error}"
 
 
 def torch_dtype(name: str) -> torch.dtype:

@@ -10,7 +10,7 @@ of a group.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,7 +25,6 @@ from nextgpt_core.compose import (
     Prompt,
     common_prefix,
 )
-from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.model import NextGPT
 
 _WORTH = 8  # a shorter beginning is not worth a pass of its own
@@ -79,11 +78,61 @@ def forward(
 
     Beginnings are kept in `starts`, if it is given: they must not change while it is in use.
     """
+    alike: dict[int, list[int]] = {}  # a pass rotates all its rows as its longest asks
+    for index, prompt in enumerate(prompts):
+        alike.setdefault(model.backbone.rotation.regime(len(prompt)), []).append(index)
+    if len(alike) <= 1:
+        return _forward(model, prompts, features, starts)
+    found = [
+        (own, _forward(model, [prompts[n] for n in own], features, starts))
+        for own in alike.values()
+    ]
+    return _in_order(prompts, found)
+
+
+def _in_order(
+    prompts: Sequence[Prompt], found: Sequence[tuple[list[int], TrainOutput]]
+) -> TrainOutput:
+    """Outputs of parts of a batch, each with the places of its prompts, as that of the whole."""
+    losses: dict[int, Tensor] = {}
+    final: dict[int, Tensor] = {}
+    labels: dict[int, Tensor] = {}
+    groups: list[GroupStates] = []
+    for own, output in found:
+        counts = [_labelled(prompts[n]) for n in own]
+        losses |= zip(own, output.losses_N.split(counts), strict=True)
+        final |= zip(own, output.final_ND.split(counts), strict=True)
+        labels |= zip(own, output.labels_N.split(counts), strict=True)
+        groups += [replace(group, prompt=own[group.prompt]) for group in output.groups]
+    places = range(len(prompts))
+    return TrainOutput(
+        torch.cat([losses[n] for n in places]),
+        tuple(sorted(groups, key=lambda group: group.prompt)),
+        torch.cat([final[n] for n in places]),
+        torch.cat([labels[n] for n in places]),
+    )
+
+
+def _labelled(prompt: Prompt) -> int:
+    """How many of its positions are predicted and labelled; the first is never predicted."""
+    return sum(label != UNLABELLED for label in prompt.labels[1:])
+
+
+def _forward(
+    model: NextGPT,
+    prompts: Sequence[Prompt],
+    features: Mapping[FeatureKey, Tensor],
+    starts: Starts | None,
+) -> TrainOutput:
+    """`forward` in one pass."""
     device = model.backbone.device
     rows = [model.embed(prompt, features)[0] for prompt in prompts]
     start, cache = 0, None
-    if len(prompts) > 1 and can_cut(model.backbone.new_cache()):
+    if len(prompts) > 1 and model.backbone.feeding.shares_beginnings:
         start = common_start(prompts)
+        regime = model.backbone.rotation.regime
+        if regime(start) != regime(max(map(len, prompts))):
+            start = 0
     if start:
         cache = DynamicCache()  # not the growing one: it writes in place, which has no gradient
         for index, kept in enumerate(_start(model, prompts[0], rows[0][None, :start], starts)):

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from nextgpt_core.assemble import assemble, place
 from nextgpt_core.checkpoint import tokenizer_hash
-from nextgpt_core.llm.backbone import Backbone, decoder_layers
+from nextgpt_core.llm.backbone import Backbone
+from nextgpt_core.llm.layers import decoder_layers
 from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache

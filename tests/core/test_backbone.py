@@ -6,8 +6,9 @@ from torch import Tensor
 
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.cache import can_cut
-from nextgpt_core.llm.load import backbone_from_folder, check_logits
+from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.llm.lora import add_lora, lora_parameters, merge_lora
+from nextgpt_core.llm.probe import probe
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import ConfigError
 
@@ -134,11 +135,11 @@ def test_a_folder_without_a_model_is_named(tmp_path) -> None:
 
 def test_a_family_that_does_something_unknown_to_its_logits_is_refused(make_backbone) -> None:
     backbone = make_backbone("llama")
-    check_logits(backbone)
+    probe(backbone)
     backbone.head.factor = 0.5
 
     with pytest.raises(ConfigError, match="does not reproduce"):
-        check_logits(backbone)
+        probe(backbone)
 
 
 @torch.no_grad()

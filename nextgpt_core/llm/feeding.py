@@ -1,0 +1,69 @@
+"""How a language model goes on from what it has read. Knows no model family by name.
+
+Families differ in what they keep of the past, what they call it, and whether several positions
+may be read on top of it at once. `llm/probe.py` tries the ways listed here and keeps the first
+that is right; whoever wants to know what a model can do (cut back, share a beginning) asks the
+`Feeding` of its backbone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+from transformers import PreTrainedConfig
+
+_CACHES = ("past_key_values", "cache_params")  # what families call it, the usual one first
+_CUTTABLE = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """One way to read on: with which cache, and how.
+
+    `cuttable`: the cache is keys and values alone, so that it can go back to any prefix and its
+    rows can be shared; otherwise it is a state that only goes forward. `positions`: positions are
+    given, not left to the model. `stepwise`: on top of something read, one position at a time.
+    """
+
+    argument: str = _CACHES[0]
+    cuttable: bool = True
+    positions: bool = True
+    stepwise: bool = False
+
+    @property
+    def shares_beginnings(self) -> bool:
+        """Whether several rows may go on together from one beginning."""
+        return self.cuttable and not self.stepwise
+
+    def __str__(self) -> str:
+        """In words, for a log."""
+        kept = "keys and values" if self.cuttable else "a state that only goes forward"
+        pace = "one position at a time" if self.stepwise else "any number of positions at once"
+        return f"keeps {kept}, reads on {pace}"
+
+
+def feedings(config: PreTrainedConfig, inner: nn.Module) -> Iterator[Feeding]:
+    """The ways that may suit a headless model, the quickest first; none, if it takes no cache."""
+    takes = inspect.signature(inner.forward).parameters
+    wild = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
+    # A wrapper hands on what it does not name; whether it does is for the probe to find out.
+    argument = next((name for name in _CACHES if name in takes), _CACHES[0] if wild else None)
+    if argument is None:
+        return
+    cuttable = argument == _CACHES[0] and keeps_positions_only(config)
+    for kept in (True, False) if cuttable else (False,):
+        for stepwise in (False, True):
+            for positions in (True, False) if "position_ids" in takes else (False,):
+                yield Feeding(argument, kept, positions, stepwise)
+
+
+def keeps_positions_only(config: PreTrainedConfig) -> bool:
+    """Whether a config says that every layer is attention over keys and values.
+
+    A window is cut by the mask, so that any prefix can still be gone back to.
+    """
+    text = config.get_text_config(decoder=True)
+    return set(getattr(text, "layer_types", None) or ("full_attention",)) <= _CUTTABLE

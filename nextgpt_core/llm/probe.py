@@ -1,0 +1,190 @@
+"""Hold how a backbone reads against what its model makes of the same tokens.
+
+A family may do something to its embeddings or logits, or keep something of the past, that we do
+not know of. A few passes over nine tokens find out, instead of answers that are quietly wrong.
+Legend: B batch, T tokens, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nextgpt_core.llm.backbone import Backbone, Run
+from nextgpt_core.llm.cache import GrowingCache
+from nextgpt_registry.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+_FIRST, _THEN = 5, (1, 3)  # a prompt; a token, a signal group
+_EXACT = 1e-2  # of the spread, at the worst number
+_ROUNDED = 5e-2  # the same where logits are rounded, but nothing else differs
+_ROUGH = 0.25  # of the spread, at the median position: rounding turns an expert here and there
+
+
+@dataclass(frozen=True)
+class _States:
+    """What is compared: logits (B, T, V), and states (B, T, D) at a layer that is not the last."""
+
+    logits_BTV: Tensor
+    hidden_BTD: Tensor | None
+
+    def off(self, other: _States, *, exact: bool = True) -> float:
+        """How far the other is from this, in units of this one's spread; NaN if not finite."""
+        off = _off(self.logits_BTV, other.logits_BTV, exact)
+        if self.hidden_BTD is None or other.hidden_BTD is None:
+            return off
+        hidden_off = _off(self.hidden_BTD, other.hidden_BTD, exact)
+        return float(torch.tensor((off, hidden_off)).max())  # unlike Python's, NaN if one is
+
+
+@torch.no_grad()
+def probe(backbone: Backbone) -> None:
+    """Find how the backbone goes on from what it has read, and set its `feeding` to that.
+
+    Nine tokens in pieces must come to what they come to in one pass: as a prompt, a token and a
+    signal group, after positions that were taken back, or beside another text.
+
+    Raises:
+        ConfigError: no way of feeding is right, embeddings or logits are not reproduced, or the
+            model cannot read embeddings that are no token's.
+    """
+    _check_reads_embeddings(backbone)
+    rows = backbone.vocabulary
+    ids_BT = torch.linspace(rows // 8, rows // 2, _FIRST + sum(_THEN)).long()[None]
+    ids_BT = ids_BT.to(backbone.device)
+    theirs = _plain(backbone, ids_BT)
+    exact = backbone.embedding.weight.dtype in (torch.float32, torch.float64)
+    _check_uncached(backbone, ids_BT, theirs, limit=_EXACT if exact else _ROUNDED)
+    found: list[str] = []
+    for feeding in backbone.feedings():
+        if not (exact or feeding.cuttable or feeding.stepwise):
+            continue  # rounding could hide what a state loses; one at a time is what it is made for
+        backbone.feeding = feeding
+        try:
+            ours = _in_pieces(backbone, backbone.embed(ids_BT))
+        except Exception as error:  # a family's own code, on a way it may not be made for
+            found.append(_short(error))
+            continue
+        off = theirs.off(ours, exact=exact)
+        if off <= (_EXACT if exact else _ROUGH):
+            backbone.probed = True
+            _log.info("%s %s", _name(backbone), feeding)
+            return
+        found.append(f"off by {off:.2g} of the spread")
+    raise ConfigError(
+        "llm.path",
+        f"{_name(backbone)} cannot go on from what it has read before: "
+        + ("; ".join(dict.fromkeys(found)) or "it takes no cache"),
+        "use another model family: one that is causal, and that transformers runs with a cache",
+    )
+
+
+def _check_reads_embeddings(backbone: Backbone) -> None:
+    """Hold that the model needs no ids beside its embeddings: a medium's positions have none."""
+    text = backbone.model.config.get_text_config(decoder=True)
+    takes = inspect.signature(backbone.inner.forward).parameters
+    if "per_layer_inputs" in takes and getattr(text, "hidden_size_per_layer_input", None):
+        raise ConfigError(
+            "llm.path",
+            f"the layers of {_name(backbone)} look up each token's id again (per-layer "
+            "embeddings), and a medium or a signal has none",
+            "use another model family, or one of its models without per-layer embeddings",
+        )
+
+
+def _plain(backbone: Backbone, ids_BT: Tensor) -> _States:
+    """What the model itself makes of token ids, in one pass."""
+    try:
+        with backbone.tapped() as tapped:
+            out = backbone.model(input_ids=ids_BT, use_cache=False)
+    except Exception as error:  # a family's own code
+        raise _unreadable(backbone, "token ids", error) from error
+    if not out.logits.isfinite().all():
+        raise ConfigError(
+            "llm.path",
+            f"{_name(backbone)} gives numbers that are not finite, in {backbone.dtype}",
+            "choose another llm.dtype; if that is no help, its weights are damaged",
+        )
+    if len(tapped) != backbone.taps:
+        raise ConfigError(
+            "llm.layer",
+            f"{_name(backbone)} passes layer {backbone.layer} {len(tapped)} times",
+            "set llm.layer to -1, after the final norm",
+        )
+    return _States(out.logits, tapped[0] if tapped else None)
+
+
+def _check_uncached(backbone: Backbone, ids_BT: Tensor, theirs: _States, *, limit: float) -> None:
+    """Hold that embed, run and logits give what the model itself gives."""
+    x_BTD = backbone.embed(ids_BT)
+    rows_TD = backbone.embedding.weight[ids_BT[0]].float() * backbone.embedding_scale
+    embedded = torch.allclose(x_BTD[0].float(), rows_TD, rtol=1e-2, atol=1e-4)
+    try:
+        run = backbone.run(x_BTD)
+    except Exception as error:  # a family's own code
+        raise _unreadable(backbone, "embeddings", error) from error
+    for name, states in (("llm.layer", run.hidden_BTD), ("llm.path", run.final_BTD)):
+        if states.shape != x_BTD.shape:
+            raise ConfigError(
+                name,
+                f"the states of {_name(backbone)} at layer {backbone.layer} are "
+                f"{tuple(states.shape[1:])}, and its embeddings {tuple(x_BTD.shape[1:])}",
+                "set llm.layer to -1, after the final norm, or use another model family",
+            )
+    if not embedded or not theirs.off(_states(backbone, run)) <= limit:
+        raise ConfigError(
+            "llm.path",
+            f"{_name(backbone)} treats its embeddings or logits in a way that "
+            "nextgpt does not reproduce",
+            "use another model family, or teach nextgpt_core/llm/head.py this one",
+        )
+
+
+def _in_pieces(backbone: Backbone, x_BTD: Tensor) -> _States:
+    """The same through a cache, as an answer is written."""
+    strange_BTD = (x_BTD[:, :2] + x_BTD[:, 2:4]) / 2  # no token's, as those of media and signals
+    cache = backbone.new_cache()
+    if isinstance(cache, GrowingCache):
+        first = backbone.run(torch.cat((x_BTD[:, :_FIRST], strange_BTD), dim=1), cache=cache)
+        first = Run(first.hidden_BTD[:, :_FIRST], first.final_BTD[:, :_FIRST], cache)
+        cache.cut(_FIRST)
+    else:
+        first = backbone.run(x_BTD[:, :_FIRST], cache=cache)
+        backbone.run(strange_BTD, cache=backbone.new_cache())
+    rest = x_BTD[:, _FIRST:].split(_THEN, dim=1)
+    runs = [first, *(backbone.run(piece_BTD, cache=cache) for piece_BTD in rest)]
+    hidden_BTD = torch.cat([run.hidden_BTD for run in runs], dim=1)
+    final_BTD = torch.cat([run.final_BTD for run in runs], dim=1)
+    return _states(backbone, Run(hidden_BTD, final_BTD, cache))
+
+
+def _states(backbone: Backbone, run: Run) -> _States:
+    tapped = run.hidden_BTD is not run.final_BTD
+    return _States(backbone.logits(run.final_BTD), run.hidden_BTD if tapped else None)
+
+
+def _off(theirs: Tensor, ours: Tensor, exact: bool) -> float:
+    off_BTD = (theirs - ours).float().abs()
+    worst = off_BTD.max() if exact else off_BTD.square().mean(dim=-1).sqrt().median()
+    return float(worst / (theirs.float().std() + 1e-6))
+
+
+def _unreadable(backbone: Backbone, what: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        "llm.path",
+        f"{_name(backbone)} cannot read {what}: {_short(error)}",
+        "try another llm.dtype, correct its config.json, or use another model family",
+    )
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def _name(backbone: Backbone) -> str:
+    return type(backbone.model).__name__
