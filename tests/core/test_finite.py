@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn import Module
 
 from nextgpt_core.boundary import Blame, check_conditions
 from nextgpt_core.evaluate.perplexity import surprise
@@ -123,14 +125,28 @@ def test_a_request_says_where_numbers_were_lost(kit: SystemKit, at: str, words: 
     assert after == before
 
 
-def test_a_projection_that_is_damaged_is_named(kit: SystemKit) -> None:
+def test_an_input_projection_that_is_damaged_is_named(kit: SystemKit) -> None:
     with kit.pipeline() as pipeline:
-        model = pipeline.system.model
-        for side, name in ((model.inputs, "input"), (model.outputs, "output")):
-            for module in side.values():
-                next(module.parameters()).data.fill_(torch.nan)
-            with pytest.raises(ShapeError, match=f"its {name} projection"):
-                pipeline.chat(["hi", glyph()] if name == "input" else "hi", require={"glyph": 1})
+        _damage(pipeline.system.model.inputs)
+
+        with pytest.raises(ShapeError, match="its input projection"):
+            pipeline.chat(["hi", glyph()])
+
+
+def test_an_output_projection_that_is_damaged_costs_its_medium_alone(kit: SystemKit) -> None:
+    with kit.pipeline() as pipeline:
+        _damage(pipeline.system.model.outputs)
+
+        answer = pipeline.chat("hi", require={"glyph": 1})
+
+    [failed] = answer.failures
+    assert isinstance(failed.error, ShapeError)
+    assert "its output projection" in str(failed.error)
+
+
+def _damage(modules: Mapping[str, Module]) -> None:
+    for module in modules.values():
+        next(module.parameters()).data.fill_(torch.nan)
 
 
 def test_a_condition_too_large_for_the_decoders_type_is_refused(kit: SystemKit) -> None:
