@@ -52,7 +52,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     data = np.asarray(array)
     who = source or AUDIO.name
     fix = "pass a numpy array of float32 (samples,), mono, within [-1, 1]"
-    if data.dtype != np.float32:
+    if data.dtype.newbyteorder("=") != np.float32:
         if data.dtype.kind == "i":
             fix += f"; from {data.dtype}: x.astype('float32') / {np.iinfo(data.dtype).max + 1}"
         raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
@@ -65,7 +65,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
         raise MediaError(who, f"has a rate of {rate} Hz", "round it to a whole number")
     check_limit(AUDIO, "seconds", data.size / rate, who=who)
     _check_samples(data, 1.0, who)
-    return Media(AUDIO.name, data.copy(), float(rate), source=source)
+    return Media(AUDIO.name, np.array(data, np.float32), float(rate), source=source)
 
 
 def sample(seed: int) -> Media:

@@ -43,7 +43,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
     """
     data, who = np.asarray(array), source or THERMAL.name
     fix = "pass a numpy array of float32 (height, width) from 0 to 1"
-    if data.dtype != np.float32:
+    if data.dtype.newbyteorder("=") != np.float32:
         if data.dtype.kind == "u":
             fix += f"; from {data.dtype}: (x / {np.iinfo(data.dtype).max}).astype('float32')"
         raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
@@ -56,7 +56,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
             f"has values from {data.min():g} to {data.max():g}, wanted from 0 to 1",
             "from temperatures: (t - coldest) / (hottest - coldest), over the camera's range",
         )
-    return Media(THERMAL.name, np.array(data, order="C"), source=source)
+    return Media(THERMAL.name, np.array(data, np.float32, order="C"), source=source)
 
 
 def tiff(media: Media) -> bytes:
