@@ -16,6 +16,7 @@ from rich.console import Console
 
 from nextgpt_core.cli.session import Session
 from nextgpt_core.testing import SystemKit
+from nextgpt_core.testing.toy_parts import RowEncoder
 from nextgpt_registry.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -149,3 +150,16 @@ def test_pull_names_where_everything_is(nextgpt: Run, folder: Path) -> None:
 
     assert code == 0
     assert out == f"llm\t{folder / 'tiny-llm'}\n"
+
+
+def test_what_an_encoder_leaves_out_is_told_on_stderr_and_in_the_json(
+    nextgpt: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "is long: the top is seen"
+    monkeypatch.setattr(RowEncoder, "left_out", lambda *_: said, raising=False)
+
+    code, out, err = nextgpt("run", "kit.yaml", "--media", "one.glyph", "--json", "--out", tmp_path)
+
+    assert code == 0
+    assert f"[glyph: one.glyph {said} (rows)]" in err
+    assert json.loads(out)["notes"] == [f"glyph: one.glyph {said} (rows)"]
