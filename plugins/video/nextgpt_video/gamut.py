@@ -6,6 +6,7 @@ brighter is white as well. The numbers of transfers and primaries are those of I
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ def to_srgb(stored: Any, transfer: int, primaries: int) -> Any:
     return _curve()[(light.clip(0, 1) * 65535).round().astype(np.uint16)]
 
 
+@cache
 def _light(transfer: int) -> Any:
     """(65536,) float32: the light of each level."""
     x = np.linspace(0, 1, 65536)
@@ -48,6 +50,7 @@ def _light(transfer: int) -> Any:
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
+@cache
 def _curve() -> Any:
     """(65536,) uint8: the level in sRGB of each light."""
     x = np.linspace(0, 1, 65536)
