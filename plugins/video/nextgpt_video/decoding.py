@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 import numpy as np
 from av.codec.context import CodecContext
+from av.stream import Disposition
 
 from nextgpt_registry.content import check_limit
 from nextgpt_registry.errors import MediaError
@@ -34,9 +35,9 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
         MediaError: a declared limit is passed.
     """
     with _open(data, kind) as container:
-        if not container.streams.video:
+        stream = _film(container)
+        if stream is None:
             return None
-        stream = container.streams.video[0]
         check_limit(
             VIDEO, "pixels", stream.codec_context.width * stream.codec_context.height, who=who
         )
@@ -46,7 +47,8 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
         _check_length(times, last, who)
         size = _size(stream, len(_timing(times, last, stream, who).picks))
     with _open(data, kind) as container:
-        stream = container.streams.video[0]
+        stream = _film(container)
+        assert stream is not None
         frames: list[Any] = []
         shown: list[float] = []
         for frame in _decoded(container, stream):
@@ -63,6 +65,12 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
 
 def _open(data: bytes, kind: str) -> InputContainer:
     return av.open(io.BytesIO(data), "r", format=_DEMUXERS[kind], metadata_errors="ignore")
+
+
+def _film(container: InputContainer) -> VideoStream | None:
+    """The first track of moving pictures; the cover of a sound is none."""
+    streams = container.streams.video
+    return next((s for s in streams if not s.disposition & Disposition.attached_pic), None)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob
@@ -270,3 +271,20 @@ def test_a_frame_that_is_damaged_is_said_to_be(hook: Any) -> None:
 
     with pytest.raises(MediaError, match="damaged or truncated MP4"):
         shown(hook, bytes(data))
+
+
+def test_the_cover_of_a_sound_is_no_film(hook: Any) -> None:
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=16_000)
+        cover = container.add_stream("mjpeg", rate=1)
+        assert isinstance(cover, av.VideoStream)
+        cover.height, cover.width, cover.pix_fmt = 32, 32, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        wave = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        wave.sample_rate = 16_000
+        picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+        container.mux([*sound.encode(wave), *sound.encode(None)])
+        container.mux([*cover.encode(picture), *cover.encode(None)])
+
+    assert hook.nextgpt_read_media(modality="video", blob=Blob(out.getvalue(), "a.m4a")) is None
