@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         MediaFailed,
         MediaProgress,
         MediaStarted,
+        Noted,
         TextDelta,
     )
     from nextgpt_core.engine.request import Cancel
@@ -35,6 +36,7 @@ __all__ = [
     "MediaFailed",
     "MediaProgress",
     "MediaStarted",
+    "Noted",
     "Pipeline",
     "Text",
     "TextDelta",
@@ -52,6 +54,7 @@ _HOME = {
         "MediaFailed",
         "MediaProgress",
         "MediaStarted",
+        "Noted",
         "TextDelta",
     ),
     "nextgpt_core.engine.request": ("Cancel",),

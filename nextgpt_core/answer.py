@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,6 +63,7 @@ class Answer:
     finish: Finish = "end"
     ids: tuple[int, ...] = ()  # every token generated, signals included, the end of turn not
     timings: Timings = field(default_factory=Timings)
+    notes: tuple[str, ...] = ()  # what of the media given last was left out by their encoders
 
     @property
     def text(self) -> str:
@@ -77,3 +79,10 @@ class Answer:
     def failures(self) -> tuple[Failed, ...]:
         """The media that were not, in order."""
         return tuple(part for part in self.parts if isinstance(part, Failed))
+
+
+def warned(answer: Answer) -> Answer:
+    """The answer, its notes told as warnings: to a caller who took no events, and saw none."""
+    for note in answer.notes:
+        warnings.warn(note, UserWarning, stacklevel=3)
+    return answer

@@ -115,6 +115,12 @@ class LiveEncoder:
         assert isinstance(self.recipe.spec, Encoder)
         return self.recipe.spec
 
+    def left_out(self, media: Media) -> str:
+        """What of a medium does not reach its features; "" where the encoder tells nothing."""
+        tell = getattr(self.component, "left_out", None)  # of a `SelectiveEncoder`
+        said = tell(media) if tell else ""
+        return f"{media.source or 'a medium'} {said} ({self.spec.name})" if said else ""
+
     def encode(self, media: Sequence[Media], *, alone: bool = False) -> list[Tensor]:
         """N media -> N features (T, D); one call, or one for each where lengths vary."""
         if alone or self.spec.varying:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Unpack
 
-from nextgpt_core.answer import Answer, AnswerPart, Made, Text
+from nextgpt_core.answer import Answer, AnswerPart, Made, Text, warned
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.options import Options
 from nextgpt_core.reading import GivenPart
@@ -39,7 +39,7 @@ class Conversation:
         """The answer to the next turn; see `Pipeline.chat`."""
         for event in self.stream(parts, **options):
             if isinstance(event, Finished):
-                return event.answer
+                return warned(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
 
     def stream(

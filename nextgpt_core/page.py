@@ -108,6 +108,7 @@ def _turn(exchange: Exchange, catalog: Catalog) -> str:
         told.append("cut off at its limit of tokens")
     if exchange.unasked:
         told.append(f"not asked for: {escape(counted(exchange.unasked))}")
+    told += map(escape, exchange.answer.notes)
     lacks = f'<p class="lacking">{escape(lacking(exchange))}</p>\n' if exchange.missing else ""
     return (
         f'<article class="turn" id="turn-{number}">\n'

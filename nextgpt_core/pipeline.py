@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from nextgpt_core.answer import Answer
+from nextgpt_core.answer import Answer, warned
 from nextgpt_core.assemble import assemble
 from nextgpt_core.checkpoint import save_system
 from nextgpt_core.engine.events import Event, Finished
@@ -108,6 +108,8 @@ class Pipeline:
     ) -> Answer:
         """The answer to one turn of ordered parts: text, paths, media.
 
+        What an encoder leaves out of a medium is in its `notes`, and told as a `UserWarning`.
+
         Raises:
             MediaError: a medium cannot be read.
             RequestError: the request cannot be answered as asked.
@@ -115,7 +117,7 @@ class Pipeline:
         """
         for event in self.stream(parts, history=history, **options):
             if isinstance(event, Finished):
-                return event.answer
+                return warned(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
 
     def stream(
@@ -159,7 +161,7 @@ class Pipeline:
         """As `chat`; cancelling the task calls the answer off."""
         async for event in self.astream(parts, history=history, **options):
             if isinstance(event, Finished):
-                return event.answer
+                return warned(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
 
     async def astream(

@@ -6,16 +6,21 @@ share the suffix, each one's reader looks at the content and may decline.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote_to_bytes
 
 from nextgpt_core.media_hooks import check_media, read_media, write_media
+from nextgpt_core.sources import (
+    as_rate,
+    contents,
+    data_url,
+    file_size,
+    is_address,
+    is_data_url,
+    local,
+)
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import check_limit, describe
@@ -29,8 +34,6 @@ GivenPart = str | Path | Media | MediaPart | tuple[str, Any]
 
 A plain string is always text, even if it looks like a path or an address.
 """
-
-_DATA_URL = re.compile(r"data:(?P<mime>[^;,]*)(?P<rest>[^,]*),(?P<data>.*)", re.DOTALL)
 
 
 class Reader:
@@ -72,32 +75,32 @@ class Reader:
         )
 
     def medium(self, given: GivenPart) -> MediaPart:
-        """A part that is a medium."""
-        part = Path(given) if isinstance(given, str) else given
-        found = self.part(part)
+        """A part that is a medium; a string is a path, a data URL or the URL of a file."""
+        if isinstance(given, str):
+            return self.argument(given)
+        found = self.part(given)
         assert isinstance(found, MediaPart)
         return found
 
     def argument(self, text: str) -> MediaPart:
-        """A command line's `[NAME=]PATH`. A file whose name has a '=' wins over the reading."""
+        """A command line's `[NAME=]PATH`. A file whose name has a '=' wins over the reading.
+
+        In place of a path there may be a data URL, or the URL of a file.
+        """
+        if is_data_url(text):
+            return self.blob(data_url(text))
         name, equals, path = text.partition("=")
-        if equals and not Path(text).expanduser().exists():
-            return self.path(Path(path), name)
-        return self.path(Path(text))
+        if equals and not is_address(text) and not Path(text).expanduser().exists():
+            return self._named(name, path)
+        return self.path(local(text))
 
     def path(self, path: Path, name: str | None = None) -> MediaPart:
         """The medium in a file, held against the limit of bytes before it is read."""
         who, path = str(path), path.expanduser()
-        if not path.is_file():
-            found = "is a folder" if path.is_dir() else "there is no such file"
-            raise MediaError(who, found, "give the path of a file")
+        size = file_size(path, who)
         channels = [self._channel(name)] if name else self._by_suffix(path)
-        try:
-            size = path.stat().st_size
-            channels = self._within(channels, size, who)
-            blob = Blob(path.read_bytes(), name=path.name)
-        except OSError as error:
-            raise MediaError(who, f"cannot be read: {error}", "check the file") from error
+        channels = self._within(channels, size, who)
+        blob = Blob(contents(path, size, who), name=path.name)
         return self._decode(blob, channels, who)
 
     def blob(self, blob: Blob, name: str | None = None) -> MediaPart:
@@ -121,19 +124,17 @@ class Reader:
                 return self._known(MediaPart(channel, content))
             case Path():
                 return self.path(content, name)
-            case str() if content.startswith("data:"):
+            case str() if is_data_url(content):
                 self._within([channel], len(content) // 3, "data URL")  # %xx is the longest byte
                 return self.blob(data_url(content), name)
-            case str() if re.match(r"[a-z][a-z0-9+.-]+://", content):
-                raise RequestError(content, "addresses are not fetched", "give a path or the bytes")
             case str():
-                return self.path(Path(content), name)
+                return self.path(local(content), name)
             case bytes() | bytearray() | memoryview():
                 size = memoryview(content).nbytes
                 self._within([channel], size, f"{size} bytes")  # before they are copied
                 return self.blob(Blob(bytes(content)), name)
-            case (array, int() | float() as rate) if hasattr(array, "tobytes"):
-                return self._checked(channel, array, rate)
+            case (array, said) if hasattr(array, "tobytes") and as_rate(said) is not None:
+                return self._checked(channel, array, as_rate(said))
             case array if hasattr(array, "tobytes") and hasattr(array, "dtype"):
                 return self._checked(channel, array, None)
         raise RequestError(
@@ -175,7 +176,10 @@ class Reader:
         )
 
     def _by_suffix(self, path: Path) -> list[str]:
+        """By the content as well where there is no suffix."""
         suffix = path.suffix.lower()
+        if not suffix and self._channels:
+            return list(self._channels)
         fits = [c for c in self._channels if suffix in self._modality(c).suffixes]
         if not fits:
             raise MediaError(
@@ -233,25 +237,6 @@ class Reader:
 
     def _modality(self, channel: str) -> Any:
         return self._catalog.modality(self._channels[channel])
-
-
-def data_url(text: str) -> Blob:
-    """The bytes and MIME type of a `data:` URL.
-
-    Raises:
-        MediaError: it is none.
-    """
-    match = _DATA_URL.fullmatch(text)
-    try:
-        if match is None:
-            raise ValueError("no comma after the header")
-        if ";base64" in match["rest"].lower():
-            data = base64.b64decode(unquote_to_bytes(match["data"]), validate=True)
-        else:
-            data = unquote_to_bytes(match["data"])
-    except (ValueError, binascii.Error) as error:
-        raise MediaError("data URL", f"cannot be read: {error}", "check how it was made") from error
-    return Blob(data, mime=match["mime"])
 
 
 def _either(channels: Sequence[str]) -> str:

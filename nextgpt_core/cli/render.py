@@ -45,6 +45,7 @@ def answer_json(system: str, answer: Answer, gallery: Gallery) -> dict[str, Any]
         "seed": answer.seed,
         "finish": answer.finish,
         "parts": [part_json(part, gallery) for part in answer.parts],
+        **({"notes": list(answer.notes)} if answer.notes else {}),
         "timings": dataclasses.asdict(answer.timings),
     }
 

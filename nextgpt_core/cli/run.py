@@ -140,9 +140,11 @@ def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: b
 
 
 def _tell(event: Event, *, quiet: bool) -> None:
-    from nextgpt_core.engine.events import MediaFailed, MediaStarted, TextDelta
+    from nextgpt_core.engine.events import MediaFailed, MediaStarted, Noted, TextDelta
 
     match event:
+        case Noted(channel, text):
+            sys.stderr.write(f"[{channel}: {text}]\n")
         case TextDelta(text) if not quiet:
             sys.stdout.write(text)
             sys.stdout.flush()

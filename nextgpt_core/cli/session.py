@@ -24,6 +24,7 @@ from nextgpt_core.engine.events import (
     MediaFailed,
     MediaProgress,
     MediaStarted,
+    Noted,
     TextDelta,
 )
 from nextgpt_core.pipeline import Pipeline
@@ -155,6 +156,8 @@ class _Screen:
     def show(self, event: Event) -> None:
         """Show one event."""
         match event:
+            case Noted(channel, text):
+                self.say(f"[{channel}: {text}]", style="yellow")
             case TextDelta(text):
                 self._text(text)
             case MediaStarted(index, channel, words):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from nextgpt_core.components import Item
 from nextgpt_core.compose import Prompt
 from nextgpt_core.engine.captions import caption
-from nextgpt_core.engine.events import Event, Finished, MediaStarted
+from nextgpt_core.engine.events import Event, Finished, MediaStarted, Noted
 from nextgpt_core.engine.inputs import Inputs
 from nextgpt_core.engine.language import End, Group, Language, Piece
 from nextgpt_core.engine.orders import Orders
@@ -64,6 +64,7 @@ class Answering:
         """Each event once. Leaving the iterator early calls everything off."""
         try:
             prompt = self._prompt()
+            yield from self._noted()
             with self._shared.prefixes.lend(prompt.keys, fresh=self._alone) as prefix:
                 for piece in self._pieces(prompt, prefix):
                     yield from self._take(piece)
@@ -72,6 +73,12 @@ class Answering:
             yield Finished(self._record.answer(self._orders.outcomes))
         finally:
             self._cancel.set()  # after the last event there is nothing left to call off
+
+    def _noted(self) -> Iterator[Noted]:
+        """What of the media of the last turn is left out; of those before it was said then."""
+        for channel, text in self._shared.inputs.left_out(self._request.turns[-1:]):
+            self._record.notes.append(f"{channel}: {text}")
+            yield Noted(channel, text)
 
     def _prompt(self) -> Prompt:
         model, turns = self._shared.system.model, self._request.turns

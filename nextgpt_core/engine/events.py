@@ -1,6 +1,6 @@
 """What happens while a request is answered, in order. Knows nothing about how to show it.
 
-    TextDelta* (MediaStarted -> MediaProgress* -> MediaDone | MediaFailed)* Finished
+    Noted* TextDelta* (MediaStarted -> MediaProgress* -> MediaDone | MediaFailed)* Finished
 
 `MediaStarted` comes at the place in the text where the medium belongs, and counts up from 0;
 the later events of a medium carry the same `index` and may arrive while text goes on.
@@ -13,6 +13,14 @@ from dataclasses import dataclass
 from nextgpt_core.answer import Answer
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.media import Media
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something of a medium just given is left out by its encoder; said once for each."""
+
+    channel: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -67,4 +75,4 @@ class Finished:
 
 
 MediaEvent = MediaStarted | MediaProgress | MediaDone | MediaFailed
-Event = TextDelta | MediaEvent | Finished
+Event = Noted | TextDelta | MediaEvent | Finished

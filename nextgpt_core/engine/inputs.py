@@ -35,6 +35,15 @@ class Inputs:
         }
         self._counts: dict[FeatureKey, int] = {}  # positions of media whose length varies
 
+    def left_out(self, turns: Sequence[Turn]) -> list[tuple[str, str]]:
+        """Channel and words, for each medium of which an encoder leaves something out."""
+        found: dict[tuple[str, str], None] = {}  # the same medium twice is said once
+        for channel, media in _by_channel(_read(turns)).items():
+            for medium in media:
+                if text := self._system.encoders[channel].left_out(medium):
+                    found[channel, text] = None
+        return list(found)
+
     def positions(
         self, turns: Sequence[Turn], *, alone: bool, cancel: Cancel
     ) -> tuple[dict[FeatureKey, int], int]:

@@ -19,6 +19,7 @@ class Record:
         self.prefilled_tokens = 0
         self.encoded_media = 0
         self.ids: list[int] = []
+        self.notes: list[str] = []
         self._parts: list[str | int] = []  # text, or the index of a medium
         self._began = time.perf_counter()
         self._first_text_s: float | None = None
@@ -70,7 +71,8 @@ class Record:
             generated_tokens=len(self.ids),
             encoded_media=self.encoded_media,
         )
-        return Answer(tuple(parts), self.seed, self.finish, tuple(self.ids), timings)
+        ids, notes = tuple(self.ids), tuple(self.notes)
+        return Answer(tuple(parts), self.seed, self.finish, ids, timings, notes)
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began

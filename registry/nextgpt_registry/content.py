@@ -28,6 +28,10 @@ _STARTS = (
     (b"OggS", "OGG"),
     (b"ID3", "MP3"),
     (b"RF64", "WAV"),
+    (b"BW64", "WAV"),
+    (b"riff\x2e\x91\xcf\x11", "W64"),
+    (b".snd", "AU"),
+    (b"caff", "CAF"),
     (b"FORM", "AIFF"),
     (b"%PDF", "PDF"),
     (b"PK\x03\x04", "ZIP"),
@@ -36,6 +40,7 @@ _STARTS = (
 )
 _RIFF = {b"WAVE": "WAV", b"WEBP": "WEBP", b"AVI ": "AVI"}
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"mif1": "HEIC", b"M4A ": "M4A"}
+_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # what older QuickTime begins with
 _AGAIN = "save or download the file again"
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
@@ -49,8 +54,12 @@ def format_of(data: bytes) -> str:
         return _RIFF.get(data[8:12], "RIFF")
     if data[4:8] == b"ftyp":
         return _BRANDS.get(data[8:12], "MP4")
+    if data[4:8] in _BOXES:
+        return "MP4"
     if data[:4] == b"\x1a\x45\xdf\xa3":
         return "WEBM" if b"webm" in data[:64] else "MATROSKA"
+    if data[:1] == data[188:189] == data[376:377] == b"G":
+        return "MPEG-TS"
     return "MP3" if _mpeg_sound(data) else ""
 
 

@@ -44,6 +44,18 @@ class Encoder(Component, Protocol):
 
 
 @runtime_checkable
+class SelectiveEncoder(Encoder, Protocol):
+    """An encoder that can leave out some of a medium, as one that hears 30 seconds does."""
+
+    def left_out(self, media: Media) -> str:
+        """What of this medium does not reach the features, for its sender; "" if all does.
+
+        It goes on from the name of the medium: `lasts 600 s: the first 30 s are heard`. Asked
+        before each request, so it looks at sizes alone.
+        """
+
+
+@runtime_checkable
 class Decoder(Component, Protocol):
     """Conditions in, media out."""
 

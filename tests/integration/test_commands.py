@@ -16,6 +16,7 @@ from rich.console import Console
 
 from nextgpt_core.cli.session import Session
 from nextgpt_core.testing import SystemKit
+from nextgpt_core.testing.toy_parts import RowEncoder
 from nextgpt_registry.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -189,3 +190,16 @@ def test_a_plan_and_a_chat_say_what_is_untrained(nextgpt: Run) -> None:
     assert "untrained   glyph in (input projection), glyph out (output projection, sig" in bare
     assert code == 0
     assert "untrained: glyph in, glyph out; what works as it is: text" in said
+
+
+def test_what_an_encoder_leaves_out_is_told_on_stderr_and_in_the_json(
+    nextgpt: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "is long: the top is seen"
+    monkeypatch.setattr(RowEncoder, "left_out", lambda *_: said, raising=False)
+
+    code, out, err = nextgpt("run", "kit.yaml", "--media", "one.glyph", "--json", "--out", tmp_path)
+
+    assert code == 0
+    assert f"[glyph: one.glyph {said} (rows)]" in err
+    assert json.loads(out)["notes"] == [f"glyph: one.glyph {said} (rows)"]

@@ -17,7 +17,7 @@ from transformers.models.clap.feature_extraction_clap import ClapFeatureExtracto
 from transformers.models.clap.modeling_clap import ClapAudioModel
 
 from nextgpt_audio.options import EncoderOptions
-from nextgpt_audio.waves import start_of, widen
+from nextgpt_audio.waves import beyond, start_of, widen
 from nextgpt_registry.media import Media
 from nextgpt_registry.parts import load_part
 
@@ -71,6 +71,10 @@ class ClapEncoder(torch.nn.Module):
         found = self.mels(waves, sampling_rate=RATE, return_tensors="pt").input_features
         assert isinstance(found, Tensor)
         return found.float()
+
+    def left_out(self, media: Media) -> str:
+        """What comes after the seconds that are heard."""
+        return beyond(media, seconds=SECONDS)
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, 1, F, M) -> (B, T, D)."""

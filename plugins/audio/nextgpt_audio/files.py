@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from nextgpt_audio.header import check_whole, ogg_holds_sound
+from nextgpt_audio.header import is_exact, ogg_holds_sound, whole
 from nextgpt_audio.modality import AUDIO, FORMATS, LOWEST_RATE
 from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
 from nextgpt_registry.errors import MediaError
@@ -17,7 +17,15 @@ from nextgpt_registry.media import Blob, Media
 
 _BLOCK = 1 << 18  # frames decoded at a time: many channels never need much memory
 _OVERSHOOT = 4.0  # lossy codecs pass 1 by a little; beyond this the samples have another scale
-_MP3_SLACK = 4 * 1152  # samples: without a Xing header the length of an MP3 is an estimate
+_MP3_SLACK = 4 * 1152  # samples that encoder and decoder may hold back
+
+
+class _Forward(soundfile.SoundFile):
+    """Read from start to end: soundfile seeks after a read, and a FLAC of unknown length cannot."""
+
+    def seekable(self) -> bool:
+        """No."""
+        return False
 
 
 def read(blob: Blob) -> Media | None:
@@ -44,7 +52,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     data = np.asarray(array)
     who = source or AUDIO.name
     fix = "pass a numpy array of float32 (samples,), mono, within [-1, 1]"
-    if data.dtype != np.float32:
+    if data.dtype.newbyteorder("=") != np.float32:
         if data.dtype.kind == "i":
             fix += f"; from {data.dtype}: x.astype('float32') / {np.iinfo(data.dtype).max + 1}"
         raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
@@ -57,7 +65,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
         raise MediaError(who, f"has a rate of {rate} Hz", "round it to a whole number")
     check_limit(AUDIO, "seconds", data.size / rate, who=who)
     _check_samples(data, 1.0, who)
-    return Media(AUDIO.name, data.copy(), float(rate), source=source)
+    return Media(AUDIO.name, np.array(data, np.float32), float(rate), source=source)
 
 
 def sample(seed: int) -> Media:
@@ -77,14 +85,16 @@ def wav(media: Media) -> bytes:
 
 
 def _decode(data: bytes, kind: str, who: str) -> tuple[Any, int]:
-    check_whole(data, kind)
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
+    data = whole(data, kind)
+    with _Forward(io.BytesIO(data)) as file:
         _check_rate(file.samplerate, who)
-        check_limit(AUDIO, "seconds", file.frames / file.samplerate, who=who)
-        return _mono(file, kind, who), file.samplerate
+        promised = file.frames if is_exact(data, kind, file.frames) else 0
+        check_limit(AUDIO, "seconds", promised / file.samplerate, who=who)
+        slack = _MP3_SLACK if kind == "MP3" else 0
+        return _mono(file, promised - slack, who), file.samplerate
 
 
-def _mono(file: Any, kind: str, who: str) -> Any:
+def _mono(file: Any, promised: int, who: str) -> Any:
     most = int(AUDIO.limit("seconds") * file.samplerate)
     blocks, total = [], 0
     while True:
@@ -93,13 +103,12 @@ def _mono(file: Any, kind: str, who: str) -> Any:
             break
         blocks.append(block.mean(axis=1, dtype=np.float32))
         total += len(block)
-        if total > most:  # the header promised less
+        if total > most:  # the header promised less, or nothing
             check_limit(AUDIO, "seconds", total / file.samplerate, who=who)
     if not total:
         raise ValueError("it holds no sound (0 samples)")
-    slack = _MP3_SLACK if kind == "MP3" else 0
-    if total + slack < file.frames:
-        raise ValueError(f"{file.frames - total} of its {file.frames} samples are missing")
+    if total < promised:
+        raise ValueError(f"{promised - total} of its {promised} samples are missing")
     samples = np.concatenate(blocks)
     _check_samples(samples, _OVERSHOOT, who)
     return samples.clip(-1, 1)

@@ -10,8 +10,8 @@ from nextgpt_registry.specs import Limit, Modality
 AUDIO = Modality(
     name="audio",
     summary="sound: float32 (samples,), mono, within [-1, 1]",
-    mime=("audio/wav", "audio/x-wav", "audio/flac", "audio/ogg", "audio/mpeg"),
-    suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"),
+    mime=("audio/wav", "audio/x-wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aiff"),
+    suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".w64", ".aif", ".aiff"),
     limits=(
         Limit(of="bytes", at_most=256_000_000),
         Limit(of="seconds", at_most=600),
@@ -20,6 +20,6 @@ AUDIO = Modality(
     sample="nextgpt_audio.files:sample",
 )
 
-FORMATS = ("WAV", "FLAC", "OGG", "MP3")
+FORMATS = ("WAV", "W64", "AIFF", "FLAC", "OGG", "MP3")
 LOWEST_RATE = 1000
 """Hertz below which a rate is taken for a mistake."""

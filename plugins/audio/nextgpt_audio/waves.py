@@ -23,6 +23,12 @@ def start_of(media: Media, *, rate: int, seconds: float) -> Any:
     return resample(media.data[: int(seconds * whole)], whole, rate)
 
 
+def beyond(media: Media, *, seconds: float) -> str:
+    """What a sender is told of a sound of which the start alone is heard; "" where all is."""
+    lasts = len(media.data) / float(media.rate or 1)
+    return f"lasts {lasts:.4g} s: the first {seconds:g} s are heard" if lasts > seconds else ""
+
+
 def resample(wave: Any, rate: int, wanted: int) -> Any:
     """float32 (N,) at `rate` -> float32 (N * wanted / rate,), band-limited, through one FFT."""
     if rate == wanted:

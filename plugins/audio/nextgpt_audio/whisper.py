@@ -17,7 +17,7 @@ from transformers.models.whisper.feature_extraction_whisper import WhisperFeatur
 from transformers.models.whisper.modeling_whisper import WhisperEncoder as Model
 
 from nextgpt_audio.options import EncoderOptions
-from nextgpt_audio.waves import start_of, widen
+from nextgpt_audio.waves import beyond, start_of, widen
 from nextgpt_registry.media import Media
 from nextgpt_registry.parts import load_part
 
@@ -64,6 +64,10 @@ class WhisperEncoder(torch.nn.Module):
         found = self.mels(waves, sampling_rate=RATE, return_tensors="pt").input_features
         assert isinstance(found, Tensor)
         return found
+
+    def left_out(self, media: Media) -> str:
+        """What comes after the seconds that are heard."""
+        return beyond(media, seconds=SECONDS)
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, M, F) -> (B, T, D)."""

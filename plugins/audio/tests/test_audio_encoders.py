@@ -116,3 +116,13 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="tensors do not fit"):
         build(named("whisper-tiny"), narrow=16).load({"model": tmp_path / "m"})
+
+
+@each
+def test_sound_beyond_what_is_heard_is_told_of(spec: Encoder) -> None:
+    encoder = build(spec, narrow=16)
+    seconds = 30 if spec.name.startswith("whisper") else 10
+    whole, long = (sound(440, s, 8000) for s in (seconds, 2 * seconds))
+
+    assert encoder.left_out(whole) == ""
+    assert encoder.left_out(long) == (f"lasts {2 * seconds} s: the first {seconds} s are heard")

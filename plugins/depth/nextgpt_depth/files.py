@@ -51,7 +51,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
     """
     data, who = np.asarray(array), source or DEPTH.name
     fix = "pass a numpy array of float32 (height, width), metres"
-    if data.dtype != np.float32:
+    if data.dtype.newbyteorder("=") != np.float32:
         if data.dtype == np.uint16:
             fix += "; from millimetres: (x / 1000).astype('float32')"
         raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
@@ -62,7 +62,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
     if not np.isfinite(data).all() or data.min() < 0:
         wrong = "has negative, infinite or NaN distances, wanted metres from 0 up"
         raise MediaError(who, wrong, "set what was not measured to 0")
-    return Media(DEPTH.name, np.array(data, order="C"), source=source)
+    return Media(DEPTH.name, np.array(data, np.float32, order="C"), source=source)
 
 
 def pfm(media: Media) -> bytes:

@@ -17,7 +17,7 @@ from transformers.models.clip.configuration_clip import CLIPVisionConfig
 from transformers.models.clip.modeling_clip import CLIPVisionModel
 
 from nextgpt_image.options import ClipOptions
-from nextgpt_image.pixels import Look, squares, widen
+from nextgpt_image.pixels import Look, beside, squares, widen
 from nextgpt_registry.media import Media
 from nextgpt_registry.parts import load_part
 
@@ -68,6 +68,10 @@ class ClipEncoder(torch.nn.Module):
     def preprocess(self, media: Sequence[Media]) -> Tensor:
         """B pictures -> (B, C, H, W): the short side to 224, bicubic, and the middle cut out."""
         return squares(media, LOOK)
+
+    def left_out(self, media: Media) -> str:
+        """What lies beside the square that is cut out, where that is more than half."""
+        return beside(media)
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, T, D)."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from nextgpt_image.header import gif_frames, size_of
+from nextgpt_image.header import declaring_alpha, gif_frames, size_of
 from nextgpt_image.modality import FORMATS, IMAGE, SHARED
+from nextgpt_image.rendering import render, shown_size
 from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
@@ -77,22 +77,8 @@ def _decode(data: bytes, kind: str, who: str) -> Any:
         raise ValueError(f"it is {width}x{height} pixels")
     check_limit(IMAGE, "columns-or-rows", max(width, height), who=who)
     check_limit(IMAGE, "pixels", width * height, who=who)
+    data = declaring_alpha(data, kind)
     with Image.open(io.BytesIO(data), formats=(kind,)) as opened:
-        if opened.width * opened.height > IMAGE.limit("pixels"):  # a GIF frame may outgrow it
-            check_limit(IMAGE, "pixels", opened.width * opened.height, who=who)
-        opened.load()
-        return np.array(_upright_rgb(opened))
-
-
-def _upright_rgb(picture: Image.Image) -> Image.Image:
-    with contextlib.suppress(Exception):  # a damaged EXIF block tells no orientation: none is set
-        picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits of grey: Pillow would clip them
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    above = picture.convert("RGBA")
-    white = Image.new("RGBA", above.size, "white")
-    return Image.alpha_composite(white, above).convert("RGB")
+        for wide, high in (opened.size, shown_size(opened)):  # a GIF's frame may outgrow its header
+            check_limit(IMAGE, "pixels", wide * high, who=who)
+        return np.array(render(opened, data))

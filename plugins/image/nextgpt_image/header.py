@@ -30,6 +30,16 @@ def gif_frames(data: bytes, *, at_most: int = 2) -> int:
         return 1
 
 
+def declaring_alpha(data: bytes, kind: str) -> bytes:
+    """The file, its header admitting the transparency that frames of an animated WebP may have.
+
+    Some writers leave that out (libwebp's own, where it comes to it late), and Pillow believes it.
+    """
+    if kind != "WEBP" or data[12:16] != b"VP8X" or not data[20] & 0x02:
+        return data
+    return data[:20] + bytes([data[20] | 0x10]) + data[21:]
+
+
 def _png(data: bytes) -> tuple[int, int]:
     if data[12:16] != b"IHDR":
         raise ValueError("its header is not that of a PNG")

@@ -33,6 +33,15 @@ def squares(media: Sequence[Media], look: Look) -> Tensor:
     return torch.stack([_square(Image.fromarray(medium.data), look) for medium in media])
 
 
+def beside(media: Media) -> str:
+    """What a sender is told of a picture whose middle alone is seen, less than half of it."""
+    height, width = media.data.shape[:2]
+    short, long = sorted((height, width))
+    if long <= 2 * short:
+        return ""
+    return f"is {width}x{height} pixels: the middle {short}x{short} are seen"
+
+
 def patches(media: Media, *, patch: int, at_most: int) -> tuple[Tensor, tuple[int, int]]:
     """A picture in about its own shape -> (N, P), normalised to [-1, 1], and (rows, columns)."""
     height, width = media.data.shape[:2]

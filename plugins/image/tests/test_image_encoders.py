@@ -111,3 +111,12 @@ def test_a_line_of_pixels_is_encoded_without_filling_the_memory() -> None:
 
     for spec in ENCODERS:
         assert build(spec, **spec.twin).preprocess([line]) is not None
+
+
+def test_pictures_of_which_less_than_half_is_seen_are_told_of() -> None:
+    clip = next(spec for spec in ENCODERS if spec.name.startswith("clip"))
+    encoder = build(clip, narrow=8)
+    square, wide = (from_array(np.zeros((10, side, 3), np.uint8)) for side in (20, 21))
+
+    assert encoder.left_out(square) == ""
+    assert encoder.left_out(wide) == "is 21x10 pixels: the middle 10x10 are seen"

@@ -20,6 +20,7 @@ from nextgpt_imagebind.motions import motion
 from nextgpt_imagebind.options import WIDTH, EncoderOptions
 from nextgpt_imagebind.pictures import depth, heat, picture
 from nextgpt_imagebind.sounds import sound
+from nextgpt_imagebind.unseen import unseen
 from nextgpt_registry.media import Media
 from nextgpt_registry.parts import load_part
 
@@ -61,6 +62,10 @@ class ImageBindEncoder(torch.nn.Module):
             "imu": motion,
         }
         return {modality: torch.stack([readers[modality](medium) for medium in media])}
+
+    def left_out(self, media: Media) -> str:
+        """What is not in a clip, or lies beside the crops, where that is more than half."""
+        return unseen(media)
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """A batch of `preprocess` -> (B, T, D)."""

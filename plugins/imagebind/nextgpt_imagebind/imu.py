@@ -46,7 +46,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     """
     data, who = np.asarray(array), source or IMU.name
     fix = "pass a numpy array of float32 (samples, 6): acceleration x y z, rotation x y z"
-    if data.dtype != np.float32:
+    if data.dtype.newbyteorder("=") != np.float32:
         raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
     if data.ndim != 2 or data.shape[1] != len(AXES) or not len(data):
         raise MediaError(who, f"is an array of shape {data.shape}, wanted (samples, 6)", fix)
@@ -56,7 +56,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     check_limit(IMU, "seconds", len(data) / rate, who=who)
     if not np.isfinite(data).all():
         raise MediaError(who, "has values that are no numbers", "mend or cut them")
-    return Media(IMU.name, np.array(data, order="C"), float(rate), source=source)
+    return Media(IMU.name, np.array(data, np.float32, order="C"), float(rate), source=source)
 
 
 def text(media: Media) -> bytes:

@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nextgpt_imagebind.modality import THERMAL
 from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
@@ -14,7 +14,9 @@ from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
 
 _SAID = ("PNG", "JPEG")  # pictures by their content: heat where that is said
-_FULL = {"L": 255, "I;16": 65535, "I;16B": 65535, "I": 65535}  # Pillow's modes of grey integers
+_GREY = ("L", "I;16", "I;16B", "I")  # Pillow's modes of grey integers
+_BITS, _MEANING, _SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
+_WHITE_IS_ZERO, _SIGNED = 0, 2  # what they may say
 _ACCEPTED = "TIFF with one channel, or grey PNG or JPEG named as thermal"
 
 
@@ -22,7 +24,7 @@ def read(blob: Blob) -> Media | None:
     """The heat picture in `blob`, or None when it is something else and does not claim otherwise.
 
     Grey PNG and JPEG are taken unless `blob.guess` says that nobody called it heat. Integers are
-    divided by their greatest; of a TIFF with several pages the first is taken.
+    divided by the greatest of their width; of a TIFF with several pages the first is taken.
 
     Raises:
         MediaError: empty, damaged, over a limit, in colour, or named as heat without being it.
@@ -43,7 +45,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
     """
     data, who = np.asarray(array), source or THERMAL.name
     fix = "pass a numpy array of float32 (height, width) from 0 to 1"
-    if data.dtype != np.float32:
+    if data.dtype.newbyteorder("=") != np.float32:
         if data.dtype.kind == "u":
             fix += f"; from {data.dtype}: (x / {np.iinfo(data.dtype).max}).astype('float32')"
         raise MediaError(who, f"is an array of {data.dtype}, wanted float32", fix)
@@ -57,7 +59,7 @@ def from_array(array: Any, *, source: str = "") -> Media:
             f"has values from {data.min():g} to {data.max():g}, wanted from 0 to 1",
             "from temperatures: (t - coldest) / (hottest - coldest), over the camera's range",
         )
-    return Media(THERMAL.name, np.array(data, order="C"), source=source)
+    return Media(THERMAL.name, np.array(data, np.float32, order="C"), source=source)
 
 
 def tiff(media: Media) -> bytes:
@@ -81,15 +83,32 @@ def _decode(blob: Blob, kind: str) -> Any:
     with Image.open(io.BytesIO(blob.data), formats=(kind,)) as opened:
         check_limit(THERMAL, "columns-or-rows", max(opened.size), who=who)
         check_limit(THERMAL, "pixels", opened.width * opened.height, who=who)
-        mode, stored = opened.mode, np.asarray(opened)
+        deepest, white_is_cold = _levels(opened, who)
+        mode, stored = opened.mode, np.asarray(ImageOps.exif_transpose(opened))
     if stored.ndim == 3 and mode == "RGB" and not np.ptp(stored, axis=2).any():
         mode, stored = "L", stored[..., 0]  # grey, as programs save it that know no grey
     if mode == "F":
         return stored.astype(np.float32)
-    if mode not in _FULL:
+    if mode not in _GREY:
         raise MediaError(
             who,
             f"is a {kind} of the mode {mode}, in colour or with few levels",
             "give the camera's grey picture: colours cannot be turned back to heat",
         )
-    return (stored / _FULL[mode]).astype(np.float32)
+    if white_is_cold:
+        stored = deepest - stored
+    return (stored / deepest).astype(np.float32)
+
+
+def _levels(opened: Image.Image, who: str) -> tuple[int, bool]:
+    """The greatest integer that a pixel may hold, and whether that is the coldest.
+
+    Pillow turns round what a TIFF of up to 8 bits stores so, and spreads fewer than 8 over 255.
+    """
+    if not opened.mode.startswith("I"):
+        return 255, False
+    tags: Any = getattr(opened, "tag_v2", {})
+    if tags.get(_SAMPLE_FORMAT, (1,))[0] == _SIGNED:
+        raise MediaError(who, "holds signed integers", "save it as unsigned ones, or as float32")
+    bits = tags.get(_BITS, (16,))[0]
+    return (1 << bits) - 1, tags.get(_MEANING) == _WHITE_IS_ZERO

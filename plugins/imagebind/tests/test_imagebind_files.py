@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -119,3 +120,54 @@ def test_arrays_of_another_layout_say_how_to_convert() -> None:
         thermal.from_array(np.zeros((2, 2), np.uint8))
     with pytest.raises(MediaError, match="samples a second"):
         imu.from_array(np.zeros((2, 6), np.float32), None)
+
+
+def grey_tiff(
+    pixels: bytes, *, bits: int, white_is_zero: bool = False, signed: bool = False
+) -> bytes:
+    """Two pixels side by side, as Pillow never writes them."""
+    said = {256: 2, 257: 1, 258: bits, 259: 1, 262: 0 if white_is_zero else 1}
+    said |= {273: 0, 277: 1, 278: 1, 279: len(pixels), 339: 2 if signed else 1}
+    start = 8 + 2 + 12 * len(said) + 4
+    tags = b"".join(
+        struct.pack("<HHIHH", tag, 3, 1, start if tag == 273 else value, 0)
+        for tag, value in said.items()
+    )
+    return b"II*\0" + struct.pack("<IH", 8, len(said)) + tags + bytes(4) + pixels
+
+
+@pytest.mark.parametrize(
+    ("bits", "pixels", "white_is_zero"),
+    [
+        (4, b"\x0f", False),
+        (4, b"\x0f", True),
+        (8, b"\0\xff", False),
+        (8, b"\0\xff", True),
+        (12, b"\0\x0f\xff", False),
+        (16, b"\0\0\xff\xff", False),
+        (16, b"\0\0\xff\xff", True),
+    ],
+)
+def test_integers_of_every_width_fill_the_range(
+    bits: int, pixels: bytes, white_is_zero: bool
+) -> None:
+    media = thermal.read(Blob(grey_tiff(pixels, bits=bits, white_is_zero=white_is_zero), "a.tiff"))
+
+    assert media is not None
+    assert media.data.tolist() == [[1, 0] if white_is_zero else [0, 1]]
+
+
+def test_signed_heat_is_refused() -> None:
+    with pytest.raises(MediaError, match="signed integers"):
+        thermal.read(Blob(grey_tiff(b"\0\0\xff\x7f", bits=16, signed=True), "a.tiff"))
+
+
+def test_heat_is_turned_upright() -> None:
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((4, 8), np.uint8)).save(out, "JPEG", exif=exif)
+
+    media = thermal.read(Blob(out.getvalue(), "a"))
+
+    assert media is not None
+    assert media.data.shape == (8, 4)

@@ -99,6 +99,12 @@ class ClipEncoder(_Eye):
             clips.append(self._pixels(clip.data[taken]))
         return torch.stack(clips)
 
+    def left_out(self, media: Media) -> str:
+        """What lies between the frames, where those are fewer than one a second."""
+        lasts = len(media.data) / float(media.rate or 1)
+        said = f"lasts {lasts:.4g} s: {self.frames} frames, evenly chosen, are seen"
+        return said if lasts > self.frames else ""
+
     def forward(self, x_BFCHW: Tensor) -> Tensor:
         """(B, 8, 3, 160, 160) -> (B, 72, 1280)."""
         x = adaptive_avg_pool2d(self.network(x_BFCHW.flatten(0, 1)), self.cells)

@@ -18,7 +18,7 @@ from transformers.models.clip.modeling_clip import CLIPVisionModel
 
 from nextgpt_registry.media import Media
 from nextgpt_registry.parts import load_part
-from nextgpt_video.frames import Look, clips, widen
+from nextgpt_video.frames import Look, between, clips, widen
 from nextgpt_video.options import ClipOptions
 
 LOOK = Look(
@@ -69,6 +69,10 @@ class ClipFramesEncoder(torch.nn.Module):
     def preprocess(self, media: Sequence[Media]) -> Tensor:
         """B films -> (B, F, C, H, W): frames spread over the film, the middle of each."""
         return clips(media, LOOK)
+
+    def left_out(self, media: Media) -> str:
+        """What lies between the frames that are seen, and beside the square cut out of them."""
+        return between(media, LOOK)
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, F, C, H, W) -> (B, T, D), T = frames x patches, the CLS tokens dropped."""

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
+from av.codec.context import CodecContext
+from av.stream import Disposition
 
 from nextgpt_registry.content import check_limit
 from nextgpt_registry.errors import MediaError
+from nextgpt_video.looks import pixels, shown_size
 from nextgpt_video.modality import HIGHEST_RATE, MEMORY, VIDEO
 from nextgpt_video.timing import Timing, even
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 _DEMUXERS = {"MP4": "mov", "WEBM": "matroska", "MATROSKA": "matroska", "GIF": "gif"}
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
@@ -29,9 +35,9 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
         MediaError: a declared limit is passed.
     """
     with _open(data, kind) as container:
-        if not container.streams.video:
+        stream = _film(container)
+        if stream is None:
             return None
-        stream = container.streams.video[0]
         longest = max(stream.codec_context.width, stream.codec_context.height)
         check_limit(VIDEO, "columns-or-rows", longest, who=who)
         check_limit(
@@ -43,14 +49,16 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
         _check_length(times, last, who)
         size = _size(stream, len(_timing(times, last, stream, who).picks))
     with _open(data, kind) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.options = {"max_pixels": str(int(VIDEO.limit("pixels")))}
+        stream = _film(container)
+        assert stream is not None
         frames: list[Any] = []
         shown: list[float] = []
-        for frame in container.decode(stream):
+        for frame in _decoded(container, stream):
             check_limit(VIDEO, "frames", len(frames) + 1, who=who)
+            if frame.is_corrupt:  # FFmpeg made up what is missing
+                raise ValueError(f"the frame at {frame.time:.2f} s is damaged")
             shown.append(frame.time)
-            frames.append(_pixels(frame, size))
+            frames.append(pixels(frame, size))
         if not frames:
             raise ValueError("none of its frames can be decoded")
         timing = _timing(shown, last, stream, who)
@@ -59,6 +67,22 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
 
 def _open(data: bytes, kind: str) -> InputContainer:
     return av.open(io.BytesIO(data), "r", format=_DEMUXERS[kind], metadata_errors="ignore")
+
+
+def _film(container: InputContainer) -> VideoStream | None:
+    """The first track of moving pictures; the cover of a sound is none."""
+    streams = container.streams.video
+    return next((s for s in streams if not s.disposition & Disposition.attached_pic), None)
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The frames of a stream; FFmpeg's own decoders of VP8 and VP9 know no transparency."""
+    context = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and context.name in _WITH_ALPHA:
+        context = cast("VideoCodecContext", CodecContext.create(_WITH_ALPHA[context.name], "r"))
+    context.options = {"max_pixels": str(int(VIDEO.limit("pixels")))}
+    for packet in container.demux(stream):
+        yield from context.decode(packet)
 
 
 def _times(container: InputContainer, stream: VideoStream) -> tuple[list[float], float]:
@@ -95,22 +119,7 @@ def _timing(times: list[float], last: float, stream: VideoStream, who: str) -> T
 
 
 def _size(stream: VideoStream, frames: int) -> tuple[int, int]:
-    """(width, height) to decode to: the film's own, or less where memory would not do."""
-    width, height = stream.codec_context.width, stream.codec_context.height
+    """(width, height) to decode to: as it is shown, or less where memory would not do."""
+    width, height = shown_size(stream)
     scale = min(1.0, math.sqrt(MEMORY / (3 * frames * width * height)))
     return max(1, int(width * scale)), max(1, int(height * scale))
-
-
-def _pixels(frame: VideoFrame, size: tuple[int, int]) -> Any:
-    """(H, W, 3): transparency laid on white, turned upright."""
-    width, height = size
-    see_through = frame.format.name in _WITH_ALPHA
-    wanted = "rgba" if see_through else "rgb24"
-    pixels = frame.reformat(width=width, height=height, format=wanted).to_ndarray()
-    if see_through:
-        alpha = pixels[..., 3:].astype(np.uint16)
-        pixels = ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return np.ascontiguousarray(np.rot90(pixels, k=frame.rotation // 90))
-
-
-_WITH_ALPHA = frozenset(("bgra", "rgba", "argb", "abgr", "pal8", "yuva420p", "yuva444p"))

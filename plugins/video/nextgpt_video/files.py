@@ -11,7 +11,7 @@ from nextgpt_registry.content import check_limit, decoding, format_of, is_ours, 
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_video.decoding import decode
-from nextgpt_video.header import check_whole, gif_frames, gif_size
+from nextgpt_video.header import check_whole, gif_frames, gif_size, with_controls
 from nextgpt_video.modality import FORMATS, HIGHEST_RATE, SHARED, VIDEO
 
 
@@ -26,11 +26,13 @@ def read(blob: Blob) -> Media | None:
         return None
     with decoding(blob, VIDEO, kind):
         check_whole(blob.data, kind)
+        data = blob.data
         if kind == "GIF":
-            if gif_frames(blob.data) < 2:
+            if gif_frames(data) < 2:
                 return None
-            _check_size(*gif_size(blob.data), who)  # before FFmpeg makes room for a frame
-        film = decode(blob.data, kind, who)
+            _check_size(*gif_size(data), who)  # before FFmpeg makes room for a frame
+            data = with_controls(data)
+        film = decode(data, kind, who)
     if film is None:
         if blob.guess or not promises(blob, VIDEO, but=SHARED):
             return None

@@ -33,6 +33,20 @@ def clips(media: Sequence[Media], look: Look) -> Tensor:
     return torch.stack([_clip(medium.data, look) for medium in media])
 
 
+def between(media: Media, look: Look) -> str:
+    """What a sender is told of a film of which less is seen than a frame a second, or half of each
+    frame; "" of others."""
+    lasts = len(media.data) / float(media.rate or 1)
+    height, width = media.data.shape[1:3]
+    short, long = sorted((height, width))
+    said = []
+    if lasts > look.frames:
+        said.append(f"lasts {lasts:.4g} s: {look.frames} frames, evenly chosen, are seen")
+    if long > 2 * short:
+        said.append(f"is {width}x{height} pixels: the middle {short}x{short} are seen")
+    return ", and ".join(said)
+
+
 def chosen(count: int, wanted: int) -> list[int]:
     """`wanted` of `count` frames, spread over the whole film; short films repeat frames."""
     middles = (np.arange(wanted) + 0.5) * count / wanted

@@ -104,3 +104,15 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     for name in ("clip-b32-frames", "videomae-base"):
         with pytest.raises(SourceError, match="tensors do not fit"):
             build(named(name), narrow=16).load({"model": tmp_path / "m"})
+
+
+@each
+def test_films_of_which_little_is_seen_are_told_of(spec: Encoder) -> None:
+    encoder = build(spec, narrow=8)
+    frames = 16 if spec.name.startswith("videomae") else 8
+    long = from_array(np.zeros((40, 8, 8, 3), np.uint8), 2)
+    wide = from_array(np.zeros((2, 8, 24, 3), np.uint8), 8)
+
+    assert encoder.left_out(SHORT) == encoder.left_out(LONG) == ""
+    assert encoder.left_out(long) == f"lasts 20 s: {frames} frames, evenly chosen, are seen"
+    assert encoder.left_out(wide) == "is 24x8 pixels: the middle 8x8 are seen"
