@@ -16,6 +16,7 @@ from nextgpt_core.ablate.table import columns
 from nextgpt_core.assemble import assemble
 from nextgpt_core.evaluate.run import evaluate, load_suite
 from nextgpt_core.pipeline import Pipeline
+from nextgpt_core.train.folder import part_files
 from nextgpt_core.train.start import train
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
@@ -45,7 +46,7 @@ def ablate(
     Raises:
         NextGPTError: a variant is wrong; all are planned before the first is trained.
     """
-    origin = [sha256_of(path) for path in sorted((start / "parts").iterdir())] if start else []
+    origin = [sha256_of(path) for path in part_files(start)] if start else []
     measured_by = [ablations.suite, ablations.limit, ablations.columns, origin]
     found = chains(loaded, ablations, steps=ablations.steps, measured_by=measured_by)
     for chain in found:

@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.tensors import save_compact
 
@@ -26,9 +27,8 @@ def export_parts(
     for part, tensors in parts.items():
         path = folder / f"{part}.safetensors"
         if exact:
-            aside = path.with_name(f".{path.name}.new")
-            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, aside)
-            aside.replace(path)
+            with replacing(path) as aside:
+                save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, aside)
         else:
             save_compact(tensors, path, exact=tuple(tensors) if part == "signals" else ())
         size = path.stat().st_size

@@ -22,7 +22,7 @@ from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.compute import chosen
-from nextgpt_core.train.folder import RunFolder, read_parts
+from nextgpt_core.train.folder import RunFolder, part_files, read_parts
 from nextgpt_core.train.loop import Trainer
 from nextgpt_core.train.meter import Values
 from nextgpt_core.train.settings import FREE_TO_CHANGE, RunSettings, rehearsed, stage_of
@@ -171,8 +171,7 @@ def _digests(start: Path | None) -> dict[str, str]:
     if start is None:
         return {}
     read_parts(start)
-    files = sorted((start.expanduser() / "parts").glob("*.safetensors"))
-    return {path.stem: sha256_of(path) for path in files}
+    return {path.stem: sha256_of(path) for path in part_files(start)}
 
 
 def _fitting(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
+
+from nextgpt_registry.aside import replacing
 
 _EVERY = 60.0
 """Seconds between checkpoints."""
@@ -64,8 +65,7 @@ class Run:
             self._sums.clear()
 
     def _save(self) -> None:
-        aside = self._state.with_suffix(f".{os.getpid()}.tmp")
         state = {"module": self._module.state_dict(), "optimizer": self._optimizer.state_dict()}
-        torch.save({"step": self.step, **state}, aside)
-        os.replace(aside, self._state)
+        with replacing(self._state) as aside:
+            torch.save({"step": self.step, **state}, aside)
         self._saved = time.monotonic()

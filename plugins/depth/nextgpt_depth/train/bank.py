@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -20,6 +19,7 @@ from nextgpt_mini.train.examples import draw
 from nextgpt_mini.world.library import STYLES, Library
 from nextgpt_mini.world.scene import Picture
 from nextgpt_mini.world.split import Split, check_trainable
+from nextgpt_registry.aside import replacing
 
 GRID = 16
 """Things that a decoder learns to make stand on cells of so many of a picture's 128 pixels."""
@@ -70,6 +70,5 @@ def _render(drawn: Drawn, scenes: list[tuple[Picture, int]], library: Library, p
         to_maps([renderer.depth(scene, seed, style, grid=grid)]).half()
         for scene, seed in track(scenes, f"depth maps for {drawn.seed}", console=_CONSOLE)
     ]
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file({"maps": torch.cat(maps)}, aside)
-    aside.replace(path)
+    with replacing(path) as aside:
+        save_file({"maps": torch.cat(maps)}, aside)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from random import Random
 
@@ -26,6 +25,7 @@ from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, facts
 from nextgpt_mini.world.split import Kind
+from nextgpt_registry.content import replace_file
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import save_compact
 
@@ -126,6 +126,5 @@ def _bank(kind: Kind, library: Library, count: int) -> tuple[Tensor, Tensor]:
 
 def _note(kind: Kind, ceiling: dict[str, float], path: Path) -> None:
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps({**known, kind: ceiling}, indent=1, sort_keys=True) + "\n")
-    os.replace(aside, path)
+    told = json.dumps({**known, kind: ceiling}, indent=1, sort_keys=True) + "\n"
+    replace_file(path, told.encode())

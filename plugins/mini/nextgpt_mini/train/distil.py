@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.progress import track
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from nextgpt_mini.world.chat.prompts import prompts
+from nextgpt_registry.content import replace_file
 
 PAIRS = Path(__file__).parents[1] / "world" / "chat" / "pairs.jsonl"
 MOST_TOKENS = 40
@@ -40,10 +40,7 @@ def distil(model_folder: Path, path: Path = PAIRS) -> Path:
             if answer:
                 answers[prompt] = answer
     lines = [json.dumps([p, answers[p]], ensure_ascii=False) for p in prompts() if p in answers]
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(aside, path)
-    return path
+    return replace_file(path, ("\n".join(lines) + "\n").encode())
 
 
 def shorten(answer: str, *, ended: bool) -> str:

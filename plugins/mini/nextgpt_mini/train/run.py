@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from nextgpt_core.train.muon import Muon
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.tensors import quick_in_bfloat16
 
@@ -91,9 +91,8 @@ class Run:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write a checkpoint aside, then rename it."""
-        aside = self.folder / f"state.{os.getpid()}.tmp"
-        torch.save({"step": self.step, **state}, aside)
-        os.replace(aside, self.folder / "state.pt")
+        with replacing(self.folder / "state.pt") as aside:
+            torch.save({"step": self.step, **state}, aside)
         self._saved = time.monotonic()
 
     @property

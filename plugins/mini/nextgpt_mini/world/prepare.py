@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +23,7 @@ from scipy.signal import resample_poly
 
 from nextgpt_mini.world.library import RATE, SPRITE, STYLES, Array, Library
 from nextgpt_mini.world.vocabulary import vocabulary
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.sources import cache_dir, fetch
 
@@ -80,16 +80,14 @@ def prepare() -> Path:
     made_from = {"made_from": _fingerprint()}
     if path.exists() and _metadata(path) == made_from:
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Array] = {}
     for name, style, sprite in track(_sprites(), "pictures", 2 * len(vocabulary().objects)):
         tensors[f"sprite/{name}/{style}"] = sprite
     for name in track(vocabulary().sounds, "sounds"):
         for n, sound in enumerate(_hits(vocabulary().sound_sources[name])):
             tensors[f"sound/{name}/{n}"] = (sound * 32767).astype(np.int16)
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, aside, metadata=made_from)
-    os.replace(aside, path)
+    with replacing(path) as aside:
+        save_file(tensors, aside, metadata=made_from)
     return path
 
 
