@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _HELD = ".held"
 _PATIENCE_S = 2
+_MISSES, _PAUSE_S = 1000, 0.001
+_OPEN_FILES_STAY = os.name == "nt"
 _log = logging.getLogger(__name__)
 
 
@@ -34,11 +37,12 @@ def scratch(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _empty(folder)
+        if not _OPEN_FILES_STAY:
+            _leave(folder)
         lock.release()
-        with contextlib.suppress(OSError):  # where a file that is open cannot be removed
-            (folder / _HELD).unlink(missing_ok=True)
-            folder.rmdir()
+        if _OPEN_FILES_STAY:
+            _leave(folder)  # nor does the file of whoever holds it by now
 
 
 @contextmanager
@@ -89,21 +93,42 @@ def flush_names(folder: Path) -> None:
             os.close(descriptor)
 
 
+def _empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # of a disk that fails: the next holder tries again
+        for path in folder.iterdir():
+            if path.name != _HELD:
+                remove(path)
+
+
+def _leave(folder: Path) -> None:
+    """Remove the folder, the file that says who holds it last: until then nobody else works in it.
+
+    Somebody may hold it as soon as that file is gone: then the folder is theirs, and not empty.
+    """
+    with contextlib.suppress(OSError):
+        (folder / _HELD).unlink()
+        folder.rmdir()
+
+
 def _hold(folder: Path) -> BaseFileLock:
     from filelock import FileLock, Timeout  # lazy: 60 ms that a plan of a cached system saves
 
-    told = False
+    told, missed = False, 0
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _HELD)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=_PATIENCE_S)
         except Timeout:
             if not told:
                 _log.warning("waiting for another process that writes in %s", folder.parent)
             told = True
             continue
-        except FileNotFoundError:  # whoever held it has just removed it
+        except (FileNotFoundError, FileExistsError):  # whoever held it has just removed it
+            missed += 1
+            if missed == _MISSES:
+                raise
+            time.sleep(_PAUSE_S)
             continue
         if (folder / _HELD).exists():
             return lock
