@@ -14,6 +14,8 @@ from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.cli.commands import commands, load, summary
 from nextgpt_registry.errors import Cancelled, NextGPTError
 
+_INTERRUPTED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `nextgpt COMMAND …`; always ends in `SystemExit`."""
@@ -21,10 +23,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(_main(given))
     except (KeyboardInterrupt, Cancelled):
-        sys.exit(130)
+        _interrupted()
+    except SystemExit as ended:  # typer has met the KeyboardInterrupt itself
+        if ended.code == _INTERRUPTED:
+            _interrupted()
+        raise
     except NextGPTError as error:
         sys.stderr.write(f"nextgpt: {error}\n")
         sys.exit(2)
+
+
+def _interrupted() -> NoReturn:
+    sys.stderr.write("nextgpt: interrupted\n")
+    sys.exit(_INTERRUPTED)
 
 
 def _main(given: Sequence[str]) -> int:

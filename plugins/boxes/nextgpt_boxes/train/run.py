@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from nextgpt_registry.aside import replacing
+from nextgpt_registry.progress import Lines
 
 _EVERY = 60.0
 """Seconds between checkpoints."""
@@ -46,10 +47,13 @@ class Run:
         columns = (TextColumn("finder"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task("", total=self.steps, completed=self.step)
+            lines = Lines("finder")
             while self.step < self.steps:
                 yield self.step
                 self.step += 1
                 bar.update(task, completed=self.step)
+                if bar.disable:
+                    lines.tell(f"{self.step} of {self.steps}")
                 if self.step == self.steps or time.monotonic() - self._saved > _EVERY:
                     self._save()
 

@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from nextgpt_core.train.muon import Muon
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.progress import Lines
 from nextgpt_registry.tensors import quick_in_bfloat16
 
 
@@ -139,10 +140,13 @@ class Run:
         )
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             task = bar.add_task(title, total=self.steps, completed=self.step, note="")
+            lines = Lines(title)
             while self.step < self.steps:
                 yield self.step
                 self.step += 1
                 bar.update(task, completed=self.step)
+                if bar.disable:
+                    lines.tell(f"{self.step} of {self.steps}")
 
 
 def train(
