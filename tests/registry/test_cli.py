@@ -233,7 +233,19 @@ def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
         _, err = napping.communicate(timeout=60)
 
     assert napping.returncode == 130
-    assert "Traceback" not in err
+    assert err == "nextgpt: interrupted\n"
+
+
+def test_checking_a_plugin_can_be_interrupted(
+    lidar: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextgpt_registry.testing.PluginTests.test_manifest_is_pure", _ctrl_c)
+
+    code, out, err = run(capsys, "plugins", "check", "lidar")
+
+    assert code == 130
+    assert "FAIL" not in out
+    assert err == "nextgpt: interrupted\n"
 
 
 def test_the_doctor_tells_what_is_wrong(
@@ -297,3 +309,7 @@ def test_the_doctor_works_where_torch_is_broken(
 
     assert "broken: OSError: libtorch.so: not found" in out
     assert "lidar" in out
+
+
+def _ctrl_c(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -58,7 +58,7 @@ def test_all_that_making_it_needs_is_told_before_any_work(
     monkeypatch.setattr(preparing, "_MODULES", ("resvg_py", "no_synth", "no_rasterizer"))
     monkeypatch.setattr(preparing, "_COMMANDS", ("no-npm",))
 
-    with pytest.raises(SourceError, match="no_synth.*no_rasterizer.*no-npm"):
+    with pytest.raises(SourceError, match=r"no_synth.*no_rasterizer.*no-npm"):
         prepare(tmp_path / "library.zip")
     assert list(tmp_path.iterdir()) == []
 
