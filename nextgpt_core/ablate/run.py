@@ -17,7 +17,7 @@ from nextgpt_core.assemble import assemble
 from nextgpt_core.evaluate.run import evaluate, load_suite
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.train.folder import part_files
-from nextgpt_core.train.start import train
+from nextgpt_core.train.start import check_data, train
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import Loaded
@@ -52,6 +52,7 @@ def ablate(
     for chain in found:
         for link in chain.links:
             resolve(link.loaded, catalog)
+            check_data(link.loaded.config, [link.stage])
     rows: list[Row] = []
     spent: list[float] = []
     todo = {chain.key for chain in found if _read(out, chain) is None}

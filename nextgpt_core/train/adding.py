@@ -22,7 +22,7 @@ from nextgpt_core import weights
 from nextgpt_core.checkpoint import save_parts, tokenizer_hash
 from nextgpt_core.llm.load import tokenizer_from_folder
 from nextgpt_core.saved import exchange
-from nextgpt_core.train.start import Trained, train
+from nextgpt_core.train.start import Trained, check_data, train
 from nextgpt_registry.additions import Joined
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.cache import sha256_of
@@ -96,6 +96,7 @@ def add(
     if take:
         new = _brought(joined, progress)
     else:
+        check_data(joined.loaded.config, joined.stages)
         runs = _trained(joined, catalog, folder / "runs", progress)
         new = {part: dict(tensors) for run in runs for part, tensors in run.parts.items()}
     _write(folder, joined, plan, found, old=old, new=new, exact=exact)

@@ -7,7 +7,7 @@ bfloat16, as autocast would round them for every product, and the residual strea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,18 @@ def tensor_cache(config: Config, settings: RunSettings) -> TensorCache:
         memory_bytes=config.feature_cache_mb << 20,
         disk_bytes=int(settings.cache_gb * 2**30),
     )
+
+
+def check_data(config: Config, stages: Iterable[str]) -> None:
+    """Import what the stages' data are made by: what is missing is told before the first is run.
+
+    Raises:
+        PluginError: something is.
+    """
+    for stage in stages:
+        target = stage_of(config, stage)[0].target
+        with blamed(target):
+            resolve_target(target)
 
 
 def _source(data: TrainingData) -> Any:

@@ -200,6 +200,7 @@ def test_own_commands_cannot_be_replaced(
         ("from nextgpt_registry import Cancelled; raise Cancelled", 130),
         ("from nextgpt_registry import MediaError; raise MediaError('a.png', 'is torn')", 2),
         ("import typer; raise typer.Exit(3)", 3),
+        ("import nowhere_at_all", 2),
         ("return", 0),
     ],
 )
@@ -237,9 +238,7 @@ def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
     assert err == "nextgpt: interrupted\n"
 
 
-def test_checking_a_plugin_can_be_interrupted(
-    lidar: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checking_a_plugin_can_be_interrupted(lidar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextgpt_registry.testing.PluginTests.test_manifest_is_pure", _ctrl_c)
 
     with pytest.raises(KeyboardInterrupt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,6 +41,27 @@ def test_program_and_what_it_started_end_with_the_starter(tmp_path: Path, ending
         starter.send_signal(ending)
 
     _wait_until(lambda: not any(_lives(int(pid)) for pid in pids.read_text().split()))
+
+
+def test_client_of_a_killed_fetch_hangs_up(tmp_path: Path) -> None:
+    source = "pypi:nextgpt-nowhere==1.0/a"
+    fetch = f"from nextgpt_registry.sources import fetch; fetch({source!r}, sha256='0' * 64)"
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        index.settimeout(60)
+        address = f"http://127.0.0.1:{index.getsockname()[1]}"
+        env = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+        env |= {"PIP_INDEX_URL": address, "PIP_EXTRA_INDEX_URL": "", "PIP_CONFIG_FILE": os.devnull}
+        env |= {"NEXTGPT_CACHE": str(tmp_path), "NEXTGPT_OFFLINE": ""}
+        with subprocess.Popen([sys.executable, "-c", fetch], env=env) as run:
+            asking, _ = index.accept()
+            with asking:
+                asking.settimeout(30)
+                asked = asking.recv(1 << 16)
+                run.kill()
+                rest = asking.recv(1 << 16)  # pip would wait for an answer, and never hang up
+
+    assert b"nextgpt-nowhere" in asked
+    assert rest == b""
 
 
 def test_exit_code_and_output_are_the_programs(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def prepare(
     ] = None,
 ) -> None:
     """Make the library of pictures and sounds anew, from the packages that they come from."""
-    from nextgpt_mini.world.prepare import LIBRARY  # numpy and codecs: only when run
+    from nextgpt_mini.world.library import LIBRARY  # numpy and codecs: only when run
     from nextgpt_mini.world.prepare import prepare as build
 
     typer.echo(build(out or LIBRARY))
