@@ -49,10 +49,25 @@ class Leashed(subprocess.Popen[bytes]):
         """Ask it, and what it has started, to end."""
         self._signal(signal.SIGTERM)
 
+    def poll(self) -> int | None:
+        """Its exit code, None until it has one."""
+        return self._ended(super().poll())
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, when it has one."""
+        code = super().wait(timeout)
+        self._ended(code)
+        return code
+
     def __exit__(self, *error: Any) -> None:
         if error[0] is not None:
             self.kill()
         super().__exit__(*error)
+
+    def _ended(self, code: int | None) -> int | None:
+        if code is not None and self.stdin is not None:
+            self.stdin.close()
+        return code
 
     def _signal(self, number: signal.Signals) -> None:
         if not _GROUPS:
