@@ -9,11 +9,15 @@ from importlib.metadata import distributions
 _NAMED_OTHERWISE = {"pil": "pillow", "yaml": "pyyaml"}
 
 
-def how_to_install(module: str) -> str:
-    """The command that installs it: the extra that names it, where there is one."""
+def how_to_install(module: str, *, who: str = "") -> str:
+    """The command that installs it: the extra that names it, where there is one.
+
+    `who` is a module or target that needs it: an extra of its own distribution comes first.
+    """
+    own = _plain(who.partition(":")[0].partition(".")[0])
     wanted = module.partition(".")[0]
     wanted = _plain(_NAMED_OTHERWISE.get(wanted.lower(), wanted))
-    for name, extra, required in sorted(_extras()):
+    for name, extra, required in sorted(_extras(), key=lambda one: (_plain(one[0]) != own, one)):
         if required == wanted:
             return f"pip install '{name}[{extra}]'"
     return f"install it: pip install {wanted}"

@@ -114,7 +114,7 @@ def blamed(who: str) -> Iterator[None]:
         raise PluginError(
             who,
             f"needs the module {error.name!r}, which is not installed",
-            how_to_install(error.name or ""),
+            how_to_install(error.name or "", who=who),
         ) from error
     except (Exception, SystemExit) as error:  # foreign code: anything may come out of it
         first_line = str(error).strip().partition("\n")[0]
