@@ -4,15 +4,14 @@
     nextgpt.lock.json       what the parts were trained with
     signals.safetensors  lora.safetensors  project.<channel>.safetensors
 
-A folder is written aside and renamed, so that it is whole or not there.
+In a folder that held another system, a file whose name that had taken is called
+`<part>.<hash>.safetensors`; `saved.py` says why.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nextgpt_core.saved import check_replaceable, exchange
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.cache import sha256_of
-from nextgpt_registry.config import Weight
-from nextgpt_registry.configfile import CONFIG_FILE, dump_config
-from nextgpt_registry.errors import ConfigError, LockError
+from nextgpt_registry.config import Config, Weight
+from nextgpt_registry.errors import LockError
 from nextgpt_registry.headers import PART
 from nextgpt_registry.lock import LOCK_FILE, Lock, write_lock
 from nextgpt_registry.tensors import save_compact
@@ -41,24 +40,11 @@ def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
     `compact` stores matrices as int8 with scales.
 
     Raises:
-        ConfigError: the folder holds something else.
+        ConfigError: the folder holds something else, or cannot be written to.
     """
     folder = folder.expanduser().absolute()
-    if folder.exists() and not _replaceable(folder):
-        raise ConfigError(
-            str(folder), "holds something other than a saved system", "choose another"
-        )
-    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    aside.mkdir(parents=True)
-    try:
-        _write(system, aside, compact=compact)
-        old = aside.with_name(f"{aside.name}.old")
-        if folder.exists():
-            folder.replace(old)
-        aside.replace(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    check_replaceable(folder)
+    exchange(folder, lambda fresh: _write(system, fresh, compact=compact))
     return folder
 
 
@@ -122,7 +108,7 @@ def check_base(lock: Lock | None, origin: str | None) -> None:
         )
 
 
-def _write(system: System, folder: Path, *, compact: bool) -> None:
+def _write(system: System, folder: Path, *, compact: bool) -> Config:
     plan = system.plan
     weights = save_parts(system.model.trained_state(), folder, compact=compact)
     lock = plan.to_lock(
@@ -131,11 +117,6 @@ def _write(system: System, folder: Path, *, compact: bool) -> None:
         weights={part: weight.sha256 or "" for part, weight in weights.items()},
     )
     write_lock(lock, folder / LOCK_FILE)
-    config = anchored(plan.config, plan.base).model_copy(
+    return anchored(plan.config, plan.base).model_copy(
         update={"weights": weights, "lock": LOCK_FILE}
     )
-    (folder / CONFIG_FILE).write_text(dump_config(config), "utf-8")
-
-
-def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / CONFIG_FILE).is_file() or not any(folder.iterdir()))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nextgpt_core.ablate.axes import Ablations, Variant
+from nextgpt_core.train.folder import part_files
 from nextgpt_core.train.settings import split_overrides, untrained
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.config import Weight
@@ -67,8 +68,7 @@ def chains(
 
 def with_parts(loaded: Loaded, run: Path) -> Loaded:
     """The config with the trained parts of a run."""
-    parts = sorted((run / "parts").glob("*.safetensors"))
-    weights = {path.stem: Weight(source=f"file:{path.absolute()}") for path in parts}
+    weights = {p.stem: Weight(source=f"file:{p.absolute()}") for p in part_files(run)}
     return replace(loaded, config=loaded.config.model_copy(update={"weights": weights}))
 
 

@@ -16,7 +16,8 @@ from nextgpt_core.ablate.table import columns
 from nextgpt_core.assemble import assemble
 from nextgpt_core.evaluate.run import evaluate, load_suite
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.train.start import train
+from nextgpt_core.train.folder import part_files
+from nextgpt_core.train.start import check_data, train
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import Loaded
@@ -45,12 +46,13 @@ def ablate(
     Raises:
         NextGPTError: a variant is wrong; all are planned before the first is trained.
     """
-    origin = [sha256_of(path) for path in sorted((start / "parts").iterdir())] if start else []
+    origin = [sha256_of(path) for path in part_files(start)] if start else []
     measured_by = [ablations.suite, ablations.limit, ablations.columns, origin]
     found = chains(loaded, ablations, steps=ablations.steps, measured_by=measured_by)
     for chain in found:
         for link in chain.links:
             resolve(link.loaded, catalog)
+            check_data(link.loaded.config, [link.stage])
     rows: list[Row] = []
     spent: list[float] = []
     todo = {chain.key for chain in found if _read(out, chain) is None}

@@ -17,6 +17,9 @@ def command(
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Where media are written.")] = Path("out"),
+    load: Annotated[
+        Path | None, typer.Option(help="Go on with a conversation that `/save` wrote.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Default: that of the config.")] = None,
     untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
@@ -33,12 +36,14 @@ def command(
     catalog = Catalog.discover(loaded.config.plugins)
     plan = resolve(loaded, catalog)
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    with console.status(f"loading {plan.system}"):
-        from nextgpt_core.cli.live import live  # lazy: torch
-        from nextgpt_core.cli.session import Session
 
-        pipeline = live(plan, catalog, untrained=untrained)
-    if told := pipeline.engine.readiness.summary():
-        console.print(told)
-    with pipeline:
-        Session(pipeline, console, out, seed=seed).talk(interactive=sys.stdin.isatty())
+    from nextgpt_core.cli.live import live  # lazy: torch
+    from nextgpt_core.cli.session import Session
+
+    with live(plan, catalog, untrained=untrained) as pipeline:
+        if told := pipeline.engine.readiness.summary():
+            console.print(told)
+        session = Session(pipeline, console, out, seed=seed)
+        if load is not None:
+            session.load(load)
+        session.talk(interactive=sys.stdin.isatty())

@@ -7,9 +7,11 @@ from nextgpt_core.cli.quiet import quiet
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.plan import Plan
+from nextgpt_registry.progress import busy
 
 
 def live(plan: Plan, catalog: Catalog, *, untrained: bool = False) -> Pipeline:
     """The pipeline of a plan, without the noise of the libraries beneath."""
     quiet()
-    return Pipeline(assemble(plan, catalog, merge=True), untrained=untrained)
+    with busy(f"loading {plan.system}"):
+        return Pipeline(assemble(plan, catalog, merge=True), untrained=untrained)

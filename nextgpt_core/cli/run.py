@@ -132,23 +132,47 @@ def _prepare(
 def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: bool) -> Answer:
     from nextgpt_core.engine.events import Finished
 
+    spaced = Spaced()
     for event in pipeline.stream(parts, **options):
-        _tell(event, quiet=quiet)
+        _tell(event, spaced, quiet=quiet)
         if isinstance(event, Finished):
             return event.answer
     raise AssertionError("a stream ends with Finished or an error")
 
 
-def _tell(event: Event, *, quiet: bool) -> None:
+class Spaced:
+    """Text on standard output, where what stands after a medium begins a line of its own."""
+
+    def __init__(self) -> None:
+        self._last = ""  # what was written last
+        self._apart = False
+
+    def medium(self) -> None:
+        """A medium stands here."""
+        self._apart = True
+
+    def text(self, text: str) -> None:
+        """Write some more."""
+        if self._apart and self._last:
+            text = text.lstrip(" ")
+            if text and not (self._last.endswith("\n") or text.startswith("\n")):
+                text = "\n" + text
+        if text:
+            self._last, self._apart = text, False
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+def _tell(event: Event, spaced: Spaced, *, quiet: bool) -> None:
     from nextgpt_core.engine.events import MediaFailed, MediaStarted, Noted, TextDelta
 
     match event:
         case Noted(channel, text):
             sys.stderr.write(f"[{channel}: {text}]\n")
         case TextDelta(text) if not quiet:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            spaced.text(text)
         case MediaStarted(_, channel, words):
+            spaced.medium()
             sys.stderr.write(f"[{channel}: {words} …]\n" if words else f"[{channel} …]\n")
         case MediaFailed(_, channel, error):
             sys.stderr.write(f"[{channel} failed: {error}]\n")

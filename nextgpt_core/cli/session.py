@@ -1,12 +1,10 @@
 """One conversation at a terminal: reads lines, shows events. Knows no modality.
 
-/media [NAME=]PATH   attach a medium to the next message     /reset   forget everything
-/save [FOLDER]       write the conversation down             /quit    leave (or end of input)
+What a line can be besides a message stands in `COMMANDS`.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from nextgpt_core.cli.render import Gallery
+from nextgpt_core.cli.talkfile import load_talk, save_talk
 from nextgpt_core.engine.events import (
     Event,
     Finished,
@@ -29,10 +28,17 @@ from nextgpt_core.engine.events import (
 )
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import NextGPTError, RequestError
-from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Part
+from nextgpt_registry.messages import Part
 
-HELP = "/media [NAME=]PATH   /reset   /save [FOLDER]   /quit"
+COMMANDS = {
+    "/media [NAME=]PATH": "attach a medium to the next message",
+    "/save [FOLDER]": "write the conversation down",
+    "/load [FOLDER]": "go on with one that was saved",
+    "/reset": "forget everything",
+    "/help": "show this",
+    "/quit": "leave (or end of input)",
+}
+HELP = "   ".join(COMMANDS)
 
 
 class Session:
@@ -48,9 +54,11 @@ class Session:
         self._options: Any = {} if seed is None else {"seed": seed}
         self._talk = pipeline.conversation()
         self._attached: list[Part] = []
+        self._interactive = True
 
     def talk(self, *, interactive: bool) -> None:
         """Read lines until `/quit` or the end of input."""
+        self._interactive = interactive
         if interactive:
             self._console.print(f"{self._pipeline.config.name}: {HELP}")
         for line in self._lines(interactive):
@@ -80,27 +88,32 @@ class Session:
                 self._attached.append(part)
                 self._console.print(f"[{part.channel} attached]")
             case "/save":
-                folder = Path(rest.strip()) if rest.strip() else self._out
-                self._console.print(f"[saved: {self.save(folder)}]")
+                path = save_talk(self._talk.turns, self._folder(rest), self._pipeline)
+                self._console.print(f"[saved: {path}]")
+            case "/load":
+                self.load(self._folder(rest))
+            case "/help":
+                for command, does in COMMANDS.items():
+                    self._console.print(f"{command:<20} {does}")
             case _ if word.startswith("/") and "/" not in word[1:]:
                 raise RequestError(word, "is no command", HELP)
             case _:
                 self._answer(line)
         return True
 
-    def save(self, folder: Path) -> Path:
-        """Write the conversation as JSON, its media beside it."""
-        gallery = Gallery(self._pipeline.reader, folder)
-        turns = [
-            {"role": turn.role, "parts": [_told(part, gallery) for part in turn.parts]}
-            for turn in self._talk.turns
-        ]
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "conversation.json"
-        aside = path.with_suffix(".json.part")
-        aside.write_text(json.dumps(turns, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        aside.replace(path)
-        return path.absolute()
+    def _folder(self, given: str) -> Path:
+        return Path(given.strip()) if given.strip() else self._out
+
+    def load(self, folder: Path) -> None:
+        """Go on with a conversation that was saved, in place of this one.
+
+        Raises:
+            NextGPTError: it cannot be read; the conversation is as before.
+        """
+        turns = load_talk(folder, self._pipeline)
+        self._talk = self._pipeline.conversation(history=turns)
+        self._attached.clear()
+        self._console.print(f"[loaded: {folder}, {len(turns)} turns]")
 
     def _answer(self, line: str) -> None:
         parts = [*self._attached, line]
@@ -112,15 +125,14 @@ class Session:
                     screen.show(event)
             except KeyboardInterrupt:
                 screen.say("[broken off]")
+                if not self._interactive:
+                    raise
 
     def _lines(self, interactive: bool) -> Iterator[str]:
         while True:
             try:
                 line = self._console.input("> ") if interactive else sys.stdin.readline()
             except EOFError:
-                return
-            except KeyboardInterrupt:
-                self._console.print()
                 return
             if not interactive and not line:
                 return
@@ -200,14 +212,3 @@ class _Screen:
         if not self._tasks:
             self._end_line()
             self._progress.stop()
-
-
-def _told(part: Part, gallery: Gallery) -> dict[str, Any]:
-    match part:
-        case str():
-            return {"type": "text", "text": part}
-        case MediaPart(channel, Media() as media):
-            path = gallery.add(channel, media)
-            return {"type": media.modality, "channel": channel, "path": str(path)}
-        case _:
-            return {"type": "error", "channel": part.channel}

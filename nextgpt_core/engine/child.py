@@ -9,6 +9,7 @@ What crosses the pipe is tuples headed by a word; tensors cross as NumPy arrays.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -22,6 +23,7 @@ from nextgpt_registry.errors import Cancelled, NextGPTError
 
 def serve(pipe: Connection, recipe: Recipe) -> None:
     """Build the decoder, then answer calls until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it says what becomes
     try:
         component = recipe.build()
     except Exception as error:

@@ -21,13 +21,13 @@ from torch import Tensor
 from nextgpt_core import weights
 from nextgpt_core.checkpoint import save_parts, tokenizer_hash
 from nextgpt_core.llm.load import tokenizer_from_folder
-from nextgpt_core.train.start import Trained, train
+from nextgpt_core.saved import exchange
+from nextgpt_core.train.start import Trained, check_data, train
 from nextgpt_registry.additions import Joined
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Weight
-from nextgpt_registry.configfile import CONFIG_FILE, dump_config
+from nextgpt_registry.config import Config, Weight
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import ConfigError, LockError, TrainingError
 from nextgpt_registry.lock import LOCK_FILE, Difference, Lock, Signals, differences, write_lock
@@ -96,6 +96,7 @@ def add(
     if take:
         new = _brought(joined, progress)
     else:
+        check_data(joined.loaded.config, joined.stages)
         runs = _trained(joined, catalog, folder / "runs", progress)
         new = {part: dict(tensors) for run in runs for part, tensors in run.parts.items()}
     _write(folder, joined, plan, found, old=old, new=new, exact=exact)
@@ -196,29 +197,24 @@ def _write(
     new: Parts,
     exact: bool,
 ) -> None:
-    aside = folder / ".new"
-    shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
-    aside.mkdir()
-    for part, path in old.items():
-        shutil.copyfile(path, aside / f"{part}.safetensors")
-    kept = {p: Weight(source=f"file:{p}.safetensors", sha256=lock.weights[p]) for p in old}
-    names = [f"project.{name}" for name in joined.channels]
-    projections = {part: new[part] for part in names if part in new}
-    saved = save_parts(projections, aside, compact=not exact)
-    if rows := _new_rows(joined, plan, new.get(_SIGNALS, {})):
-        before = weights.load_compact(old[_SIGNALS]) if _SIGNALS in old else {}
-        saved |= save_parts({_SIGNALS: {**before, **rows}}, aside)
-    parts = {**kept, **saved}
-    pins = {part: weight.sha256 or "" for part, weight in parts.items()}
-    write_lock(lock.model_copy(update={"weights": pins}), aside / LOCK_FILE)
-    config = anchored(plan.config, plan.base).model_copy(
-        update={"weights": parts, "lock": LOCK_FILE}
-    )
-    (folder / CONFIG_FILE).unlink(missing_ok=True)  # no system while its parts are exchanged
-    for path in aside.iterdir():
-        path.replace(folder / path.name)
-    aside.rmdir()
-    replace_file(folder / CONFIG_FILE, dump_config(config).encode())
+    def fill(aside: Path) -> Config:
+        for part, path in old.items():
+            shutil.copyfile(path, aside / f"{part}.safetensors")
+        kept = {p: Weight(source=f"file:{p}.safetensors", sha256=lock.weights[p]) for p in old}
+        names = [f"project.{name}" for name in joined.channels]
+        projections = {part: new[part] for part in names if part in new}
+        saved = save_parts(projections, aside, compact=not exact)
+        if rows := _new_rows(joined, plan, new.get(_SIGNALS, {})):
+            before = weights.load_compact(old[_SIGNALS]) if _SIGNALS in old else {}
+            saved |= save_parts({_SIGNALS: {**before, **rows}}, aside)
+        parts = {**kept, **saved}
+        pins = {part: weight.sha256 or "" for part, weight in parts.items()}
+        write_lock(lock.model_copy(update={"weights": pins}), aside / LOCK_FILE)
+        return anchored(plan.config, plan.base).model_copy(
+            update={"weights": parts, "lock": LOCK_FILE}
+        )
+
+    exchange(folder, fill)
 
 
 def _new_rows(joined: Joined, plan: Plan, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:

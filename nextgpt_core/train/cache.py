@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -20,6 +22,7 @@ from torch import Tensor
 from nextgpt_core.engine.features import FeatureCache
 
 _TENSOR = "x"
+_FORGOTTEN_S = 3600
 
 
 class TensorCache:
@@ -30,6 +33,8 @@ class TensorCache:
         self._memory = FeatureCache(memory_bytes)
         self._limit = disk_bytes
         self._lock = threading.Lock()
+        if self._folder is not None:
+            _sweep(self._folder)
         self._files = _oldest_first(folder) if self._folder and folder else OrderedDict()
         self._size = sum(self._files.values())
         self.made = 0  # how many had to be made
@@ -125,6 +130,14 @@ class TensorCache:
 
 def _key(owner: str, name: str) -> str:
     return hashlib.sha256(f"{owner}|{name}".encode()).hexdigest()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes were writing: nobody takes an hour to write a tensor."""
+    for path in folder.glob("*/*.safetensors.*"):
+        with suppress(OSError):  # another process may have put it in its place just now
+            if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+                path.unlink()
 
 
 def _oldest_first(folder: Path) -> OrderedDict[str, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.headers import PART
 from nextgpt_registry.tensors import save_compact
@@ -27,10 +28,9 @@ def export_parts(
     for part, tensors in parts.items():
         path = folder / f"{part}.safetensors"
         if exact:
-            aside = path.with_name(f".{path.name}.new")
             whole = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-            save_file(whole, aside, metadata={PART: part})
-            aside.replace(path)
+            with replacing(path) as aside:
+                save_file(whole, aside, metadata={PART: part})
         else:
             rows = tuple(tensors) if part == "signals" else ()
             save_compact(tensors, path, exact=rows, metadata={PART: part})

@@ -16,7 +16,6 @@ last checkpoint is dropped when the run goes on from there, because those steps 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -30,10 +29,12 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from nextgpt_core.checkpoint import save_parts
+from nextgpt_registry.aside import flush
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
 
 _STATE, _LOG, _RUN, _PARTS = "state.pt", "log.jsonl", "run.json", "parts"
+_OLD_PARTS = ".parts.old"  # for the moment in which they are exchanged
 
 State = dict[str, Any]
 
@@ -52,6 +53,8 @@ class RunFolder:
                 str(self.path), "another process trains in this folder", "wait, or give --out"
             ) from None
         self._writer: Any = None
+        for left in self.path.glob(f".{_STATE}.*"):  # by a run that was killed
+            left.unlink()
 
     def __enter__(self) -> RunFolder:
         return self
@@ -110,21 +113,22 @@ class RunFolder:
 
     def save(self, state: State) -> None:
         """A checkpoint, on the disk before it counts."""
-        aside = self.path / f".{_STATE}.{os.getpid()}"
-        with aside.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
+        aside = self.path / f".{_STATE}.new"
+        torch.save(state, aside)
+        flush(aside)
         aside.replace(self.path / _STATE)
 
     def save_parts(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
         """The trained parts, where a later stage finds them."""
-        fresh, old = self.path / ".parts.new", self.path / ".parts.old"
-        for left in (fresh, old):  # by a run that was killed
+        target, old = self.path / _PARTS, self.path / _OLD_PARTS
+        fresh = self.path / ".parts.new"
+        if old.exists() and not target.exists():
+            old.replace(target)  # a run was killed between the two renames below
+        for left in (fresh, old):
             shutil.rmtree(left, ignore_errors=True)
         fresh.mkdir()
         save_parts(parts, fresh)
-        target = self.path / _PARTS
+        flush(fresh)
         if target.exists():
             target.replace(old)
         fresh.replace(target)
@@ -156,14 +160,22 @@ class RunFolder:
         self.write(_LOG, "".join(f"{line}\n" for line in kept))
 
 
+def part_files(run: Path) -> list[Path]:
+    """The files of a run's trained parts, also where it was killed while it exchanged them."""
+    run = run.expanduser()
+    for name in (_PARTS, _OLD_PARTS):
+        if found := sorted((run / name).glob("*.safetensors")):
+            return found
+    return []
+
+
 def read_parts(run: Path) -> dict[str, dict[str, Tensor]]:
     """The trained parts of a run.
 
     Raises:
         TrainingError: it has none.
     """
-    folder = run.expanduser() / _PARTS
-    found = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
+    found = {path.stem: load_file(path) for path in part_files(run)}
     if not found:
         raise TrainingError(
             str(run), "holds no trained parts", "give the folder of a run that reached a checkpoint"

@@ -1,9 +1,11 @@
-"""How far a run is, on standard error. Silent but for a few lines where nobody watches."""
+"""How far a run is, on standard error: a bar, or a line now and then where nobody watches."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
+
+from nextgpt_registry.progress import Lines
 
 
 class Progress:
@@ -33,6 +37,8 @@ class Progress:
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task(title, total=total, completed=done, note="")
+        self._lines, self._total = Lines(title), total
+        self._first, self._begun = done, time.monotonic()
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -45,6 +51,9 @@ class Progress:
         """So many steps are done."""
         shown = "  ".join(f"{k} {v:.3f}" for k, v in values.items() if k in _SHOWN)
         self._bar.update(self._task, completed=done, note=shown)
+        if self._bar.disable:
+            told = f"{done} of {self._total}{self._left(done)}"
+            self._lines.tell(f"{told}  {shown}" if shown else told)
 
     def note(self, text: str) -> None:
         """What is being done beside the steps."""
@@ -56,6 +65,13 @@ class Progress:
             sys.stderr.write(text + "\n")
         else:
             self._bar.console.print(text, markup=False, highlight=False)
+
+    def _left(self, done: int) -> str:
+        """How long the rest will take at this pace."""
+        if done <= self._first:
+            return ""
+        pace = (time.monotonic() - self._begun) / (done - self._first)
+        return f", {timedelta(seconds=round(pace * (self._total - done)))} left"
 
 
 _SHOWN = ("loss", "text", "alignment", "denoising")

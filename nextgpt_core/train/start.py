@@ -7,7 +7,7 @@ bfloat16, as autocast would round them for every product, and the residual strea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.compute import chosen
-from nextgpt_core.train.folder import RunFolder, read_parts
+from nextgpt_core.train.folder import RunFolder, part_files, read_parts
 from nextgpt_core.train.loop import Trainer
 from nextgpt_core.train.meter import Values
 from nextgpt_core.train.settings import FREE_TO_CHANGE, RunSettings, rehearsed, stage_of
@@ -151,6 +151,18 @@ def tensor_cache(config: Config, settings: RunSettings) -> TensorCache:
     )
 
 
+def check_data(config: Config, stages: Iterable[str]) -> None:
+    """Import what the stages' data are made by: what is missing is told before the first is run.
+
+    Raises:
+        PluginError: something is.
+    """
+    for stage in stages:
+        target = stage_of(config, stage)[0].target
+        with blamed(target):
+            resolve_target(target)
+
+
 def _source(data: TrainingData) -> Any:
     """The dialogues that a stage's target makes."""
     with blamed(data.target):
@@ -173,8 +185,7 @@ def _digests(start: Path | None) -> dict[str, str]:
     if start is None:
         return {}
     read_parts(start)
-    files = sorted((start.expanduser() / "parts").glob("*.safetensors"))
-    return {path.stem: sha256_of(path) for path in files}
+    return {path.stem: sha256_of(path) for path in part_files(start)}
 
 
 def _fitting(

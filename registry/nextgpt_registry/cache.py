@@ -6,8 +6,8 @@
 
 What is trusted: a folder appears under its name only by a rename after everything in it was
 written and hashed, so a run killed at any moment leaves a staging folder, which nothing reads and
-the next holder of the lock removes. Later, a file whose size and modification time are those of
-the manifest is taken as it is; one whose time differs (a copied cache, an edited file) is hashed
+the next one that builds anything removes. Later, a file whose size and modification time are those
+of the manifest is taken as it is; one whose time differs (a copied cache, an edited file) is hashed
 again; one that does not match makes the whole folder count as absent, and it is built anew.
 """
 
@@ -70,24 +70,44 @@ def store(kind: str, key: str, build: Build) -> Path:
     if found:
         return found
     root = cache_dir()
-    with _locked(root / "locks", f"{kind}-{key}"):
+    with staging(f"{kind}-{key}") as stage:
         found = stored(kind, key)  # another process may have built it while we waited
         if found:
             return found
-        stage = root / "staging" / f"{kind}-{key}"
-        shutil.rmtree(stage, ignore_errors=True)  # left by a killed run; the lock makes it ours
         fresh, target = stage / "fresh", root / kind / key
-        fresh.mkdir(parents=True)
+        fresh.mkdir()
+        build(fresh)
+        _write_manifest(fresh, {name: _entry(fresh / name) for name in _files(fresh)})
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target.replace(stage / "damaged")
+        fresh.replace(target)
+    return target
+
+
+@contextmanager
+def staging(name: str) -> Iterator[Path]:
+    """A folder of this name to work in, held by one process at a time and gone afterwards."""
+    root = cache_dir()
+    with _locked(root / "locks", name):
+        stage = root / "staging" / name
+        shutil.rmtree(stage, ignore_errors=True)  # left by a killed run; the lock makes it ours
+        _sweep(root)
+        stage.mkdir(parents=True)
         try:
-            build(fresh)
-            _write_manifest(fresh, {name: _entry(fresh / name) for name in _files(fresh)})
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                target.replace(stage / "damaged")
-            fresh.replace(target)
+            yield stage
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-    return target
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed runs left in staging, whatever they were building."""
+    from filelock import FileLock, Timeout
+
+    for stage in (root / "staging").iterdir() if (root / "staging").is_dir() else ():
+        lock = FileLock(root / "locks" / f"{stage.name}.lock")
+        with contextlib.suppress(Timeout, OSError), lock.acquire(timeout=0):
+            shutil.rmtree(stage, ignore_errors=True)
 
 
 @contextmanager

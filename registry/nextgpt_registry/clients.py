@@ -12,13 +12,13 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.leash import Leashed
 from nextgpt_registry.progress import Report
 
 _RETRY = "check the name, the version and the network, then try again"
@@ -65,17 +65,11 @@ def _run(who: str, command: Sequence[str], into: Path, report: Report, observe: 
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
     with (
         log.open("wb") as out,
-        subprocess.Popen(
-            command, cwd=into, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-        ) as client,
+        Leashed(command, cwd=into, env=environment, output=out) as client,
     ):
-        try:
-            while client.poll() is None:
-                time.sleep(0.05)
-                report(*observe())
-        except BaseException:
-            client.kill()
-            raise
+        while client.poll() is None:
+            time.sleep(0.05)
+            report(*observe())
     if client.returncode != 0:
         raise SourceError(who, f"{_tool(command)} failed: {_last_words(_text(log))}", _RETRY)
 

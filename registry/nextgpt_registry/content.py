@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -16,6 +17,7 @@ from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob
 from nextgpt_registry.specs import Modality
 
+_FORGOTTEN_S = 3600  # what was written aside and is older is a killed writer's
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -148,10 +150,17 @@ def replace_file(path: Path, data: bytes) -> Path:
     Raises:
         MediaError: the folder cannot be written to, or is full.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    aside = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("xb") as file:
+        try:
+            file = aside.open("xb")
+        except FileExistsError:  # of a writer that lives, or of one that was killed
+            if time.time() - aside.stat().st_mtime > _FORGOTTEN_S:
+                aside.unlink()
+            aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            file = aside.open("xb")
+        with file:
             file.write(data)
         aside.replace(path)
     except OSError as error:

@@ -7,7 +7,6 @@ have must agree. Signal ids are append-only: a channel that is left out keeps it
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.config import Settings
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.explain import lines
@@ -105,15 +105,8 @@ def read_lock(path: Path) -> Lock:
 
 def write_lock(lock: Lock, path: Path) -> None:
     """Write a lock so that a reader finds the old one or the new one, never a part."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(lock.model_dump_json(indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing(path) as aside:
+        aside.write_text(lock.model_dump_json(indent=1) + "\n", "utf-8")
 
 
 def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:

@@ -17,6 +17,7 @@ second of which the client's own cache usually answers.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from nextgpt_registry import archives, clients, hub
-from nextgpt_registry.cache import cache_dir, sha256_of, store, stored
+from nextgpt_registry.cache import cache_dir, sha256_of, staging, store, stored
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.progress import bar
 from nextgpt_registry.source_syntax import Source
@@ -101,13 +102,12 @@ def measure(source: str, *, progress: OnProgress | None = None) -> str:
     found = Source.parse(source)
     if found.kind in _UNPACKED:
         raise SourceError(str(found), "is pinned by its commit or is already here", "pin nothing")
-    staging = cache_dir() / "staging"
-    staging.mkdir(parents=True, exist_ok=True)
-    with _blamed([found]), tempfile.TemporaryDirectory(dir=staging) as work:
-        archive = _download(found, Path(work), progress)
+    name = hashlib.sha256(str(found).encode()).hexdigest()
+    with _blamed([found]), staging(f"measure-{name}") as work:
+        archive = _download(found, work, progress)
         if found.is_tree:
             return sha256_of(archive)
-        member = Path(work) / "member"
+        member = work / "member"
         with member.open("wb") as out:
             archives.copy_member(archive, found.path, out)
         return sha256_of(member)

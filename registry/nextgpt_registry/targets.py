@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import PluginError
+from nextgpt_registry.extras import how_to_install
 
 
 class NoOptions(BaseModel):
@@ -111,7 +112,9 @@ def blamed(who: str) -> Iterator[None]:
         raise
     except ModuleNotFoundError as error:
         raise PluginError(
-            who, f"needs the module {error.name!r}, which is not installed", "install it"
+            who,
+            f"needs the module {error.name!r}, which is not installed",
+            how_to_install(error.name or "", who=who),
         ) from error
     except (Exception, SystemExit) as error:  # foreign code: anything may come out of it
         first_line = str(error).strip().partition("\n")[0]

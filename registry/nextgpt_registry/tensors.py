@@ -11,13 +11,13 @@ tensor as float16 where that holds it, else as float32; integers and booleans as
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.cache import sha256_of, store
 from nextgpt_registry.errors import SourceError
 
@@ -125,13 +125,8 @@ def save_compact(
             packed[name] = _halved(value)
             continue
         packed[name], packed[name + _SCALE] = _quantized(value.float())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as aside:
         save_file(packed, aside, metadata={**(metadata or {}), _MARK[0]: _MARK[1]})
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def load_compact(path: Path, *, dtype: torch.dtype | None = None) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from nextgpt_core.cli.run import Spaced
 from nextgpt_core.cli.session import Session
 from nextgpt_core.testing import SystemKit
 from nextgpt_core.testing.toy_parts import RowEncoder
@@ -124,7 +125,96 @@ def test_chat_reads_lines_from_a_pipe(nextgpt: Run, tmp_path: Path) -> None:
     saved = json.loads((tmp_path / "conversation.json").read_text())
     assert [turn["role"] for turn in saved] == ["user", "assistant", "user", "assistant"]
     assert [part["type"] for part in saved[2]["parts"]] == ["glyph", "text"]
-    assert Path(saved[2]["parts"][0]["path"]).is_file()
+    assert (tmp_path / saved[2]["parts"][0]["path"]).is_file()
+    assert not Path(saved[2]["parts"][0]["path"]).is_absolute()
+
+
+def test_saved_chat_moves_and_is_gone_on_with(nextgpt: Run, tmp_path: Path) -> None:
+    first = ["hello", "/media one.glyph", "and this?", f"/save {tmp_path / 'talk'}"]
+    nextgpt("chat", "kit.yaml", "--out", tmp_path / "out", lines=first)
+    (tmp_path / "talk").rename(tmp_path / "moved")
+
+    lines = ["/reset", f"/load {tmp_path / 'moved'}", "go on", f"/save {tmp_path / 'again'}"]
+    code, out, _ = nextgpt("chat", "kit.yaml", "--load", tmp_path / "moved", lines=lines)
+
+    assert code == 0
+    assert out.count("4 turns]") == 2
+    before, after = (
+        json.loads((tmp_path / name / "conversation.json").read_text())
+        for name in ("moved", "again")
+    )
+    assert after[:4] == before
+    assert len(after) == 6
+    name = before[2]["parts"][0]["path"]
+    assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "moved" / name).read_bytes()
+
+
+def test_chat_saved_over_another_leaves_none_of_its_media(nextgpt: Run, tmp_path: Path) -> None:
+    talk = tmp_path / "talk"
+    lines = ["/media one.glyph", "this?", f"/save {talk}", f"/save {talk}"]
+    nextgpt("chat", "kit.yaml", "--out", tmp_path / "out", lines=lines)
+    (talk / "mine.txt").write_text("mine")
+    twice = {path.name for path in talk.iterdir()}
+
+    nextgpt("chat", "kit.yaml", "--out", tmp_path / "out", lines=[f"/save {talk}"])
+
+    assert {"conversation.json", "mine.txt"} < twice
+    assert {path.name for path in talk.iterdir()} == {"conversation.json", "mine.txt"}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "cannot be read"),
+        ("[{]", "is no conversation"),
+        ('{"role": "user"}', "is no conversation"),
+        ('[{"role": "user", "parts": [{"type": "glyph", "channel": "smell"}]}]', "'smell'"),
+        (
+            '[{"role": "user", "parts": [{"type": "glyph", "channel": "glyph", "path": "../x"}]}]',
+            "lies outside",
+        ),
+        (
+            '[{"role": "user", "parts": [{"type": "glyph", "channel": "glyph", "path": "x"}]}]',
+            "cannot be read",
+        ),
+    ],
+)
+def test_what_is_no_saved_chat_is_said_and_the_talk_goes_on(
+    nextgpt: Run, tmp_path: Path, content: str | None, what: str
+) -> None:
+    if content is not None:
+        (tmp_path / "conversation.json").write_text(content)
+
+    code, out, err = nextgpt("chat", "kit.yaml", lines=["hello", f"/load {tmp_path}"])
+    failed, _, told = nextgpt("chat", "kit.yaml", "--load", tmp_path)
+
+    assert (code, failed) == (0, 2)
+    assert what in out
+    assert what in told
+    assert "Traceback" not in out + err + told
+
+
+def test_chat_helps(nextgpt: Run) -> None:
+    _, out, _ = nextgpt("chat", "kit.yaml", lines=["/help", "/helo"])
+
+    assert "/load [FOLDER]       go on with one that was saved" in out
+    assert "/helo: is no command" in out
+
+
+def test_run_separates_text_around_media(capsys: pytest.CaptureFixture[str]) -> None:
+    written = Spaced()
+
+    written.medium()
+    written.text(" Here")
+    written.text(" you are:")
+    written.medium()
+    written.text(" ")
+    written.text("And")
+    written.text(" this.\n")
+    written.medium()
+    written.text("Done")
+
+    assert capsys.readouterr().out == " Here you are:\nAnd this.\nDone"
 
 
 def test_chat_forgets_when_told_and_ends_with_its_input(nextgpt: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from nextgpt_registry.cli import main
 from nextgpt_registry.outside import IMPORT_S
+from nextgpt_registry.testing.running import run_kit
 
 Install = Callable[..., Path]
 NOTHING = (
@@ -199,6 +200,7 @@ def test_own_commands_cannot_be_replaced(
         ("from nextgpt_registry import Cancelled; raise Cancelled", 130),
         ("from nextgpt_registry import MediaError; raise MediaError('a.png', 'is torn')", 2),
         ("import typer; raise typer.Exit(3)", 3),
+        ("import nowhere_at_all", 2),
         ("return", 0),
     ],
 )
@@ -233,7 +235,14 @@ def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
         _, err = napping.communicate(timeout=60)
 
     assert napping.returncode == 130
-    assert "Traceback" not in err
+    assert err == "nextgpt: interrupted\n"
+
+
+def test_checking_a_plugin_can_be_interrupted(lidar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextgpt_registry.testing.PluginTests.test_manifest_is_pure", _ctrl_c)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_kit("lidar", only="manifest_is_pure")
 
 
 def test_the_doctor_tells_what_is_wrong(
@@ -297,3 +306,7 @@ def test_the_doctor_works_where_torch_is_broken(
 
     assert "broken: OSError: libtorch.so: not found" in out
     assert "lidar" in out
+
+
+def _ctrl_c(*_: object) -> None:
+    raise KeyboardInterrupt

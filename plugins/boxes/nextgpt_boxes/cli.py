@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Draw boxes over their picture; train and measure what finds them.")
 
 LibraryOption = Annotated[
-    str, typer.Option("--library", help="A prepared file, or `samples`; default: the prepared one.")
+    str,
+    typer.Option("--library", help="Mini's art: a file, or `samples`; default: as it ships."),
 ]
 
 

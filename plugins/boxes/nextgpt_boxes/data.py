@@ -38,7 +38,7 @@ class Dialogues:
     """`dialogues[n]` is always the same conversation; they never end.
 
     On the split `train` nothing held out is in any picture; on `held_out`, every picture has
-    something. `library` is a prepared file, or `samples`; the prepared one by default.
+    something. `library` is a file of mini's art, or `samples`; by default what ships.
     """
 
     split: Split = "train"
@@ -49,7 +49,7 @@ class Dialogues:
         """The `number`th conversation, of any number that is not negative.
 
         Raises:
-            SourceError: there is no prepared library.
+            SourceError: there is no such library.
         """
         if number < 0:
             raise IndexError(f"dialogue {number}: there are none before 0")

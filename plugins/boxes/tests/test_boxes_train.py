@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 from nextgpt_boxes.cli import app
 from nextgpt_boxes.train import bank, finder
 from nextgpt_boxes.train.measure import measure
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.prepare import library_path
+from nextgpt_mini.world.library import LIBRARY, Library
 
 SAMPLES = Library.samples()
 
@@ -67,10 +66,7 @@ def test_training_moves_everything_but_the_trunk(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_shipped_finder_is_right_about_what_was_never_trained_on() -> None:
-    if not library_path().exists():
-        pytest.skip("no prepared library: `nextgpt mini prepare`")
-
-    shares = measure(Library.load(library_path()), 60)
+    shares = measure(Library.load(LIBRARY), 60)
 
     assert shares["every kind"] >= 0.8
 

@@ -28,7 +28,7 @@ def train(
         int | None, typer.Option(help="How many are rendered, if fewer will do.")
     ] = None,
     library: Annotated[
-        str, typer.Option(help="A prepared file, or `samples`; default: the prepared one.")
+        str, typer.Option(help="Of mini's art: a file, or `samples`; default: as it ships.")
     ] = "",
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
@@ -46,7 +46,7 @@ def train(
 def errors(
     folder: Annotated[Path, typer.Argument(help="Of `nextgpt eval … --suite depth --out FOLDER`.")],
     library: Annotated[
-        str, typer.Option(help="The one that the suite was asked with; default: the prepared one.")
+        str, typer.Option(help="The one that the suite was asked with; default: as it ships.")
     ] = "",
 ) -> None:
     """How far the distances of an evaluation's depth maps are off: AbsRel and delta1."""

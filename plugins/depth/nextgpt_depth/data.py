@@ -48,7 +48,7 @@ class Dialogues:
         """The `number`th request and its answer, of any number that is not negative.
 
         Raises:
-            SourceError: there is no prepared library.
+            SourceError: there is no such library.
         """
         if number < 0:
             raise IndexError(f"dialogue {number}: there are none before 0")

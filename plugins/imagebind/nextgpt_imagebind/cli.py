@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nextgpt_imagebind.options import LICENCE
+from nextgpt_registry.progress import busy
 
 app = typer.Typer(
     help=f"ImageBind's weights, made ready. They are {LICENCE}: not for commercial use."
@@ -36,6 +37,7 @@ def convert(
     check_file(out, option="OUT")
     from nextgpt_imagebind import convert as converting  # torch: only when run
 
-    digest = converting.convert(pickle, out, sha256=sha256 or converting.SHA256)
+    with busy(f"converting {pickle}"):
+        digest = converting.convert(pickle, out, sha256=sha256 or converting.SHA256)
     typer.echo(f'weights: {{model: {{source: "file:{out.absolute()}", sha256: {digest}}}}}')
     typer.echo(f"accept_licences: [{LICENCE}]")

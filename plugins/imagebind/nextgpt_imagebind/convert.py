@@ -5,7 +5,6 @@ Names stay as published: the file that comes out has the tensors of the package'
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_imagebind.model import build
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.tensors import refusal
@@ -55,15 +55,9 @@ def write(state: Mapping[str, Tensor], out: Path, *, who: str, narrow: int | Non
         raise SourceError(
             who, f"{len(wrong)} tensors are not ImageBind's: {'; '.join(wrong)}", f"fetch {URL}"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    with replacing(out) as aside:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, aside)
-        digest = sha256_of(aside)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
-    return digest
+        return sha256_of(aside)
 
 
 def _tensors(pickle: Path) -> Mapping[str, Tensor]:

@@ -21,16 +21,21 @@ Folder = Annotated[
 ]
 Examples = Annotated[int | None, typer.Option(help="How many are rendered, if fewer will do.")]
 LibraryOption = Annotated[
-    str, typer.Option("--library", help="A prepared file, or `samples`; default: the prepared one.")
+    str, typer.Option("--library", help="Another file of it, or `samples`; default: as it ships.")
 ]
 
 
 @app.command()
-def prepare() -> None:
-    """Fetch pictures and sounds once and pack them into one file."""
-    from nextgpt_mini.world.prepare import prepare as build  # numpy and codecs: only when run
+def prepare(
+    out: Annotated[
+        Path | None, typer.Option(help="Default: in this package, which ships with it.")
+    ] = None,
+) -> None:
+    """Make the library of pictures and sounds anew, from the packages that they come from."""
+    from nextgpt_mini.world.library import LIBRARY  # numpy and codecs: only when run
+    from nextgpt_mini.world.prepare import prepare as build
 
-    typer.echo(build())
+    typer.echo(build(out or LIBRARY))
 
 
 @app.command()

@@ -102,7 +102,7 @@ def show(library: LibraryArgument, as_json: Json = False) -> None:
 def samples(
     folder: Annotated[Path, typer.Argument(help="Where the pictures are written.")],
     library: Annotated[
-        str, typer.Option(help="mini's prepared sprites, or `samples`; default: the prepared ones.")
+        str, typer.Option(help="A file of mini's art, or `samples`; default: as it ships.")
     ] = "",
 ) -> None:
     """Pictures of mini's world with captions: a folder to index. Needs nextgpt-mini[train]."""
@@ -165,7 +165,13 @@ def _tell(done: Indexed, *, as_json: bool) -> None:
 
 @contextmanager
 def _bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on standard error; nothing where that is no terminal."""
+    """A bar on standard error; a line now and then where that is no terminal."""
+    from nextgpt_registry.progress import Lines
+
+    if not sys.stderr.isatty():
+        lines = Lines(label)
+        yield lambda done, total, note: lines.tell(f"{done} of {total} {note}".rstrip())
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -176,8 +182,6 @@ def _bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     console = Console(file=sys.stderr)
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as drawn:
+    with Progress(*columns, console=console, transient=True) as drawn:
         task = drawn.add_task(label, total=None, note="")
         yield lambda done, total, note: drawn.update(task, completed=done, total=total, note=note)

@@ -208,7 +208,8 @@ def write(folder: Path, *, encoder: str, root: str, items: Iterable[tuple[Item, 
         vectors_sha256=hashlib.sha256(packed).hexdigest(),
     )
     replace_file(folder / ABOUT, (about.model_dump_json(indent=1) + "\n").encode())
-    for pattern in ("items-*.jsonl", "vectors-*.safetensors"):
+    # Of a killed process, too: whoever writes a library holds it.
+    for pattern in ("items-*.jsonl", "vectors-*.safetensors", ".items-*", ".vectors-*"):
         for old in folder.glob(pattern):
             if old.name not in names.values():
                 old.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def write_samples(folder: Path, library: str = "") -> int:
     `library` is the file of sprites, or `samples`, as mini's dialogues take it.
 
     Raises:
-        SourceError: there is no prepared library of sprites.
+        SourceError: there is no such library of sprites.
     """
     source, lines = Dialogues("instruct", library=library), []
     for scene in scenes(source.cast.things):

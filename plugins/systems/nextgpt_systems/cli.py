@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_registry.progress import busy
+
 _PICKLE = "pickle"
 
 Overrides = Annotated[
@@ -51,7 +53,9 @@ def twin(
     check_folder(out)
     from nextgpt_systems.twin import write_twin  # torch
 
-    typer.echo(write_twin(system, out, overrides or []))
+    with busy(f"writing {out}"):
+        path = write_twin(system, out, overrides or [])
+    typer.echo(path)
 
 
 def _checkpoint(
@@ -68,11 +72,13 @@ def _checkpoint(
         fix = did_you_mean(layout, [*LAYOUTS, _PICKLE])
         raise ConfigError(repr(layout), "is no layout of a checkpoint", fix)
     plan = make_plan(system or LAYOUTS[layout].system, overrides)
-    return list(written(layout, source, out or models_dir() / layout, plan, llm=llm).values())
+    with busy(f"converting {source}"):
+        return list(written(layout, source, out or models_dir() / layout, plan, llm=llm).values())
 
 
 def _pickle(source: Path, out: Path) -> Path:
     from nextgpt_systems.checkpoints.pickles import read_tensors, write_tensors  # torch
 
-    write_tensors(read_tensors(source), out)
+    with busy(f"converting {source}"):
+        write_tensors(read_tensors(source), out)
     return out

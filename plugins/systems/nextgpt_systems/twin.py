@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.anchors import anchored
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import CONFIG_FILE, dump_config, load_config
@@ -40,11 +41,11 @@ def write_twin(system: str, folder: Path, overrides: Sequence[str] = ()) -> Path
         what = "is not given, or lacks family, layers or vocabulary"
         raise ConfigError(f"{system}: llm.facts", what, "say the sizes of the model")
     twin = shrink(config, Catalog.discover(config.plugins))
-    folder.mkdir(parents=True, exist_ok=True)
-    save_tiny_llm(folder / _LLM, facts, chat=config.llm.template is None)
-    path = folder / CONFIG_FILE
-    path.write_text(dump_config(twin), "utf-8")
-    return path
+    with replacing(folder) as fresh:
+        fresh.mkdir()
+        save_tiny_llm(fresh / _LLM, facts, chat=config.llm.template is None)
+        (fresh / CONFIG_FILE).write_text(dump_config(twin), "utf-8")
+    return folder / CONFIG_FILE
 
 
 def shrink(config: Config, catalog: Catalog) -> Config:

@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.cli.commands import commands, load, summary
 from nextgpt_registry.errors import Cancelled, NextGPTError
+from nextgpt_registry.extras import how_to_install
+
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -21,10 +24,29 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(_main(given))
     except (KeyboardInterrupt, Cancelled):
-        sys.exit(130)
+        _interrupted()
+    except SystemExit as ended:  # typer has met the KeyboardInterrupt itself
+        if ended.code == _INTERRUPTED:
+            _interrupted()
+        raise
+    except ModuleNotFoundError as error:
+        if (error.name or "nextgpt_").startswith("nextgpt_"):
+            raise  # ours is a fault of ours, and not of the installation
+        sys.stderr.write(f"nextgpt: {_missing(given, error.name or '')}\n")
+        sys.exit(2)
     except NextGPTError as error:
         sys.stderr.write(f"nextgpt: {error}\n")
         sys.exit(2)
+
+
+def _missing(given: Sequence[str], module: str) -> NextGPTError:
+    what = f"needs the module {module!r}, which is not installed"
+    return NextGPTError(f"nextgpt {given[0]}", what, how_to_install(module))
+
+
+def _interrupted() -> NoReturn:
+    sys.stderr.write("nextgpt: interrupted\n")
+    sys.exit(_INTERRUPTED)
 
 
 def _main(given: Sequence[str]) -> int:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.cli.names import check_name
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.specs import API
@@ -47,13 +47,11 @@ def new_plugin(name: str, folder: Path, *, kinds: Collection[str], licence: str)
     if home.exists():
         raise NextGPTError(str(home), "exists already", "choose another name, or remove it")
     try:
-        with tempfile.TemporaryDirectory(prefix=".nextgpt-", dir=folder) as aside:
-            fresh = Path(aside, home.name)
+        with replacing(home) as fresh:
             for path, text in scaffold(name, kinds=kinds, licence=licence).items():
                 (fresh / path).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / path).write_text(text, "utf-8")
             shutil.copymode(folder, fresh)
-            fresh.rename(home)
     except OSError as error:
         raise NextGPTError(str(home), f"cannot be written: {error}", "go elsewhere") from error
     return home

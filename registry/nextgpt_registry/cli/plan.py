@@ -14,6 +14,7 @@ from nextgpt_registry.configfile import load_config
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
+from nextgpt_registry.progress import busy
 from nextgpt_registry.targets import resolve
 
 METERS = "nextgpt.meters"
@@ -57,7 +58,8 @@ def _measured(plan: Plan) -> Plan:
         raise PlanError(
             plan.system, [Problem("--meta", "nothing is installed that builds parts", _INSTALL)]
         )
-    measured: Plan = resolve(found[0].target)(plan)
+    with busy("counting the real classes"):
+        measured: Plan = resolve(found[0].target)(plan)
     return measured
 
 

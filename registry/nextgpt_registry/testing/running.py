@@ -82,6 +82,8 @@ def run_kit(name: str, *, only: str = "") -> Report:
         with _quiet():
             ended = pytest.main(arguments, plugins=[_Recorder(report), testing])
         sys.modules.pop(path.stem, None)
+    if ended == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt  # pytest has met it, and said so to nobody
     if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         report.tests.append(Result("pytest", "failed", 0.0, f"pytest ended with {ended!r}"))
     return report

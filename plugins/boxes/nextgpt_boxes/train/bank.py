@@ -9,8 +9,6 @@ from pathlib import Path
 from random import Random
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -22,6 +20,7 @@ from nextgpt_boxes.trunk import Trunk
 from nextgpt_mini.efficientnet import folded
 from nextgpt_mini.world.library import Library
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.progress import tracked
 from nextgpt_registry.sources import fetch
 from nextgpt_registry.tensors import convert_pickle, load_compact
 
@@ -52,10 +51,9 @@ def example(number: int, library: Library) -> tuple[Composition, int]:
 def build(trunk: Trunk, library: Library, folder: Path, count: int) -> tuple[Tensor, list[Drawn]]:
     """(N, C, G, G) float16 features of `count` pictures, and what is in them; kept in shards."""
     folder.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True)
     shards = range(-(-count // SHARD))
     features, drawn = [], []
-    for shard in track(shards, "pictures", console=console, disable=not console.is_terminal):
+    for shard in tracked(shards, "pictures", len(shards)):
         path = folder / f"{shard:04d}.safetensors"
         if not path.exists():
             _write(path, trunk, library, shard)

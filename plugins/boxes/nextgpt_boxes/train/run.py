@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,9 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
+
+from nextgpt_registry.aside import replacing
+from nextgpt_registry.progress import Lines
 
 _EVERY = 60.0
 """Seconds between checkpoints."""
@@ -45,10 +47,13 @@ class Run:
         columns = (TextColumn("finder"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task("", total=self.steps, completed=self.step)
+            lines = Lines("finder")
             while self.step < self.steps:
                 yield self.step
                 self.step += 1
                 bar.update(task, completed=self.step)
+                if bar.disable:
+                    lines.tell(f"{self.step} of {self.steps}")
                 if self.step == self.steps or time.monotonic() - self._saved > _EVERY:
                     self._save()
 
@@ -64,8 +69,7 @@ class Run:
             self._sums.clear()
 
     def _save(self) -> None:
-        aside = self._state.with_suffix(f".{os.getpid()}.tmp")
         state = {"module": self._module.state_dict(), "optimizer": self._optimizer.state_dict()}
-        torch.save({"step": self.step, **state}, aside)
-        os.replace(aside, self._state)
+        with replacing(self._state) as aside:
+            torch.save({"step": self.step, **state}, aside)
         self._saved = time.monotonic()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,10 +17,11 @@ from nextgpt_mini.train.examples import draw
 from nextgpt_mini.world.library import STYLES, Library
 from nextgpt_mini.world.scene import Picture
 from nextgpt_mini.world.split import Split, check_trainable
+from nextgpt_registry.aside import replacing
+from nextgpt_registry.progress import tracked
 
 GRID = 16
 """Things that a decoder learns to make stand on cells of so many of a picture's 128 pixels."""
-_CONSOLE = Console(stderr=True)
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ def _render(drawn: Drawn, scenes: list[tuple[Picture, int]], library: Library, p
     style, grid = (STYLES[0], GRID) if drawn.tidy else (None, 1)
     maps = [
         to_maps([renderer.depth(scene, seed, style, grid=grid)]).half()
-        for scene, seed in track(scenes, f"depth maps for {drawn.seed}", console=_CONSOLE)
+        for scene, seed in tracked(scenes, f"depth maps for {drawn.seed}", len(scenes))
     ]
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file({"maps": torch.cat(maps)}, aside)
-    aside.replace(path)
+    with replacing(path) as aside:
+        save_file({"maps": torch.cat(maps)}, aside)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
@@ -26,14 +23,15 @@ from nextgpt_mini.world.library import Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, facts
 from nextgpt_mini.world.split import Kind
+from nextgpt_registry.content import replace_file
 from nextgpt_registry.media import Media
+from nextgpt_registry.progress import tracked
 from nextgpt_registry.tensors import save_compact
 
 STEPS: dict[Kind, int] = {"image": 2000, "video": 1500, "audio": 700}
 _BATCH: dict[Kind, int] = {"image": 96, "video": 16, "audio": 64}
 _BANK: dict[Kind, int] = {"image": 20_000, "video": 6_000, "audio": 5_000}
 _CHECKED = 2_000
-_CONSOLE = Console(stderr=True)
 
 
 def train_judge(
@@ -116,7 +114,7 @@ def _example(kind: Kind, library: Library, seed: str) -> tuple[Scene, Media]:
 def _bank(kind: Kind, library: Library, count: int) -> tuple[Tensor, Tensor]:
     """Rendered examples of both styles and both sides of the split: inputs and labels."""
     inputs, wanted = [], []
-    for n in track(range(count), f"examples for the {kind} judge", console=_CONSOLE):
+    for n in tracked(range(count), f"examples for the {kind} judge", count):
         scene, medium = _example(kind, library, f"judge train {n}")
         x = to_input(kind, [medium])
         inputs.append(x.half() if kind == "audio" else ((x + 1) * 127.5).round().to(torch.uint8))
@@ -126,6 +124,5 @@ def _bank(kind: Kind, library: Library, count: int) -> tuple[Tensor, Tensor]:
 
 def _note(kind: Kind, ceiling: dict[str, float], path: Path) -> None:
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps({**known, kind: ceiling}, indent=1, sort_keys=True) + "\n")
-    os.replace(aside, path)
+    told = json.dumps({**known, kind: ceiling}, indent=1, sort_keys=True) + "\n"
+    replace_file(path, told.encode())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Protocol
 from nextgpt_mini.recipe.steps import Job
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.leash import Leashed
 
 _MAIN = "from nextgpt_registry.cli import main; main()"
 _TOLD = 12  # lines of a failed job's output
@@ -47,13 +47,7 @@ def in_processes(threads: int) -> Launch:
 
     def launch(job: Job, output: Path) -> Running:
         with output.open("ab") as file:
-            return subprocess.Popen(
-                [sys.executable, "-c", _MAIN, *job.command],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=env,
-            )
+            return Leashed([sys.executable, "-c", _MAIN, *job.command], env=env, output=file)
 
     return launch
 

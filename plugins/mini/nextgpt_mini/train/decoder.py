@@ -7,7 +7,6 @@ is the plain kind: on a CPU the backward of the fused one costs a third of a ste
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nextgpt_mini.flow import FlowDecoder
 from nextgpt_mini.train.run import Run, quickly, train
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.media import Media
 
 Example = tuple[Media, str]
@@ -43,12 +43,10 @@ def build_bank(
         with quickly():
             latents.append(decoder.encode([media for media, _ in examples]).half())
         index += [captions.setdefault(caption, len(captions)) for _, caption in examples]
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
     table = torch.cat([decoder.text([c]) for c in captions]).detach()
-    save_file(
-        {"latents": torch.cat(latents), "index": torch.tensor(index), "table": table}, str(aside)
-    )
-    os.replace(aside, path)
+    rendered = {"latents": torch.cat(latents), "index": torch.tensor(index), "table": table}
+    with replacing(path) as aside:
+        save_file(rendered, str(aside))
     return time.monotonic() - began
 
 

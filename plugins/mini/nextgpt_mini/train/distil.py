@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
 import torch
-from rich.progress import track
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from nextgpt_mini.world.chat.prompts import prompts
+from nextgpt_registry.content import replace_file
+from nextgpt_registry.progress import tracked
 
 PAIRS = Path(__file__).parents[1] / "world" / "chat" / "pairs.jsonl"
 MOST_TOKENS = 40
@@ -26,7 +26,8 @@ def distil(model_folder: Path, path: Path = PAIRS) -> Path:
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()
     asked = sorted(prompts(), key=len)  # alike lengths in a batch: little padding
     answers: dict[str, str] = {}
-    for start in track(range(0, len(asked), _BATCH), "answers"):
+    starts = range(0, len(asked), _BATCH)
+    for start in tracked(starts, "answers", len(starts)):
         batch = asked[start : start + _BATCH]
         chats = [[{"role": "user", "content": prompt}] for prompt in batch]
         inputs = tokenizer.apply_chat_template(
@@ -40,10 +41,7 @@ def distil(model_folder: Path, path: Path = PAIRS) -> Path:
             if answer:
                 answers[prompt] = answer
     lines = [json.dumps([p, answers[p]], ensure_ascii=False) for p in prompts() if p in answers]
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(aside, path)
-    return path
+    return replace_file(path, ("\n".join(lines) + "\n").encode())
 
 
 def shorten(answer: str, *, ended: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -17,7 +16,9 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from nextgpt_core.train.muon import Muon
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.progress import Lines
 from nextgpt_registry.tensors import quick_in_bfloat16
 
 
@@ -91,9 +92,8 @@ class Run:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write a checkpoint aside, then rename it."""
-        aside = self.folder / f"state.{os.getpid()}.tmp"
-        torch.save({"step": self.step, **state}, aside)
-        os.replace(aside, self.folder / "state.pt")
+        with replacing(self.folder / "state.pt") as aside:
+            torch.save({"step": self.step, **state}, aside)
         self._saved = time.monotonic()
 
     @property
@@ -140,10 +140,13 @@ class Run:
         )
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             task = bar.add_task(title, total=self.steps, completed=self.step, note="")
+            lines = Lines(title)
             while self.step < self.steps:
                 yield self.step
                 self.step += 1
                 bar.update(task, completed=self.step)
+                if bar.disable:
+                    lines.tell(f"{self.step} of {self.steps}")
 
 
 def train(

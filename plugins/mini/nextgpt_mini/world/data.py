@@ -55,7 +55,7 @@ class Dialogues:
         """The `number`th conversation, of any number that is not negative.
 
         Raises:
-            SourceError: there is no prepared library.
+            SourceError: there is no such library.
         """
         return self.perform(self.script(number), str(number))
 

@@ -1,7 +1,7 @@
 """The media files of the demo, rendered from scenes.
 
 `python -c "from nextgpt_mini.world.demo import render_demo; render_demo()"` writes them anew, from
-the library that `nextgpt mini prepare` makes. What is said about them stands in `demo.yaml`.
+the library that ships. What is said about them stands in `demo.yaml`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.prepare import library_path
+from nextgpt_mini.world.library import LIBRARY, Library
 from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Clip, Picture, Scene, Sound
 from nextgpt_registry.catalog import Catalog
@@ -39,7 +38,7 @@ one that does: the dog and the flute."""
 
 def render_demo(folder: Path = DEMO, library: Library | None = None) -> None:
     """Write every file into `folder`."""
-    library = library or Library.load(library_path())
+    library = library or Library.load(LIBRARY)
     write = Catalog.discover(("image", "audio", "video")).hook.nextgpt_write_media
     for name, scene in SCENES.items():
         rng = np.random.default_rng(len(name))

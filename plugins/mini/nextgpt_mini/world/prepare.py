@@ -1,4 +1,4 @@
-"""Build the library of sprites and sounds from permissively licensed packages. Run once.
+"""Build the library of sprites and sounds from permissively licensed packages: it ships, so once.
 
 Pictures: Fluent 3D (MIT) and Noto (Apache-2.0) emoji. Sounds: FluidR3 GM (MIT), Sonic Pi's
 samples (CC0), Kenney's effects (CC0).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
+import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -17,15 +17,24 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from PIL import Image
-from rich.progress import track
-from safetensors import safe_open
 from safetensors.numpy import save_file
-from scipy.signal import resample_poly
 
-from nextgpt_mini.world.library import RATE, SPRITE, STYLES, Array, Library
+from nextgpt_mini.world.library import (
+    LIBRARY,
+    RATE,
+    SPRITE,
+    STYLES,
+    Array,
+    Library,
+    made_from,
+    pack,
+)
 from nextgpt_mini.world.vocabulary import vocabulary
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.sources import cache_dir, fetch
+from nextgpt_registry.progress import tracked
+from nextgpt_registry.sources import fetch
+from nextgpt_registry.targets import missing
 
 FLUENT = (
     "npm:@lobehub/fluent-emoji-3d@1.1.0/assets/",
@@ -54,43 +63,54 @@ SAMPLES = (
 )
 SAMPLE_SOUNDS = ("guitar", "trumpet", "bell", "drum", "coin", "bird", "harp", "cowbell")
 
+_MODULES = ("resvg_py", "scipy", "tinysoundfont")
+_COMMANDS = ("npm", "apt-get", "dpkg-deb")
 _SECONDS = 1.6
 _NOTES = (-5, -2, 0, 2, 4, 7)
 
 
-def library_path() -> Path:
-    """Where the prepared library is kept."""
-    return cache_dir() / "mini" / "library.safetensors"
-
-
 def find_library(name: str = "") -> Library:
-    """The prepared library, `samples`, or that of a file.
+    """The library that ships, its `samples`, or that of a file.
 
     Raises:
         SourceError: it is not there.
     """
     if name == "samples":
         return Library.samples()
-    return Library.load(Path(name) if name else library_path())
+    return Library.load(Path(name) if name else LIBRARY)
 
 
-def prepare() -> Path:
-    """Fetch, cut, scale and write the library; returns its path at once when it is up to date."""
-    path = library_path()
-    made_from = {"made_from": _fingerprint()}
-    if path.exists() and _metadata(path) == made_from:
+def prepare(path: Path = LIBRARY) -> Path:
+    """Fetch, cut, scale and pack the library; returns its path at once when it is up to date.
+
+    Raises:
+        SourceError: something that it is made with is not installed; all of that is listed.
+    """
+    if made_from(path) == _fingerprint():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _check_tools()
     tensors: dict[str, Array] = {}
-    for name, style, sprite in track(_sprites(), "pictures", 2 * len(vocabulary().objects)):
+    pictures, sounds = 2 * len(vocabulary().objects), vocabulary().sounds
+    for name, style, sprite in tracked(_sprites(), "pictures", pictures):
         tensors[f"sprite/{name}/{style}"] = sprite
-    for name in track(vocabulary().sounds, "sounds"):
+    for name in tracked(sounds, "sounds", len(sounds)):
         for n, sound in enumerate(_hits(vocabulary().sound_sources[name])):
             tensors[f"sound/{name}/{n}"] = (sound * 32767).astype(np.int16)
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, aside, metadata=made_from)
-    os.replace(aside, path)
+    with replacing(path) as aside:
+        pack(tensors, aside, made_from=_fingerprint())
     return path
+
+
+def _check_tools() -> None:
+    absent = [f"the Python package {m}" for m in missing(_MODULES)]
+    absent += [f"the command {name}" for name in _COMMANDS if shutil.which(name) is None]
+    if absent:
+        raise SourceError(
+            "mini prepare",
+            f"needs {', '.join(absent)}",
+            "pip install 'nextgpt-mini[train]', then pip install --no-deps tinysoundfont==0.3.7 "
+            "(its playback library is not needed); npm and apt-get come with the system",
+        )
 
 
 def write_samples(library: Library, path: Path) -> None:
@@ -111,11 +131,6 @@ def _fingerprint() -> str:
     words = files("nextgpt_mini.world").joinpath("vocabulary.json").read_bytes()
     rest = repr((FLUENT, NOTO, FLUID, SONIC_PI, KENNEY, SPRITE, RATE, _SECONDS, _NOTES))
     return hashlib.sha256(words + rest.encode()).hexdigest()
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, "numpy") as opened:
-        return dict(opened.metadata() or {})
 
 
 def _sprites() -> Iterator[tuple[str, str, Array]]:
@@ -161,6 +176,8 @@ def _hits(source: str) -> Iterator[Array]:
     origin, pin = SONIC_PI if kind == "sonicpi" else KENNEY
     for name in what.split(","):
         suffix = "flac" if kind == "sonicpi" else "wav"
+        from scipy.signal import resample_poly  # only here
+
         data, rate = soundfile.read(fetch(origin, sha256=pin) / f"{name}.{suffix}", dtype="float32")
         mono = data if data.ndim == 1 else data.mean(1)
         for pitch in (0.9, 1.0, 1.1):
@@ -168,14 +185,7 @@ def _hits(source: str) -> Iterator[Array]:
 
 
 def _played(kind: str, number: int) -> Iterator[Array]:
-    try:
-        import tinysoundfont  # only this one step plays notes
-    except ImportError as error:
-        raise SourceError(
-            "mini prepare",
-            "tinysoundfont is not installed",
-            "pip install --no-deps tinysoundfont==0.3.7 (its playback library is not needed)",
-        ) from error
+    import tinysoundfont  # only this one step plays notes
 
     synth = tinysoundfont.Synth(samplerate=RATE)
     font = synth.sfload(str(fetch(FLUID[0], sha256=FLUID[1]) / "FluidR3_GM.sf2"))

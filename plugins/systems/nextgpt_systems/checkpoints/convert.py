@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.config import LLMFacts
 from nextgpt_registry.errors import ConfigError, SourceError
 from nextgpt_registry.llm_facts import read_facts
@@ -61,16 +61,9 @@ def convert(
     wanted = source.layout(plan, folder)
     tensors = source.tensors(folder)
     wanted.check(tensors, str(folder))
-    aside = out.with_name(f".{out.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)  # of a run that was killed
-    aside.mkdir(parents=True)
-    try:
+    with replacing(out) as aside:
+        aside.mkdir()
         names = [_write(part, found, aside) for part, found in wanted.parts(tensors)]
-        if out.exists():
-            out.rmdir()
-        aside.replace(out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return {name.removesuffix(".safetensors"): out / name for name in names}
 
 

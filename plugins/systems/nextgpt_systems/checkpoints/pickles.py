@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.tensors import refusal
 
@@ -79,13 +80,8 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
         header[name], end = told, end + size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # tensors start aligned
-    aside = path.with_name(f".{path.name}.new")
-    try:
-        with aside.open("wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for tensor in tensors.values():
-                flat = tensor.contiguous().reshape(-1).view(torch.uint8)
-                file.write(flat.numpy().data)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing(path) as aside, aside.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in tensors.values():
+            flat = tensor.contiguous().reshape(-1).view(torch.uint8)
+            file.write(flat.numpy().data)
