@@ -19,7 +19,7 @@ OUT     ?= out/demo
 JOBS    ?= 2
 PYTEST  := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --no-loadscope-reorder
 
-.PHONY: help setup demo train-mini test test-fast check lint types imports site format docs \
+.PHONY: help setup demo train-mini test test-all test-fast check lint types imports site format docs \
 	reference constraints clean
 
 help: ## this list
@@ -48,6 +48,9 @@ train-mini: $(STAMP) ## mini from nothing to its weights, hours on two cores; re
 
 test: $(STAMP) ## all tests (those marked gpu need a GPU, network a package registry)
 	$(PYTEST)
+
+test-all: $(STAMP) ## all tests, with all of what is marked exhaustive (`make test` has a sample)
+	$(PYTEST) --all
 
 test-fast: $(STAMP) ## the tests of a minute: neither slow nor network
 	$(PYTEST) -m 'not slow and not network'

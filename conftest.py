@@ -1,9 +1,11 @@
-"""What all tests share: skips for what a machine lacks, and how processes share them."""
+"""What all tests share: skips for what a machine lacks, samples of what is many, and counts."""
 
 from __future__ import annotations
 
 import os
 import re
+import zlib
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +17,13 @@ settings.register_profile("repository", deadline=None, derandomize="CI" in os.en
 settings.load_profile("repository")
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="all of what is marked exhaustive")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--all"):
+        _sample(config, items)
     if os.environ.get("NEXTGPT_OFFLINE"):
         _skip(items, "network", "NEXTGPT_OFFLINE is set")
     if any(item.get_closest_marker("gpu") for item in items):
@@ -36,6 +44,44 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return page[1] if page else super()._split_scope(nodeid)
 
     return Scheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Of tests/hostile/test_KIND.py: how many inputs, and what became of them."""
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for status, reports in terminalreporter.stats.items():
+        for report in reports:
+            kind = re.search(r"tests/hostile/test_(\w+)\.py::", getattr(report, "nodeid", ""))
+            if kind is None or status not in ("passed", "failed", "error"):
+                continue
+            counts = dict(report.user_properties).get("hostile")  # tests/hostile/conftest.py
+            if status == "passed":
+                kinds[kind[1]].update(counts or {"right": 1})
+            elif report.when == "call" or status == "error":
+                kinds[kind[1]].update({"wrong": 1})
+    if not kinds:
+        return
+    terminalreporter.section("hostile inputs")
+    for name, counts in [*sorted(kinds.items()), ("all", sum(kinds.values(), Counter()))]:
+        terminalreporter.write_line(
+            f"{name:12} {counts.total():6} inputs: {counts['right']} right, "
+            f"{counts['refused']} clean refusals, {counts['wrong']} wrong"
+        )
+
+
+def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of each test marked `exhaustive(sample=n)` keep n cases, the same each time; else none."""
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("exhaustive"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    left_out: set[pytest.Item] = set()
+    for many in cases.values():
+        kept = many[0].get_closest_marker("exhaustive").kwargs.get("sample", 0)  # type: ignore[union-attr]
+        left_out.update(sorted(many, key=lambda item: zlib.crc32(item.nodeid.encode()))[kept:])
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _skip(items: Sequence[pytest.Item], marker: str, reason: str) -> None:
