@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
+from nextgpt_core.given import listed, text
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import check_limit, describe
-from nextgpt_registry.errors import MediaError, RequestError
+from nextgpt_registry.errors import MediaError, NextGPTError, RequestError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart, Part
+from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import Plan
 
 GivenPart = str | Path | Media | MediaPart | tuple[str, Any]
@@ -44,20 +47,27 @@ class Reader:
         """The reader of a system, which need not be live."""
         return cls(catalog, {n: c.modality.name for n, c in plan.channels.items() if c.encoder})
 
-    def parts(self, given: str | Sequence[GivenPart]) -> tuple[Part, ...]:
-        """A user's turn; a lone string is one text.
+    def parts(self, given: GivenPart | Sequence[GivenPart]) -> tuple[Part, ...]:
+        """A user's turn; a lone string is one text, a lone path or `Media` one medium.
 
         Raises:
             MediaError: a medium cannot be read.
             RequestError: no channel takes it.
         """
-        return tuple(self.part(one) for one in ([given] if isinstance(given, str) else given))
+        if isinstance(given, str | Path | Media | MediaPart):
+            return (self.part(given),)
+        found = listed(given, "request", "give text, a Path, or a list of them and (NAME, content)")
+        if isinstance(given, tuple) and len(found) == 2 and self._is_name(found[0]):
+            name = found[0]
+            what = f"is the pair ({name!r}, …): a medium, or the text {name!r} and another part"
+            raise RequestError("request", what, f"write [({name!r}, …)], or [{name!r}, …]")
+        return tuple(self.part(one) for one in found)
 
     def part(self, given: GivenPart) -> Part:
         """One part; see `GivenPart`."""
         match given:
             case str():
-                return given
+                return text(given)
             case Path():
                 return self.path(given)
             case Media():
@@ -80,13 +90,13 @@ class Reader:
     def argument(self, text: str) -> MediaPart:
         """A command line's `[NAME=]PATH`. A file whose name has a '=' wins over the reading."""
         name, equals, path = text.partition("=")
-        if equals and not Path(text).expanduser().exists():
+        if equals and not _is_there(text):
             return self.path(Path(path), name)
         return self.path(Path(text))
 
     def path(self, path: Path, name: str | None = None) -> MediaPart:
         """The medium in a file, held against the limit of bytes before it is read."""
-        who, path = str(path), path.expanduser()
+        who, path = str(path), local_path(path, who="medium", error=MediaError)
         if not path.is_file():
             found = "is a folder" if path.is_dir() else "there is no such file"
             raise MediaError(who, found, "give the path of a file")
@@ -114,7 +124,18 @@ class Reader:
         Raises:
             MediaError: no plugin can write it.
         """
-        path: Path | None = self._catalog.hook.nextgpt_write_media(media=media, stem=stem)
+        if not isinstance(media, Media):
+            raise MediaError(str(stem), f"is to hold a {type(media).__name__}", "give a Media")
+        stem = local_path(stem, who="stem", error=MediaError)
+        if stem.name in ("", ".."):
+            raise MediaError(str(stem), "names no file", "give a folder and the start of a name")
+        try:
+            path: Path | None = self._catalog.hook.nextgpt_write_media(media=media, stem=stem)
+        except NextGPTError:
+            raise
+        except Exception as error:  # a plugin's code: of data that is not as documented, anything
+            what = f"cannot be written: {type(error).__name__}: {error}"
+            raise MediaError(str(stem), what, "give a medium that was read or made") from error
         if path is None:
             raise MediaError(str(stem), f"no loaded plugin writes {media.modality}", "")
         return path
@@ -217,10 +238,14 @@ class Reader:
             did_you_mean(name, {*self._channels, *self._channels.values()}),
         )
 
+    def _is_name(self, given: object) -> bool:
+        return isinstance(given, str) and given in {*self._channels, *self._channels.values()}
+
     def _known(self, part: MediaPart) -> MediaPart:
         wanted = self._channels[self._channel(part.channel)]
-        if part.media is None or part.media.modality != wanted:
-            found = part.media.modality if part.media else "nothing"
+        if not isinstance(part.media, Media) or part.media.modality != wanted:
+            held = part.media
+            found = held.modality if isinstance(held, Media) else f"a {type(held).__name__}"
             raise RequestError(f"{part.channel} part", f"holds {found}", f"give {wanted}")
         return MediaPart(self._channel(part.channel), part.media, part.caption)
 
@@ -245,6 +270,13 @@ def data_url(text: str) -> Blob:
     except (ValueError, binascii.Error) as error:
         raise MediaError("data URL", f"cannot be read: {error}", "check how it was made") from error
     return Blob(data, mime=match["mime"])
+
+
+def _is_there(path: str) -> bool:
+    """Whether a file has this name; what cannot be one has none."""
+    with contextlib.suppress(MediaError):
+        return local_path(path, error=MediaError).exists()
+    return False
 
 
 def _either(channels: Sequence[str]) -> str:

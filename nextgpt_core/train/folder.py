@@ -31,6 +31,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from nextgpt_core.checkpoint import save_parts
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import TrainingError
 
 _STATE, _LOG, _RUN, _PARTS = "state.pt", "log.jsonl", "run.json", "parts"
@@ -82,7 +83,7 @@ class RunFolder:
         path = self.path / _RUN
         told = json.loads(json.dumps(told))
         if (self.path / _STATE).is_file() and path.is_file():
-            before = _flat(json.loads(path.read_text("utf-8")))
+            before = _flat(read_json(path, error=TrainingError, fix="remove the folder"))
             now = _flat(told)
             changed = sorted(
                 f"{key}: {before.get(key)!r}, now {now.get(key)!r}"

@@ -2,8 +2,8 @@
 
 A config is named by a shipped system (`mini`), a YAML file, a saved folder, a dict or a `Config`.
 Overrides are dotted: `llm.dtype=bfloat16`, `modalities.depth={encoder: patch}`; `null` takes an
-entry out of a table: `modalities`, `weights`, `training`, `suites`, a component's `weights`. What several parts share may stand once under
-`define` and be named as `${define.it}`.
+entry out of a table: `modalities`, `weights`, `training`, `suites`, a component's `weights`. What
+several parts share may stand once under `define` and be named as `${define.it}`.
 """
 
 from __future__ import annotations

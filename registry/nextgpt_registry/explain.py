@@ -10,6 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import Problem
+from nextgpt_registry.paths import shortened
+
+_MOST = 50
 
 
 def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> tuple[Problem, ...]:
@@ -26,8 +29,10 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> tu
 
 
 def lines(error: ValidationError, model: type[BaseModel], at: str = "") -> str:
-    """The same, one indented line each."""
-    return "".join(f"\n  {problem}" for problem in problems(error, model, at))
+    """The same, one indented line each, of many the first."""
+    found = problems(error, model, at)
+    shown = "".join(f"\n  {problem}" for problem in found[:_MOST])
+    return shown + (f"\n  and {len(found) - _MOST} more" if len(found) > _MOST else "")
 
 
 def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | None) -> Problem:
@@ -38,9 +43,9 @@ def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | No
     if item["type"] == "missing":
         return Problem(where, "is missing", f"give {path[-1]!r} a value")
     message = item["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
-    message = message[0].lower() + message[1:]
+    message = message[:1].lower() + message[1:]
     given = item["input"]
-    shown = "" if isinstance(given, dict | list | BaseModel) else f", found {given!r}"
+    shown = "" if isinstance(given, dict | list | BaseModel) else f", found {shortened(given)}"
     return Problem(where, message + shown)
 
 

@@ -6,14 +6,17 @@ headers of the safetensors files beside the config, or its facts are given in th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from nextgpt_registry.config import LLMFacts, Lora
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.explain import lines
 from nextgpt_registry.headers import read_header
 
 
@@ -50,10 +53,7 @@ def read_facts(folder: Path) -> LLMFacts:
         ConfigError: there is no config.json, or it does not say enough.
     """
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "give `llm.facts`") from error
+    config = read_json(path, fix="give `llm.facts`")
     headers = [read_header(p) for p in sorted(folder.glob("*.safetensors"))]
     counted = sum(tensor.size for header in headers for tensor in header.values())
     return facts_of(config, who=str(path), counted=counted)
@@ -65,8 +65,11 @@ def facts_of(config: Mapping[str, Any], *, who: str = "config.json", counted: in
     Raises:
         ConfigError: it does not say enough.
     """
+    if not isinstance(config, Mapping):
+        raise ConfigError(who, f"holds a {type(config).__name__}", "give `llm.facts`")
     family = str(config.get("model_type", ""))
-    inner = {**config, **config.get("text_config", {})}
+    text = config.get("text_config")
+    inner = {**config, **text} if isinstance(text, Mapping) else config
     kind = str(inner.get("model_type", family))
     tied = bool(inner.get("tie_word_embeddings", _is_tied(kind) or _is_tied(family)))
     try:
@@ -77,16 +80,22 @@ def facts_of(config: Mapping[str, Any], *, who: str = "config.json", counted: in
         raise ConfigError(
             who, f"does not say {error.args[0]!r} of a {family!r} model", "give `llm.facts`"
         ) from error
-    return LLMFacts(
-        family=family,
-        parameters=parameters,
-        width=sizes.width,
-        layers=sizes.layers,
-        vocabulary=sizes.vocabulary,
-        tied=tied,
-        context=sizes.context,
-        linears=linears,
-    )
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ConfigError(who, f"a size cannot be read: {error}", "give `llm.facts`") from error
+    try:
+        return LLMFacts(
+            family=family,
+            parameters=parameters,
+            width=sizes.width,
+            layers=sizes.layers,
+            vocabulary=sizes.vocabulary,
+            tied=tied,
+            context=sizes.context,
+            linears=linears,
+        )
+    except ValidationError as error:
+        told = lines(error, LLMFacts)
+        raise ConfigError(who, f"a size cannot be:{told}", "give `llm.facts`") from error
 
 
 def lora_parameters(facts: LLMFacts, lora: Lora) -> int:

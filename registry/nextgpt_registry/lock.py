@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from nextgpt_registry.config import Settings
+from nextgpt_registry.documents import read_text
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.explain import lines
 
@@ -59,7 +60,7 @@ class Signals(Settings):
 class Lock(Settings):
     """One system's pins. `llm` and each of `channels` hold sizes by name."""
 
-    api: str = Field(pattern=r"^\d+\.\d+$")
+    api: str = Field(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}$")
     plugins: dict[str, str]  # name -> version
     llm: dict[str, Any]
     channels: dict[str, dict[str, Any]]
@@ -88,11 +89,9 @@ def read_lock(path: Path) -> Lock:
         LockError: it cannot be read, or its signal blocks do not follow each other.
     """
     try:
-        lock = Lock.model_validate_json(path.read_text("utf-8"))
+        lock = Lock.model_validate_json(read_text(path, error=LockError, fix=_RESTORE))
     except ValidationError as error:
         raise LockError(str(path), f"is no lock file:{lines(error, Lock)}", _RESTORE) from error
-    except (OSError, UnicodeError) as error:
-        raise LockError(str(path), f"cannot be read: {error}", _RESTORE) from error
     first = lock.signals.base
     for block in lock.signals.blocks:
         if block.first != first:
@@ -188,7 +187,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     """The leading numbers of a version: `0.1.2.dev3` -> (0, 1, 2)."""
     numbers = []
     for part in version.split("."):
-        if not part.isdigit():
+        if not part.isdecimal() or len(part) > 18:  # of a date, at most
             break
         numbers.append(int(part))
     return tuple(numbers)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nextgpt_registry.errors import MediaError
+
 
 @dataclass(frozen=True, eq=False)
 class Media:
@@ -27,6 +29,11 @@ class Media:
 
     def __post_init__(self) -> None:
         """Fill in the content address where the maker did not."""
+        if not isinstance(self.data, bytes | bytearray | memoryview) and not all(
+            hasattr(self.data, name) for name in ("shape", "dtype", "tobytes")
+        ):
+            what = f"its data is a {type(self.data).__name__}"
+            raise MediaError(str(self.modality), what, "give an array, or bytes")
         if not self.sha256:
             object.__setattr__(self, "sha256", _digest(self.modality, self.data, self.rate))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import reprlib
 from pathlib import Path
 
 from nextgpt_registry.errors import ConfigError, NextGPTError
@@ -11,7 +12,9 @@ from nextgpt_registry.errors import ConfigError, NextGPTError
 _ABSENT = {errno.ENOENT, errno.ENOTDIR}
 
 
-def local_path(given: object, *, who: str = "path", error: type[NextGPTError] = ConfigError) -> Path:
+def local_path(
+    given: object, *, who: str = "path", error: type[NextGPTError] = ConfigError
+) -> Path:
     """The path that was given, its `~` a folder; asking whether it is there will not fail.
 
     Raises:
@@ -35,8 +38,16 @@ def local_path(given: object, *, who: str = "path", error: type[NextGPTError] = 
     return path
 
 
-def shortened(given: object, longest: int = 100) -> str:
-    """What was given as a message shows it: quoted, printable, its middle left out if it is long."""
-    shown = ascii(given) if isinstance(given, str) and not given.isprintable() else repr(given)
-    half = longest // 2
-    return shown if len(shown) <= longest else f"{shown[:half]}…{shown[-half:]}"
+def shortened(given: object) -> str:
+    """What was given as a message shows it: printable, its middle left out where it is long."""
+    return _REPR.repr(ascii(given)[1:-1] if isinstance(given, str) and _odd(given) else given)
+
+
+def _odd(text: str) -> bool:
+    """Whether text holds halves of characters, which cannot be printed."""
+    return any("\ud800" <= character <= "\udfff" for character in text[:200] + text[-200:])
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 100
+_REPR.maxlevel = 2

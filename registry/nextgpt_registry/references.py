@@ -42,7 +42,9 @@ class _Reckoning:
         if path in self._open:
             raise ValueError(f"{'.'.join(path)} refers to itself")
         if depth > _DEEPEST:
-            raise ValueError(f"{'.'.join(path)}: more than {_DEEPEST} references lead to each other")
+            raise ValueError(
+                f"{'.'.join(path)}: more than {_DEEPEST} references lead to each other"
+            )
         self._open.add(path)
         value = self._at(path)
         followed, characters = 0, len(value) if isinstance(value, str) else 0

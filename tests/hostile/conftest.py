@@ -6,7 +6,7 @@ doesn't use `expect` counts as one input, right if it passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -76,3 +76,18 @@ def expect(request: pytest.FixtureRequest) -> Expect:
     expected = Expect()
     request.node.user_properties.append(("hostile", expected.counts))
     return expected
+
+
+@pytest.fixture(scope="session")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Tiny systems that speak in glyphs."""
+    from nextgpt_core.testing import SystemKit  # torch: only where a test needs it
+
+    return SystemKit(tmp_path_factory.mktemp("kit"))
+
+
+@pytest.fixture(scope="session")
+def pipeline(kit: Any) -> Iterator[Any]:
+    """One live system that all tests of a process share, as threads of a server would."""
+    with kit.pipeline("generation.max_tokens=2") as pipeline:
+        yield pipeline
