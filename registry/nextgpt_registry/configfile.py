@@ -35,6 +35,7 @@ CONFIG_FILE = "nextgpt.yaml"
 _S = TypeVar("_S", bound=Settings)
 _SHORT = {"encoder": "name", "decoder": "name", "input_projection": "kind"}
 _SHORT["output_projection"] = "kind"
+_LONGEST_OVERRIDE = 10_000
 _TABLES = {"modalities", "weights", "training", "suites"}
 
 
@@ -163,6 +164,7 @@ def _resolved(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> dic
 
     try:
         check_size(raw)
+        check_references(raw)
         config = OmegaConf.create(raw)
         for override in overrides:
             _apply(config, override)
@@ -185,10 +187,13 @@ def _apply(config: Any, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key or key != key.strip() or key.count(".") > DEEPEST:
         raise ConfigError(shown, "is no override", "write key.of.config=value")
+    if len(override) > _LONGEST_OVERRIDE:
+        raise ConfigError(shown, f"has {len(override):,} characters", "write it into a file")
     try:
         value = yaml_of(text)  # unresolved, so that an override may interpolate
+        check_references(value)
     except ValueError as error:
-        raise ConfigError(shown, f"its value is no YAML: {error}", "quote it") from error
+        raise ConfigError(shown, f"its value cannot be read: {error}", "quote it") from error
     key = _with_dots(config, key)
     short = _SHORT.get(key.rpartition(".")[2])
     renamed = short is not None and isinstance(value, str) and "${" not in value

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 DEEPEST = 64
 """Levels of a document, each list or mapping being one."""
 
-LARGEST_YAML = 500_000
+LARGEST_YAML = 200_000
 """Bytes of a file that people write."""
 
 LARGEST_JSON = 100_000_000
 """Bytes of a file that programs write."""
 
-_MOST_VALUES = 100_000  # in YAML, after aliases: more is no config, and takes minutes
+_MOST_VALUES = 20_000  # in YAML, after aliases: more is no config, and takes minutes
 _MOST_DIGITS = 40
 _PARSERS_RAISE = (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError)
 _FIX = "check the file"
@@ -169,6 +169,16 @@ def _held(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
+def _check_text(value: Any) -> None:
+    """Refuse half a character (a lone surrogate), as an escape can spell it."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            half = ascii(value[error.start])
+            raise ValueError(f"a text holds half a character: {half}") from error
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -201,6 +211,7 @@ class _Measure:
             raise ValueError("it holds itself")
         if depth > DEEPEST:
             raise ValueError(_TOO_DEEP)
+        _check_text(getattr(value, "value", value))
         self._open.add(key)
         count = 1
         for inner in self._held(value):

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from nextgpt_registry.config import Settings
-from nextgpt_registry.documents import read_text
+from nextgpt_registry.documents import LARGEST_JSON, read_text
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.explain import lines
 
@@ -89,7 +89,7 @@ def read_lock(path: Path) -> Lock:
         LockError: it cannot be read, or its signal blocks do not follow each other.
     """
     try:
-        lock = Lock.model_validate_json(read_text(path, error=LockError, fix=_RESTORE))
+        lock = Lock.model_validate_json(_text(path))
     except ValidationError as error:
         raise LockError(str(path), f"is no lock file:{lines(error, Lock)}", _RESTORE) from error
     first = lock.signals.base
@@ -99,6 +99,10 @@ def read_lock(path: Path) -> Lock:
             raise LockError(str(path), what, _RESTORE)
         first += block.count
     return lock
+
+
+def _text(path: Path) -> str:
+    return read_text(path, error=LockError, fix=_RESTORE, at_most=LARGEST_JSON)
 
 
 def write_lock(lock: Lock, path: Path) -> None:
