@@ -92,7 +92,7 @@ def required_counts(given: Sequence[str]) -> dict[str, int]:
 
 def read_part(reader: Reader, kind: str, value: str) -> Part:
     """One `--text` or `--media`."""
-    return value if kind == "text" else reader.argument(value)
+    return reader.part(value) if kind == "text" else reader.argument(value)
 
 
 def _prepare(

@@ -30,6 +30,7 @@ from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import NextGPTError, RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Part
+from nextgpt_registry.paths import local_path
 
 HELP = "/media [NAME=]PATH   /reset   /save [FOLDER]   /quit"
 
@@ -56,7 +57,7 @@ class Session:
             try:
                 if not self.take(line):
                     return
-            except NextGPTError as error:
+            except (NextGPTError, OSError) as error:  # the latter: of writing
                 self._console.print(str(error), style="red")
 
     def take(self, line: str) -> bool:
@@ -79,7 +80,7 @@ class Session:
                 self._attached.append(part)
                 self._console.print(f"[{part.channel} attached]")
             case "/save":
-                folder = Path(rest.strip()) if rest.strip() else self._out
+                folder = local_path(rest.strip(), who="/save") if rest.strip() else self._out
                 self._console.print(f"[saved: {self.save(folder)}]")
             case _ if word.startswith("/") and "/" not in word[1:]:
                 raise RequestError(word, "is no command", HELP)
