@@ -204,7 +204,7 @@ NO_LINES: list[list[str]] = [
     ["ablate", "kit.yaml", "--only", BYTES],
     ["ablate", "kit.yaml", "--out", NOBODY],
     ["explain", BYTES],
-    ["explain", ""] + ["x"],
+    ["explain", "", "x"],
     ["explain", "../config"],
     ["plugins", "nothing"],
     ["plugins", "show"],
@@ -267,7 +267,8 @@ def test_an_odd_line_is_done(expect: Any, nextgpt: Run, line: list[str]) -> None
 def test_a_chat_goes_on_after_every_line_that_cannot_be_done(expect: Any, nextgpt: Run) -> None:
     odd = ["/media", f"/media {NOBODY}", f"/media {LONG}", "/media \0", "/media pipe.glyph",
            "/media /dev/zero", f"/media {BYTES}", f"/save {NOBODY}", f"/save {LONG}",
-           "/save /etc/passwd/x", "/save one.glyph", "/nothing", BYTES, "a\ud800", "/", "\0"]  # fmt: skip
+           "/save /etc/passwd/x", "/save one.glyph", "/nothing", BYTES, "a\ud800", "/",
+           "\0"]  # fmt: skip
 
     found = nextgpt("chat", "kit.yaml", lines=[*odd, "hello", "/quit"])
 
