@@ -36,7 +36,7 @@ def generation(defaults: Generation, options: Options) -> Generation:
     Raises:
         RequestError: an option is unknown or out of range.
     """
-    own = {key: plain(options[key]) for key in options.keys() & Generation.model_fields}
+    own = {key: plain(value) for key, value in options.items() if key in Generation.model_fields}
     unknown = sorted(set(options) - set(own) - Options.__annotations__.keys())
     if unknown:
         known = ", ".join(sorted(Options.__annotations__))

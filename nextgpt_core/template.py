@@ -137,7 +137,7 @@ class ChatTemplate:
             roles = ", ".join(message["role"] for message in messages)
             raise ConfigError(
                 "chat template",
-                f"refuses turns in the roles {roles or '(none)'}: {error or type(error).__name__}",
+                f"refuses turns in the roles {roles or '(none)'}: {str(error) or type(error).__name__}",
                 "begin with a user turn, let the roles alternate, and set no system_prompt where "
                 "the model knows no system role",
             ) from error

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.half import halve
-from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.targets import missing
 
 _PIECES = "tokenizer.model"  # SentencePiece's, as Llama's were published
@@ -42,10 +42,13 @@ def backbone_from_folder(
             local_files_only=True,
         )
         tokenizer = tokenizer_from_folder(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (NextGPTError, MemoryError):
+        raise
+    except Exception as error:  # of a damaged file transformers and tokenizers raise anything
         raise ConfigError(
             "llm.path",
-            f"{folder} is no causal language model with a tokenizer: {error}",
+            f"{folder} is no causal language model with a tokenizer: "
+            f"{str(error)[:2000] or type(error).__name__}",
             "name a folder with config.json, *.safetensors and tokenizer files, or a GGUF file",
         ) from error
     if torch.device(device).type == "cpu" and model.dtype is torch.float16:

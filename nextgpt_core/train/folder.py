@@ -25,7 +25,6 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -33,6 +32,8 @@ from nextgpt_core.checkpoint import save_parts
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.paths import local_path
+from nextgpt_registry.tensors import load_compact
 
 _STATE, _LOG, _RUN, _PARTS = "state.pt", "log.jsonl", "run.json", "parts"
 
@@ -103,7 +104,11 @@ class RunFolder:
         path = self.path / _STATE
         state: State | None = None
         if path.is_file():
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            try:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+            except Exception as error:  # of a damaged file torch raises anything
+                what = f"cannot be read: {type(error).__name__}: {str(error)[:500]}"
+                raise TrainingError(str(path), what, "remove it to begin anew") from error
         step = state["step"] if state else 0
         self._cut_log(step)
         self._writer = SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
@@ -163,8 +168,8 @@ def read_parts(run: Path) -> dict[str, dict[str, Tensor]]:
     Raises:
         TrainingError: it has none.
     """
-    folder = run.expanduser() / _PARTS
-    found = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
+    folder = local_path(run, who="run", error=TrainingError) / _PARTS
+    found = {path.stem: load_compact(path) for path in sorted(folder.glob("*.safetensors"))}
     if not found:
         raise TrainingError(
             str(run), "holds no trained parts", "give the folder of a run that reached a checkpoint"

@@ -62,7 +62,8 @@ def load_config(
         ConfigError: there is no such config, it cannot be read, or it has wrong keys or values;
             all wrong keys and values are listed, each with its path.
     """
-    if isinstance(overrides, str) or not all(isinstance(one, str) for one in overrides):
+    given: Any = overrides  # what callers hand over need not be what is annotated
+    if isinstance(given, str) or not all(isinstance(one, str) for one in given):
         raise ConfigError("overrides", f"are {shortened(overrides)}", "write 'key.of.config=value'")
     if isinstance(source, Loaded):
         if not overrides:

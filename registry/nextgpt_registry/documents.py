@@ -244,7 +244,7 @@ def _loader() -> type[yaml.SafeLoader]:
     """YAML without what surprises: `1e-4` is a number, and no text becomes a date."""
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Has resolvers of its own."""
 
     Loader.yaml_implicit_resolvers = {

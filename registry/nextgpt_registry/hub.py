@@ -68,7 +68,7 @@ def indexed(index: Path) -> Sequence[str]:
     """
     found = read_json(index, error=SourceError, fix="fetch it again")
     shards = found.get("weight_map") if isinstance(found, dict) else None
-    names = list(shards.values()) if isinstance(shards, dict) else [None]
+    names = list(shards.values()) if isinstance(shards, dict) else [""]
     if not all(isinstance(name, str) and name and Path(name).name == name for name in names):
         raise SourceError(str(index), "names no weight files beside it", "fetch it again")
     return sorted(set(names))

@@ -60,7 +60,7 @@ class Signals(Settings):
 class Lock(Settings):
     """One system's pins. `llm` and each of `channels` hold sizes by name."""
 
-    api: str = Field(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}$")
+    api: str = Field(pattern=r"^\d+\.\d+$")
     plugins: dict[str, str]  # name -> version
     llm: dict[str, Any]
     channels: dict[str, dict[str, Any]]
@@ -92,6 +92,8 @@ def read_lock(path: Path) -> Lock:
         lock = Lock.model_validate_json(_text(path))
     except ValidationError as error:
         raise LockError(str(path), f"is no lock file:{lines(error, Lock)}", _RESTORE) from error
+    if len(lock.api) > _LONGEST_API:
+        raise LockError(str(path), f"its api has {len(lock.api)} characters", _RESTORE)
     first = lock.signals.base
     for block in lock.signals.blocks:
         if block.first != first:
@@ -136,6 +138,7 @@ def check_lock(locked: Lock, found: Lock, *, who: str) -> None:
 
 
 FIX = "install what the lock names, or start a new checkpoint"
+_LONGEST_API = 20  # Python refuses to read numbers of thousands of digits
 _RESTORE = "restore the lock file from the checkpoint it belongs to"
 
 

@@ -474,3 +474,80 @@ def test_a_suite_that_is_none_is_refused(expect: Any, tmp_path: Path, data: byte
     path.write_bytes(data)
 
     expect.refusal(lambda: read_suite(path, Catalog.of({})), "suite.jsonl", error=ConfigError)
+
+
+# --- a language model's folder, a run's folder ----------------------------------------------------
+
+SPOILT: dict[str, tuple[str, bytes]] = {
+    "config: list": ("config.json", b"[]"),
+    "config: null": ("config.json", b"null"),
+    "config: deep": ("config.json", b"[" * 5000),
+    "config: cut off": ("config.json", b"{"),
+    "config: of nothing": ("config.json", b"{}"),
+    "config: of an unknown family": ("config.json", b'{"model_type": "nothing"}'),
+    "config: of another kind": ("config.json", b'{"model_type": "clip"}'),
+    "tokenizer: nothing": ("tokenizer.json", b""),
+    "tokenizer: list": ("tokenizer.json", b"[]"),
+    "tokenizer: empty": ("tokenizer.json", b"{}"),
+    "tokenizer: odd": ("tokenizer.json", b'{"model": 5, "added_tokens": {}}'),
+    "tokenizer: deep": ("tokenizer.json", b"[" * 100_000),
+    "settings: list": ("tokenizer_config.json", b"[]"),
+    "settings: cut off": ("tokenizer_config.json", b"{"),
+    "weights: nothing": ("model.safetensors", b""),
+    "weights: text": ("model.safetensors", b"hello, I am no file of tensors"),
+    "weights: odd metadata": (
+        "model.safetensors",
+        (19).to_bytes(8, "little") + b'{"__metadata__": 5}',
+    ),
+    "template: unclosed": ("chat_template.jinja", b"{% for m in messages %}"),
+    "template: loses turns": ("chat_template.jinja", b"hello"),
+    "template: fails": ("chat_template.jinja", b"{{ messages[7]['role'] + 1 }}"),
+    "template: divides by nothing": ("chat_template.jinja", b"{{ 1 / 0 }}"),
+    "template: no UTF-8": ("chat_template.jinja", b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize(("name", "data"), SPOILT.values(), ids=SPOILT)
+def test_a_damaged_folder_of_a_language_model_is_refused(
+    expect: Any, kit: Any, tmp_path: Path, name: str, data: bytes
+) -> None:
+    import shutil
+
+    from nextgpt_core import Pipeline
+
+    folder = tmp_path / "llm"
+    shutil.copytree(kit.llm, folder)
+    (folder / name).write_bytes(data)
+    told = {"llm": {"path": f"file:{folder}", "facts": {**TINY, "family": "llama"}}}
+
+    def ask() -> Any:
+        with Pipeline.from_config(told, catalog=kit.builder.catalog) as pipeline:
+            return pipeline.chat("hello", max_tokens=1)
+
+    expect.refusal(ask)
+
+
+TINY = {
+    "parameters": 1,
+    "width": 32,
+    "layers": 2,
+    "vocabulary": 300,
+    "tied": True,
+    "context": 1024,
+}
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\x80\x02cos\nsystem\n", b"PK\x03\x04" + bytes(9)])
+def test_a_damaged_state_or_part_of_a_run_is_refused(
+    expect: Any, tmp_path: Path, data: bytes
+) -> None:
+    from nextgpt_core.train.folder import RunFolder, read_parts
+
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "signals.safetensors").write_bytes(data)
+    expect.refusal(lambda: read_parts(tmp_path))
+    with RunFolder(tmp_path) as run:
+        for state in tmp_path.glob("state*"):
+            state.unlink()
+        (tmp_path / "state.pt").write_bytes(data)
+        expect.refusal(run.load, "state")
