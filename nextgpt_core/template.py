@@ -135,9 +135,10 @@ class ChatTemplate:
             )
         except Exception as error:  # a TemplateError or, of a template's own code, anything
             roles = ", ".join(message["role"] for message in messages)
+            why = str(error) or type(error).__name__
             raise ConfigError(
                 "chat template",
-                f"refuses turns in the roles {roles or '(none)'}: {str(error) or type(error).__name__}",
+                f"refuses turns in the roles {roles or '(none)'}: {why}",
                 "begin with a user turn, let the roles alternate, and set no system_prompt where "
                 "the model knows no system role",
             ) from error

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.paths import shortened
 
 if TYPE_CHECKING:
     from nextgpt_core.answer import Answer
@@ -26,6 +27,7 @@ command = typer.Typer(
 )
 _ORDER = "nextgpt.order"
 _PARTS = ("text", "media")
+_DIGITS = 9  # of a count
 
 
 class InOrder(TyperCommand):
@@ -82,9 +84,11 @@ def required_counts(given: Sequence[str]) -> dict[str, int]:
     counts = {}
     for one in given:
         name, _, count = one.partition("=")
-        if not name or not count.isdecimal():
+        if not name or not count.isdecimal() or len(count) > _DIGITS:
             raise RequestError(
-                f"--require {one}", "cannot be read", "write NAME=COUNT, COUNT a whole number"
+                f"--require {shortened(one)}",
+                "cannot be read",
+                "write NAME=COUNT, COUNT a whole number",
             )
         counts[name] = int(count)
     return counts

@@ -98,6 +98,7 @@ OF_SYSTEMS = [
 ]
 
 
+@pytest.mark.exhaustive(sample=30)
 @pytest.mark.parametrize("system", ODD_SYSTEMS, ids=lambda text: ascii(text)[:20])
 @pytest.mark.parametrize("command", OF_SYSTEMS, ids=" ".join)
 def test_a_system_that_is_none_is_refused(
@@ -140,7 +141,6 @@ NO_LINES: list[list[str]] = [
     ["run", "kit.yaml", "--media", ""],
     ["run", "kit.yaml", "--media", "="],
     ["run", "kit.yaml", "--media", "glyph="],
-    ["run", "kit.yaml", "--media", "=one.glyph"],
     ["run", "kit.yaml", "--media", "photo=one.glyph"],
     ["run", "kit.yaml", "--media", NOBODY],
     ["run", "kit.yaml", "--media", f"glyph={NOBODY}"],
@@ -368,7 +368,7 @@ def _quick(line: list[str]) -> bool:
 
 
 @settings(
-    max_examples=40,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(COMMANDS, st.lists(WORDS, max_size=5))
@@ -382,7 +382,7 @@ def test_any_line_is_done_or_refused(
 
 @pytest.mark.exhaustive
 @settings(
-    max_examples=3000,
+    max_examples=1000,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(COMMANDS, st.lists(WORDS, max_size=7))

@@ -353,11 +353,11 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 QUICK = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-LONG = settings(QUICK, max_examples=2000)
+LONG = settings(QUICK, max_examples=500)
 
 
 def _methods(owner: type, *left_out: str) -> dict[str, list[str]]:
