@@ -74,7 +74,8 @@ def load_config(
     if isinstance(source, Mapping):
         origin = shortened(source.get("name", "config")).strip("'")
         return Loaded(_build(dict(source), overrides, origin), Path.cwd(), origin)
-    if not isinstance(source, str | Path) or not str(source):
+    named: Any = source
+    if not isinstance(named, str | Path) or not str(named):
         raise ConfigError(
             "config", f"is {shortened(source)}", "give a system's name, a path, a dict or a Config"
         )

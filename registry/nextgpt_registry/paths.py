@@ -42,6 +42,7 @@ def shortened(given: object) -> str:
     """What was given as a message shows it: printable, its middle left out where it is long."""
     if isinstance(given, int) and given.bit_length() > 256:  # Python refuses to print the longest
         return f"a number of {given.bit_length():,} bits"
+    given = str(given) if isinstance(given, Path) else given
     return _REPR.repr(ascii(given)[1:-1] if isinstance(given, str) and _odd(given) else given)
 
 

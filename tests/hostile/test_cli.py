@@ -74,7 +74,7 @@ def _told(found: tuple[int, str, str], *codes: int) -> bool:
     code, _, err = found
     assert code in codes, f"exit code {code}: {err[-2000:]}"
     assert "Traceback" not in err
-    assert "unexpected" not in err
+    assert "nextgpt: unexpected" not in err
     assert err.strip() or code == 0
     assert len(err) < 20_000
     return True
@@ -326,7 +326,7 @@ def test_bytes_and_surroundings_of_another_kind_are_told_plainly(
     done = _process(folder, *line, capture_output=True, **options)
 
     assert b"Traceback" not in done.stderr
-    assert b"unexpected" not in done.stderr
+    assert b"nextgpt: unexpected" not in done.stderr
     expect.answer(lambda: done.returncode, lambda code: code in codes)
 
 

@@ -120,7 +120,10 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _fit(name: str, value: Any) -> Any:
     if isinstance(value, Path):
-        return local_path(value, who=name.upper(), error=RequestError)
+        path = local_path(value, who=name.upper(), error=RequestError)
+        if path.exists() and not path.is_file() and not path.is_dir():  # it may never end
+            raise RequestError(str(path), "is a pipe or a device", "give a file or a folder")
+        return path
     if isinstance(value, list):
         return [_fit(name, one) for one in value]
     return value
