@@ -25,6 +25,7 @@ from nextgpt_core.signal import Block, SignalVocabulary
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Weight
+from nextgpt_registry.documents import read_text
 from nextgpt_registry.errors import LockError, PluginError
 from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan, account_fetched
 from nextgpt_registry.sources import OnProgress
@@ -145,7 +146,7 @@ def _template(plan: Plan) -> str:
     """The chat template that the config names."""
     source = Weight(source=plan.config.llm.template or "")
     [path] = weights.resolve({"llm.template": source}, base=plan.base).values()
-    return path.read_text("utf-8")
+    return read_text(path, fix="name a chat template (Jinja) in UTF-8")
 
 
 class _Builder:

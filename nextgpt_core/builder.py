@@ -11,7 +11,15 @@ from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.paths import local_path
 from nextgpt_registry.sources import OnProgress
+
+
+def _name(what: str, given: object) -> str:
+    if not isinstance(given, str):
+        raise ConfigError(what, f"its name is a {type(given).__name__}", "give a str")
+    return given
 
 
 @dataclass(frozen=True)
@@ -27,12 +35,12 @@ class Builder:
 
     def llm(self, path: str | Path, **settings: Any) -> Builder:
         """The language model: a source (`hf:…`, `file:…`, …) or the path of a folder."""
-        source = f"file:{path.expanduser().absolute()}" if isinstance(path, Path) else path
+        source = f"file:{local_path(path).absolute()}" if isinstance(path, Path) else path
         return self.set(llm={"path": source, **settings})
 
     def plugin(self, name: str, plugin: Any = None) -> Builder:
         """An installed plugin, or an object or manifest at hand under this name."""
-        return replace(self, _plugins={**self._plugins, name: plugin})
+        return replace(self, _plugins={**self._plugins, _name("plugin", name): plugin})
 
     def channel(
         self,
@@ -45,8 +53,13 @@ class Builder:
     ) -> Builder:
         """A channel; `settings` are the rest of its entry in a config."""
         entry = {"modality": modality, "encoder": encoder, "decoder": decoder, **settings}
-        channels = dict(self._settings.get("modalities", {}))
-        channels[name] = {key: value for key, value in entry.items() if value is not None}
+        known = self._settings.get("modalities", {})
+        if not isinstance(known, Mapping):
+            raise ConfigError("modalities", f"are a {type(known).__name__}", "give a dict")
+        channels = dict(known)
+        channels[_name("channel", name)] = {
+            key: value for key, value in entry.items() if value is not None
+        }
         return self.set(modalities=channels)
 
     def set(self, **settings: Any) -> Builder:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
+from nextgpt_core import given
 from nextgpt_core.answer import Answer, AnswerPart, Made, Text, warned
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.options import Options
+from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.reading import GivenPart
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import MediaPart, Part, Turn
-
-if TYPE_CHECKING:
-    from nextgpt_core.pipeline import Pipeline
 
 
 class Conversation:
@@ -25,8 +24,12 @@ class Conversation:
     """
 
     def __init__(self, pipeline: Pipeline, *, history: Sequence[Turn] = ()) -> None:
+        if not isinstance(pipeline, Pipeline):
+            raise RequestError(
+                "conversation", f"is with a {type(pipeline).__name__}", "give a Pipeline"
+            )
         self._pipeline = pipeline
-        self._turns: list[Turn] = list(history)
+        self._turns = list(given.turns(history))
         self._answered: dict[int, tuple[int, ...]] = {}
         self._busy = threading.Lock()
 
@@ -35,7 +38,7 @@ class Conversation:
         """What was said so far."""
         return tuple(self._turns)
 
-    def say(self, parts: str | Sequence[GivenPart], **options: Unpack[Options]) -> Answer:
+    def say(self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]) -> Answer:
         """The answer to the next turn; see `Pipeline.chat`."""
         for event in self.stream(parts, **options):
             if isinstance(event, Finished):
@@ -43,7 +46,7 @@ class Conversation:
         raise AssertionError("a stream ends with Finished or an error")
 
     def stream(
-        self, parts: str | Sequence[GivenPart], **options: Unpack[Options]
+        self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]
     ) -> Iterator[Event]:
         """The events of the answer to the next turn; see `Pipeline.stream`."""
         turn = Turn("user", self._pipeline.reader.parts(parts))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from pydantic import ValidationError
 
 from nextgpt_core.engine.request import Cancel
+from nextgpt_core.given import plain, text
 from nextgpt_registry.config import Generation
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
@@ -35,14 +37,20 @@ def generation(defaults: Generation, options: Options) -> Generation:
     Raises:
         RequestError: an option is unknown or out of range.
     """
-    own = {key: value for key, value in options.items() if key in Generation.model_fields}
+    own = {key: plain(value) for key, value in options.items() if key in Generation.model_fields}
     unknown = sorted(set(options) - set(own) - Options.__annotations__.keys())
     if unknown:
         known = ", ".join(sorted(Options.__annotations__))
         raise RequestError("options", f"unknown: {', '.join(unknown)}", f"known: {known}")
     if isinstance(own.get("stop"), str):
         own["stop"] = (own["stop"],)
-    try:
-        return Generation.model_validate({**defaults.model_dump(), **own})
+    for value in own.values():
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, str):
+                text(one, "stop")
+            elif isinstance(one, float) and not math.isfinite(one):
+                raise RequestError("options", f"hold {one}", "give a finite number")
+    try:  # strictly: True is no count, and "5" no number
+        return Generation.model_validate({**defaults.model_dump(), **own}, strict=True)
     except ValidationError as error:
         raise RequestError("options", f"are wrong:{lines(error, Generation)}") from error

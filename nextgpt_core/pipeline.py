@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from nextgpt_core import given
 from nextgpt_core.answer import Answer, warned
 from nextgpt_core.assemble import assemble
 from nextgpt_core.checkpoint import save_system
@@ -21,9 +22,10 @@ from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
-from nextgpt_registry.errors import SourceError
+from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import resolve
 from nextgpt_registry.sources import OnProgress, fetch
 
@@ -43,6 +45,8 @@ class Pipeline:
     """
 
     def __init__(self, system: System, *, untrained: bool = False) -> None:
+        if not isinstance(system, System):
+            raise ConfigError("pipeline", f"is of a {type(system).__name__}", "use `from_config`")
         self.system = system
         self.engine = Engine(system, untrained=untrained)
         self.reader = Reader.of_plan(system.plan, system.catalog)
@@ -67,6 +71,7 @@ class Pipeline:
             PlanError: it cannot be assembled.
             SourceError: weights cannot be had.
         """
+        _check_callers(catalog, progress)
         loaded = load_config(source, overrides, catalog=catalog)
         catalog = catalog or Catalog.discover(loaded.config.plugins)
         system = assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress)
@@ -87,7 +92,10 @@ class Pipeline:
         Raises:
             SourceError: there is no such folder, or a hub id comes without its commit.
         """
-        folder = Path(source).expanduser()
+        _check_callers(catalog, progress)
+        if revision is not None and not isinstance(revision, str):
+            raise SourceError("revision", f"is a {type(revision).__name__}", "give a commit")
+        folder = local_path(source, who="source", error=SourceError)
         if not folder.is_dir():
             folder = fetch(_hub_source(str(source), revision), sha256=None, progress=progress)
         return cls.from_config(
@@ -101,7 +109,7 @@ class Pipeline:
 
     def chat(
         self,
-        parts: str | Sequence[GivenPart],
+        parts: GivenPart | Sequence[GivenPart],
         *,
         history: Sequence[Turn] = (),
         **options: Unpack[Options],
@@ -122,13 +130,13 @@ class Pipeline:
 
     def stream(
         self,
-        parts: str | Sequence[GivenPart],
+        parts: GivenPart | Sequence[GivenPart],
         *,
         history: Sequence[Turn] = (),
         **options: Unpack[Options],
     ) -> Iterator[Event]:
         """The events of one answer, as they happen; closing the iterator calls it off."""
-        turns = (*history, Turn("user", self.reader.parts(parts)))
+        turns = (*given.turns(history), Turn("user", self.reader.parts(parts)))
         return self.ask(turns, **options)
 
     def ask(
@@ -142,18 +150,23 @@ class Pipeline:
 
         `answered` holds the exact ids of assistant turns that this system wrote, by index.
         """
+        asked = given.turns(turns, "turns")
+        if not asked:
+            raise RequestError("turns", "are none", "give at least a user's turn")
         request = Request(
-            turns=tuple(turns),
+            turns=asked,
             generation=generation(self.config.generation, options),
-            required=dict(options.get("require", {})),
-            decoder_options=dict(options.get("decoder_options", {})),
-            answered=dict(answered or {}),
+            required=given.counts(options.get("require", {})),
+            decoder_options=given.decoder_options(options.get("decoder_options", {})),
+            answered=given.answered(
+                {} if answered is None else answered, asked, self.system.model.vocabulary.end
+            ),
         )
-        return self.engine.stream(request, cancel=options.get("cancel"))
+        return self.engine.stream(request, cancel=given.cancel(options.get("cancel")))
 
     async def achat(
         self,
-        parts: str | Sequence[GivenPart],
+        parts: GivenPart | Sequence[GivenPart],
         *,
         history: Sequence[Turn] = (),
         **options: Unpack[Options],
@@ -166,13 +179,13 @@ class Pipeline:
 
     async def astream(
         self,
-        parts: str | Sequence[GivenPart],
+        parts: GivenPart | Sequence[GivenPart],
         *,
         history: Sequence[Turn] = (),
         **options: Unpack[Options],
     ) -> AsyncIterator[Event]:
         """As `stream`; the work is done in a thread, an event at a time."""
-        cancel = Cancel(options.get("cancel"))
+        cancel = Cancel(given.cancel(options.get("cancel")))
         options["cancel"] = cancel
         try:
             events = await asyncio.to_thread(self.stream, parts, history=history, **options)
@@ -195,14 +208,20 @@ class Pipeline:
 
     def write(self, media: Media, stem: str | Path) -> Path:
         """Write a medium to `stem` plus its suffix; returns the path."""
-        return self.reader.write(media, Path(stem))
+        return self.reader.write(media, local_path(stem, who="stem", error=MediaError))
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
         """Write config, lock and trained parts; `from_pretrained` reads them back.
 
         What is untrained is not written, and is as untrained when it is read.
         """
-        return save_system(self.system, Path(folder), compact=compact)
+        where = local_path(folder, who="folder", error=ConfigError)
+        try:
+            return save_system(self.system, where, compact=compact)
+        except OSError as error:
+            raise ConfigError(
+                str(where), f"cannot be written: {error}", "choose another"
+            ) from error
 
     def close(self) -> None:
         """Stop the decoders' threads and processes."""
@@ -213,6 +232,13 @@ class Pipeline:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _check_callers(catalog: object, progress: object) -> None:
+    if catalog is not None and not isinstance(catalog, Catalog):
+        raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
+    if progress is not None and not callable(progress):
+        raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")
 
 
 def _hub_source(source: str, revision: str | None) -> str:

@@ -6,11 +6,13 @@ share the suffix, each one's reader looks at the content and may decline.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from nextgpt_core.given import listed, text
 from nextgpt_core.media_hooks import check_media, read_media, write_media
 from nextgpt_core.sources import (
     as_rate,
@@ -27,6 +29,7 @@ from nextgpt_registry.content import check_limit, describe
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart, Part
+from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import Plan
 
 GivenPart = str | Path | Media | MediaPart | tuple[str, Any]
@@ -48,20 +51,27 @@ class Reader:
         """The reader of a system, which need not be live."""
         return cls(catalog, {n: c.modality.name for n, c in plan.channels.items() if c.encoder})
 
-    def parts(self, given: str | Sequence[GivenPart]) -> tuple[Part, ...]:
-        """A user's turn; a lone string is one text.
+    def parts(self, given: GivenPart | Sequence[GivenPart]) -> tuple[Part, ...]:
+        """A user's turn; a lone string is one text, a lone path or `Media` one medium.
 
         Raises:
             MediaError: a medium cannot be read.
             RequestError: no channel takes it.
         """
-        return tuple(self.part(one) for one in ([given] if isinstance(given, str) else given))
+        if isinstance(given, str | Path | Media | MediaPart):
+            return (self.part(given),)
+        found = listed(given, "request", "give text, a Path, or a list of them and (NAME, content)")
+        if isinstance(given, tuple) and len(found) == 2 and self._is_name(found[0]):
+            name = found[0]
+            what = f"is the pair ({name!r}, …): a medium, or the text {name!r} and another part"
+            raise RequestError("request", what, f"write [({name!r}, …)], or [{name!r}, …]")
+        return tuple(self.part(one) for one in found)
 
     def part(self, given: GivenPart) -> Part:
         """One part; see `GivenPart`."""
         match given:
             case str():
-                return given
+                return text(given)
             case Path():
                 return self.path(given)
             case Media():
@@ -90,13 +100,13 @@ class Reader:
         if is_data_url(text):
             return self.blob(data_url(text))
         name, equals, path = text.partition("=")
-        if equals and not is_address(text) and not Path(text).expanduser().exists():
+        if equals and not is_address(text) and not _is_there(text):
             return self._named(name, path)
         return self.path(local(text))
 
     def path(self, path: Path, name: str | None = None) -> MediaPart:
         """The medium in a file, held against the limit of bytes before it is read."""
-        who, path = str(path), path.expanduser()
+        who, path = str(path), local_path(path, who="medium", error=MediaError)
         size = file_size(path, who)
         channels = [self._channel(name)] if name else self._by_suffix(path)
         channels = self._within(channels, size, who)
@@ -115,6 +125,11 @@ class Reader:
         Raises:
             MediaError: no plugin can write it.
         """
+        if not isinstance(media, Media):
+            raise MediaError(str(stem), f"is to hold a {type(media).__name__}", "give a Media")
+        stem = local_path(stem, who="stem", error=MediaError)
+        if stem.name in ("", ".."):
+            raise MediaError(str(stem), "names no file", "give a folder and the start of a name")
         return write_media(self._catalog, media, stem)
 
     def _named(self, name: str, content: Any) -> MediaPart:
@@ -219,10 +234,14 @@ class Reader:
             did_you_mean(name, {*self._channels, *self._channels.values()}),
         )
 
+    def _is_name(self, given: object) -> bool:
+        return isinstance(given, str) and given in {*self._channels, *self._channels.values()}
+
     def _known(self, part: MediaPart) -> MediaPart:
         wanted = self._channels[self._channel(part.channel)]
-        if part.media is None or part.media.modality != wanted:
-            found = part.media.modality if part.media else "nothing"
+        if not isinstance(part.media, Media) or part.media.modality != wanted:
+            held = part.media
+            found = held.modality if isinstance(held, Media) else f"a {type(held).__name__}"
             raise RequestError(f"{part.channel} part", f"holds {found}", f"give {wanted}")
         media = check_media(self._catalog, part.media)
         return MediaPart(self._channel(part.channel), media, part.caption)
@@ -237,6 +256,13 @@ class Reader:
 
     def _modality(self, channel: str) -> Any:
         return self._catalog.modality(self._channels[channel])
+
+
+def _is_there(path: str) -> bool:
+    """Whether a file has this name; what cannot be one has none."""
+    with contextlib.suppress(MediaError):
+        return local_path(path, error=MediaError).exists()
+    return False
 
 
 def _either(channels: Sequence[str]) -> str:

@@ -17,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from nextgpt_core.reading import Reader
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.config import Settings
+from nextgpt_registry.documents import read_yaml
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.messages import MediaPart, Part
@@ -106,15 +107,7 @@ def read_script(path: Path) -> Script:
     Raises:
         ConfigError: it cannot be read; all wrong keys and values are listed.
     """
-    import yaml  # lazy, as wherever a config is read
-
-    try:
-        raw: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "check the path") from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(str(path), f"is no YAML: {problem}", "mend the file") from error
+    raw = read_yaml(path, fix="check the path, and mend the file")
     try:
         return Script.model_validate(raw)
     except ValidationError as error:

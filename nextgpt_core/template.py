@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from nextgpt_registry.errors import ConfigError
@@ -134,11 +133,12 @@ class ChatTemplate:
                 enable_thinking=False,  # templates that know it would open a hidden monologue
                 **options,
             )
-        except TemplateError as error:
+        except Exception as error:  # a TemplateError or, of a template's own code, anything
             roles = ", ".join(message["role"] for message in messages)
+            why = str(error) or type(error).__name__
             raise ConfigError(
                 "chat template",
-                f"refuses turns in the roles {roles or '(none)'}: {error}",
+                f"refuses turns in the roles {roles or '(none)'}: {why}",
                 "begin with a user turn, let the roles alternate, and set no system_prompt where "
                 "the model knows no system role",
             ) from error

@@ -23,6 +23,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from nextgpt_core.evaluate.scores import METRICS
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.config import Settings
+from nextgpt_registry.documents import read_yaml
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import Name
@@ -77,12 +78,8 @@ def read_axes(path: Path) -> Ablations:
     Raises:
         ConfigError: it cannot be read, or has wrong keys or values.
     """
-    import yaml  # 20 ms
-
     try:
-        return Ablations.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "check the file") from error
+        return Ablations.model_validate(read_yaml(path))
     except ValidationError as error:
         raise ConfigError(str(path), f"cannot be read:{lines(error, Ablations)}") from error
 

@@ -22,6 +22,7 @@ from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import Loaded
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.plan import resolve
 
 Say = Callable[[str], None]
@@ -85,7 +86,7 @@ def _measured(
         say(f"  {link.stage}, {link.steps} steps")
         run = out / "runs" / link.key
         train(link.loaded, catalog, link.stage, out=run, start=before)
-        told: dict[str, float] = json.loads((run / "metrics.json").read_text("utf-8"))
+        told: dict[str, float] = read_json(run / "metrics.json")
         metrics |= {k: v for k, v in told.items() if k.startswith("validation.")}
         seconds += _seconds(run)
         before = run

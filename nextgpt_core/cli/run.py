@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.outputs import check_folder
+from nextgpt_registry.paths import shortened
 
 if TYPE_CHECKING:
     from nextgpt_core.answer import Answer
@@ -28,6 +29,7 @@ command = typer.Typer(
 )
 _ORDER = "nextgpt.order"
 _PARTS = ("text", "media")
+_DIGITS = 9  # of a count
 
 
 class InOrder(TyperCommand):
@@ -86,9 +88,11 @@ def required_counts(given: Sequence[str]) -> dict[str, int]:
     counts = {}
     for one in given:
         name, _, count = one.partition("=")
-        if not name or not count.isdecimal():
+        if not name or not count.isdecimal() or len(count) > _DIGITS:
             raise RequestError(
-                f"--require {one}", "cannot be read", "write NAME=COUNT, COUNT a whole number"
+                f"--require {shortened(one)}",
+                "cannot be read",
+                "write NAME=COUNT, COUNT a whole number",
             )
         counts[name] = int(count)
     return counts
@@ -96,7 +100,7 @@ def required_counts(given: Sequence[str]) -> dict[str, int]:
 
 def read_part(reader: Reader, kind: str, value: str) -> Part:
     """One `--text` or `--media`."""
-    return value if kind == "text" else reader.argument(value)
+    return reader.part(value) if kind == "text" else reader.argument(value)
 
 
 def _prepare(

@@ -65,7 +65,7 @@ class Session:
             try:
                 if not self.take(line):
                     return
-            except NextGPTError as error:
+            except (NextGPTError, OSError) as error:  # the latter: of writing
                 self._console.print(str(error), style="red")
 
     def take(self, line: str) -> bool:
@@ -102,7 +102,7 @@ class Session:
         return True
 
     def _folder(self, given: str) -> Path:
-        return Path(given.strip()) if given.strip() else self._out
+        return local_path(given.strip(), who="folder") if given.strip() else self._out
 
     def load(self, folder: Path) -> None:
         """Go on with a conversation that was saved, in place of this one.

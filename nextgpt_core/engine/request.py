@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nextgpt_registry.config import Generation
-from nextgpt_registry.errors import Cancelled
+from nextgpt_registry.errors import Cancelled, RequestError
 from nextgpt_registry.messages import Turn
 
 
@@ -29,6 +29,10 @@ class Cancel:
     """A switch that any thread may throw, once, to stop a request; so does its `parent`'s."""
 
     def __init__(self, parent: Cancel | None = None) -> None:
+        if parent is not None and not isinstance(parent, Cancel):
+            raise RequestError(
+                "cancel", f"its parent is a {type(parent).__name__}", "give a Cancel"
+            )
         self._event = threading.Event()
         self._parent = parent
 

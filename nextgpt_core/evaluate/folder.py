@@ -27,6 +27,7 @@ from safetensors.numpy import load_file, save
 from nextgpt_core.evaluate.scores import Result
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.documents import json_of
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.plan import Plan
 
@@ -119,8 +120,8 @@ def _local_files(config: Any) -> list[Any]:
 
 def _agree(path: Path, about: dict[str, Any]) -> None:
     if path.is_file():
-        with suppress(ValueError):
-            before = json.loads(path.read_text("utf-8"))
+        with suppress(ValueError, AttributeError):  # torn, or not ours: it is written anew
+            before = json_of(path.read_bytes())
             if before.get("fingerprint") != about["fingerprint"]:
                 raise ConfigError(
                     str(path.parent),

@@ -12,7 +12,6 @@ as the modalities' plugins write them, so a medium may lose what its file format
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from nextgpt_core.media_hooks import read_media
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.documents import LARGEST_JSON, json_of, read_text
 from nextgpt_registry.errors import ConfigError, MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart, Part, Role, Turn
+from nextgpt_registry.paths import local_path
 from nextgpt_registry.suites import AtMost, Expected, Named, Prompt, Suite
 
 FILE, ASKED = "suite.jsonl", "asked"
@@ -118,17 +119,15 @@ def read_suite(path: Path, catalog: Catalog) -> Suite:
     Raises:
         ConfigError: there is no such file, or one of its lines is no part of a suite.
     """
-    try:
-        content = path.expanduser().read_bytes()
-    except OSError as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "give a suite.jsonl") from error
+    path = local_path(path, who="suite")
+    content = read_text(path, fix="give a suite.jsonl", at_most=LARGEST_JSON)
     head: _Head | None = None
     prompts: list[Prompt] = []
     dialogues: list[tuple[Turn, ...]] = []
-    read = partial(_read, path.expanduser().absolute().parent, catalog)
-    for number, line in enumerate(content.decode().splitlines(), 1):
+    read = partial(_read, path.absolute().parent, catalog)
+    for number, line in enumerate(content.splitlines(), 1):
         try:
-            told = json.loads(line)
+            told = json_of(line)
             if head is None:
                 head = _Head.model_validate(told)
             elif "dialogue" in told:
@@ -148,7 +147,7 @@ def read_suite(path: Path, catalog: Catalog) -> Suite:
         goals={n: AtMost(g.most) if isinstance(g, _Goal) else g for n, g in head.goals.items()},
         reference=Named(head.reference.target, head.reference.options) if head.reference else None,
         dialogues=dialogues,
-        origin=hashlib.sha256(content).hexdigest(),
+        origin=hashlib.sha256(content.encode()).hexdigest(),
     )
 
 

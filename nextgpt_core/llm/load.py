@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.half import halve
 from nextgpt_core.llm.probe import probe
-from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.targets import missing
 
 _PIECES = "tokenizer.model"  # SentencePiece's, as Llama's were published
@@ -46,9 +46,9 @@ def backbone_from_folder(
             output_loading_info=True,
         )
         tokenizer = tokenizer_from_folder(folder)
-    except ConfigError:
+    except (NextGPTError, MemoryError):
         raise
-    except Exception as error:  # a family's own code, on a config it may not be made for
+    except Exception as error:  # a family's own code, or a damaged file: anything comes out of it
         raise ConfigError(
             "llm.path",
             f"{folder} is no causal language model with a tokenizer: {_told(error)}",

@@ -29,6 +29,7 @@ from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config, Weight
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import ConfigError, LockError, TrainingError
 from nextgpt_registry.lock import LOCK_FILE, Difference, Lock, Signals, differences, write_lock
 from nextgpt_registry.plan import Plan, resolve
@@ -149,7 +150,9 @@ def _claimed(out: Path, joined: Joined, found: Lock) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(str(out), "is a file", "choose another --out")
     if about.is_file():
-        before = json.loads(about.read_text("utf-8"))
+        before = read_json(about, fix="remove the folder")
+        if not isinstance(before, dict):
+            raise ConfigError(str(about), "says nothing of an addition", "remove the folder")
         if changed := [key for key, value in told.items() if before.get(key) != value]:
             raise ConfigError(
                 str(out),

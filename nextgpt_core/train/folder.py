@@ -24,14 +24,16 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from nextgpt_core.checkpoint import save_parts
 from nextgpt_registry.aside import flush
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.paths import local_path
+from nextgpt_registry.tensors import load_compact
 
 _STATE, _LOG, _RUN, _PARTS = "state.pt", "log.jsonl", "run.json", "parts"
 _OLD_PARTS = ".parts.old"  # for the moment in which they are exchanged
@@ -85,7 +87,7 @@ class RunFolder:
         path = self.path / _RUN
         told = json.loads(json.dumps(told))
         if (self.path / _STATE).is_file() and path.is_file():
-            before = _flat(json.loads(path.read_text("utf-8")))
+            before = _flat(read_json(path, error=TrainingError, fix="remove the folder"))
             now = _flat(told)
             changed = sorted(
                 f"{key}: {before.get(key)!r}, now {now.get(key)!r}"
@@ -105,7 +107,11 @@ class RunFolder:
         path = self.path / _STATE
         state: State | None = None
         if path.is_file():
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            try:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+            except Exception as error:  # of a damaged file torch raises anything
+                what = f"cannot be read: {type(error).__name__}: {str(error)[:500]}"
+                raise TrainingError(str(path), what, "remove it to begin anew") from error
         step = state["step"] if state else 0
         self._cut_log(step)
         self._writer = SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
@@ -175,7 +181,8 @@ def read_parts(run: Path) -> dict[str, dict[str, Tensor]]:
     Raises:
         TrainingError: it has none.
     """
-    found = {path.stem: load_file(path) for path in part_files(run)}
+    folder = local_path(run, who="run", error=TrainingError)
+    found = {path.stem: load_compact(path) for path in part_files(folder)}
     if not found:
         raise TrainingError(
             str(run), "holds no trained parts", "give the folder of a run that reached a checkpoint"

@@ -18,6 +18,7 @@ from nextgpt_registry.config import AdditionSettings, Config, TrainingData
 from nextgpt_registry.configfile import Loaded, load_config, name_from, read_settings
 from nextgpt_registry.errors import ConfigError, PluginError
 from nextgpt_registry.lock import Lock, read_lock
+from nextgpt_registry.paths import local_path
 from nextgpt_registry.targets import package_file
 
 
@@ -66,7 +67,7 @@ def find_offer(source: str, *, catalog: Catalog | None = None) -> Offer:
         PluginError: no plugin offers it.
         LockError: a saved system's lock cannot be read.
     """
-    path = Path(source).expanduser()
+    path = local_path(source, who="addition")
     plain = re.fullmatch(r"[\w-]+", source)
     if plain:
         known = catalog or Catalog.discover()

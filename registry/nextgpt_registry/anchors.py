@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nextgpt_registry.config import Settings
+from nextgpt_registry.paths import local_path
 
 _S = TypeVar("_S", bound=Settings)
 _PATHS = ("demo", "ablations")  # keys of a config that are a path and no source
@@ -26,6 +27,6 @@ def _walk(value: Any, base: Path) -> Any:
     if isinstance(value, list | tuple):
         return [_walk(inner, base) for inner in value]
     if isinstance(value, str) and value.startswith("file:"):
-        path = Path(value.removeprefix("file:")).expanduser()
+        path = local_path(value.removeprefix("file:"), who="file:")
         return f"file:{(base / path).absolute()}"
     return value

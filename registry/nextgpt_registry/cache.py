@@ -26,7 +26,12 @@ from typing import Any
 
 import platformdirs
 
+from nextgpt_registry.documents import json_of
+from nextgpt_registry.errors import SourceError
+from nextgpt_registry.paths import local_path
+
 _MANIFEST = ".nextgpt.json"
+
 _log = logging.getLogger(__name__)
 
 Build = Callable[[Path], None]
@@ -37,7 +42,7 @@ def cache_dir() -> Path:
     """The folder everything fetched or converted is kept in; `NEXTGPT_CACHE` overrides it."""
     chosen = os.environ.get("NEXTGPT_CACHE")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return local_path(chosen, who="NEXTGPT_CACHE", error=SourceError).absolute()
     return Path(platformdirs.user_cache_dir("nextgpt", appauthor=False))
 
 
@@ -51,9 +56,9 @@ def stored(kind: str, key: str) -> Path | None:
     """The folder `kind/key` if it is complete and undamaged, else None. Takes no lock."""
     folder = cache_dir() / kind / key
     try:
-        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text("utf-8"))
+        manifest = json_of((folder / _MANIFEST).read_bytes())
         renewed = {name: _checked(folder / name, entry) for name, entry in manifest.items()}
-    except (OSError, ValueError, TypeError):  # absent, torn or not ours: all mean "not stored"
+    except (OSError, ValueError, TypeError, AttributeError):  # absent, torn or not ours
         return None
     if renewed != manifest:
         with contextlib.suppress(OSError):  # a read-only cache works, hashing every time

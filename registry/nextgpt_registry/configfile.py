@@ -1,9 +1,9 @@
 """Read a config: YAML, then overrides, then frozen objects. Does not know whether it can be built.
 
 A config is named by a shipped system (`mini`), a YAML file, a saved folder, a dict or a `Config`.
-Overrides are dotted: `llm.dtype=bfloat16`, `modalities.depth={encoder: patch}`; `null` under
-`modalities` or `weights` takes the entry out. What several parts share may stand once under
-`define` and be named as `${define.it}`.
+Overrides are dotted: `llm.dtype=bfloat16`, `modalities.depth={encoder: patch}`; `null` takes an
+entry out of a table: `modalities`, `weights`, `training`, `suites`, a component's `weights`. What
+several parts share may stand once under `define` and be named as `${define.it}`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pydantic import ValidationError
 
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Config, Settings
+from nextgpt_registry.config import Config, Settings, Weight
+from nextgpt_registry.documents import DEEPEST, check_size, read_yaml, yaml_of
 from nextgpt_registry.errors import ConfigError, PluginError
 from nextgpt_registry.explain import lines
+from nextgpt_registry.paths import local_path, shortened
+from nextgpt_registry.references import check_references
 from nextgpt_registry.targets import package_file
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ CONFIG_FILE = "nextgpt.yaml"
 _S = TypeVar("_S", bound=Settings)
 _SHORT = {"encoder": "name", "decoder": "name", "input_projection": "kind"}
 _SHORT["output_projection"] = "kind"
+_LONGEST_OVERRIDE = 10_000
+_TABLES = {"modalities", "weights", "training", "suites"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,9 @@ def load_config(
         ConfigError: there is no such config, it cannot be read, or it has wrong keys or values;
             all wrong keys and values are listed, each with its path.
     """
+    given: Any = overrides  # what callers hand over need not be what is annotated
+    if isinstance(given, str) or not all(isinstance(one, str) for one in given):
+        raise ConfigError("overrides", f"are {shortened(overrides)}", "write 'key.of.config=value'")
     if isinstance(source, Loaded):
         if not overrides:
             return source
@@ -64,8 +72,13 @@ def load_config(
     if isinstance(source, Config):
         return Loaded(_edited(source, overrides, source.name), Path.cwd(), source.name)
     if isinstance(source, Mapping):
-        origin = str(source.get("name", "config"))
+        origin = shortened(source.get("name", "config")).strip("'")
         return Loaded(_build(dict(source), overrides, origin), Path.cwd(), origin)
+    named: Any = source
+    if not isinstance(named, str | Path) or not str(named):
+        raise ConfigError(
+            "config", f"is {shortened(source)}", "give a system's name, a path, a dict or a Config"
+        )
     path, name = _find(source, catalog)
     raw = _read(path)
     raw.setdefault("name", name)
@@ -91,7 +104,7 @@ def dump_config(config: Config) -> str:
 
 def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
     """The YAML file, and the name of the system if it has none of its own."""
-    path = Path(source).expanduser()
+    path = local_path(source, who="config")
     plain = isinstance(source, str) and re.fullmatch(r"[\w.-]+", source)
     if plain:
         shipped = (catalog or Catalog.discover()).systems
@@ -120,20 +133,7 @@ def name_from(path: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml  # with omegaconf 60 ms, and a Config at hand needs neither
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        found = OmegaConf.to_container(OmegaConf.create(path.read_text("utf-8")))
-    except OmegaConfBaseException as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "mend the file") from error
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "check the file") from error
-    except yaml.YAMLError as error:
-        where = str(getattr(error, "problem_mark", "") or "").strip()
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(str(path), f"is no YAML: {problem} {where}", "mend the file") from error
+    found = read_yaml(path, fix="mend the file")
     if not isinstance(found, dict):
         raise ConfigError(
             str(path), f"wanted keys and values, found {type(found).__name__}", "write `llm: …`"
@@ -165,31 +165,38 @@ def _resolved(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> dic
     from omegaconf.errors import OmegaConfBaseException
 
     try:
+        check_size(raw)
+        check_references(raw)
         config = OmegaConf.create(raw)
         for override in overrides:
             _apply(config, override)
+        check_references(OmegaConf.to_container(config))
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         message = str(error).strip().partition("\n")[0]
         where = getattr(error, "full_key", "") or ""
         raise ConfigError(origin, f"{where}: {message}".lstrip(": "), "see the config") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(origin, f"cannot be read: {error}", "see the config") from error
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
 
 
 def _apply(config: Any, override: str) -> None:
-    import yaml
     from omegaconf import OmegaConf
 
+    shown = shortened(override)
     key, equals, text = override.partition("=")
-    if not equals or not key or key != key.strip():
-        raise ConfigError(repr(override), "is no override", "write key.of.config=value")
+    if not equals or not key or key != key.strip() or key.count(".") > DEEPEST:
+        raise ConfigError(shown, "is no override", "write key.of.config=value")
+    if len(override) > _LONGEST_OVERRIDE:
+        raise ConfigError(shown, f"has {len(override):,} characters", "write it into a file")
     try:
-        # Unresolved, so that an override may interpolate; 1e-4 is a number, as in the file.
-        parsed: Any = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
-        value = parsed["value"]
-    except yaml.YAMLError as error:
-        raise ConfigError(repr(override), "its value is no YAML", "quote it") from error
+        value = yaml_of(text)  # unresolved, so that an override may interpolate
+        check_references(value)
+    except ValueError as error:
+        raise ConfigError(shown, f"its value cannot be read: {error}", "quote it") from error
+    key = _with_dots(config, key)
     short = _SHORT.get(key.rpartition(".")[2])
     renamed = short is not None and isinstance(value, str) and "${" not in value
     try:
@@ -197,10 +204,37 @@ def _apply(config: Any, override: str) -> None:
         OmegaConf.update(
             config, key, {short: value} if renamed else value, merge=not renamed, force_add=True
         )
-    except (AssertionError, ValueError, TypeError, IndexError) as error:
+    except (AssertionError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise ConfigError(
-            repr(override), f"cannot be applied: {error}", "check the key against the config"
+            shown, f"cannot be applied: {error}", "check the key against the config"
         ) from error
+
+
+def _with_dots(config: Any, key: str) -> str:
+    """A key whose names may hold dots, as OmegaConf reads it: `weights[project.image].sha256`.
+
+    A name that is there wins over its beginning; a new one under `weights` is all that is left.
+    """
+    if "[" in key or "]" in key:  # said as OmegaConf wants it
+        return key
+    first, *steps = key.split(".")
+    said, place = first, _get(config, first)
+    while steps:
+        length = next((n for n in range(len(steps), 1, -1) if ".".join(steps[:n]) in place), 1)
+        if first == said == "weights" and ".".join(steps[:length]) not in place:
+            length = len(steps) - (steps[-1] in Weight.model_fields) or 1
+        name, steps = ".".join(steps[:length]), steps[length:]
+        said += f"[{name}]" if "." in name else f".{name}"
+        place = _get(place, name)
+    return said
+
+
+def _get(place: Any, name: str) -> Mapping[str, Any]:
+    """The mapping under a name, unresolved; an empty one where there is something else."""
+    from omegaconf import DictConfig
+
+    held = place._get_node(name) if isinstance(place, DictConfig) else None
+    return held if isinstance(held, DictConfig) and held._is_none() is False else {}
 
 
 def _lengthened(raw: dict[str, Any]) -> dict[str, Any]:
@@ -224,11 +258,23 @@ def _lengthened(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_nulls(plain: dict[str, Any]) -> dict[str, Any]:
-    for key in ("modalities", "weights"):
-        if isinstance(plain.get(key), dict):
-            kept = {name: value for name, value in plain[key].items() if value is not None}
-            plain[key] = kept
+    """Without the entries that were taken out of a table, by `null`."""
+    for key in _TABLES & plain.keys():
+        plain[key] = _kept(plain[key])
+    channels = plain.get("modalities")
+    for channel in channels.values() if isinstance(channels, dict) else ():
+        for part in (channel.get("encoder"), channel.get("decoder")) if _is(channel) else ():
+            if _is(part) and "weights" in part:
+                part["weights"] = _kept(part["weights"])
     return plain
+
+
+def _kept(table: Any) -> Any:
+    return {k: v for k, v in table.items() if v is not None} if _is(table) else table
+
+
+def _is(value: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 @contextmanager

@@ -10,15 +10,20 @@ from pydantic import BaseModel, ValidationError
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import Problem
+from nextgpt_registry.paths import shortened
+
+_MOST = 50
 
 
-def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> tuple[Problem, ...]:
-    """Every finding as a `Problem`, its path beginning with `at`.
+def problems(
+    error: ValidationError, model: type[BaseModel], at: str = "", *, most: int | None = None
+) -> tuple[Problem, ...]:
+    """Every finding, or the first `most`, as a `Problem`, its path beginning with `at`.
 
     A value that fits no member of a union is one problem, not one for each member.
     """
     found: dict[str, list[Problem]] = {}
-    for item in error.errors(include_url=False):
+    for item in error.errors(include_url=False)[:most]:
         path, owner = _walk(item["loc"], model)
         where = ".".join(filter(None, [at, *path])) or "config"
         found.setdefault(where, []).append(_problem(where, path, item, owner))
@@ -26,8 +31,10 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> tu
 
 
 def lines(error: ValidationError, model: type[BaseModel], at: str = "") -> str:
-    """The same, one indented line each."""
-    return "".join(f"\n  {problem}" for problem in problems(error, model, at))
+    """The same, one indented line each, of many the first."""
+    shown = "".join(f"\n  {problem}" for problem in problems(error, model, at, most=_MOST))
+    more = error.error_count() - _MOST
+    return shown + (f"\n  and {more} more" if more > 0 else "")
 
 
 def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | None) -> Problem:
@@ -38,9 +45,9 @@ def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | No
     if item["type"] == "missing":
         return Problem(where, "is missing", f"give {path[-1]!r} a value")
     message = item["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
-    message = message[0].lower() + message[1:]
+    message = message[:1].lower() + message[1:]
     given = item["input"]
-    shown = "" if isinstance(given, dict | list | BaseModel) else f", found {given!r}"
+    shown = "" if isinstance(given, dict | list | BaseModel) else f", found {shortened(given)}"
     return Problem(where, message + shown)
 
 
@@ -68,12 +75,16 @@ def _walk(
         elif models and _is_mapping(annotation) is None:
             owner = models[0]
             if not _is_tag(step):
-                path.append(str(step))
+                path.append(_short(step))
         elif isinstance(step, int) or _is_mapping(annotation) is not None:
             if step != "[key]":
-                path.append(str(step))
+                path.append(_short(step))
             annotation = _is_mapping(annotation) or annotation
     return path, owner
+
+
+def _short(step: str | int) -> str:
+    return str(step) if len(str(step)) <= 100 else f"{str(step)[:100]}…"
 
 
 def _is_tag(step: str | int) -> bool:

@@ -5,13 +5,14 @@ A file begins with eight bytes, the length of the JSON that follows, little-endi
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nextgpt_registry.documents import json_of
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.paths import shortened
 
 _LONGEST = 100_000_000  # bytes of header; the format's own limit
 _COMPACT = ("nextgpt", "compact-1")
@@ -74,15 +75,21 @@ def read_whole_header(path: Path) -> Header:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= min(_LONGEST, size - 8):
                 raise ValueError(f"a header of {length} bytes in a file of {size}")
-            header: dict[str, Any] = json.loads(file.read(length))
-        metadata = dict(header.pop("__metadata__", {}))
+            header = json_of(file.read(length))
+        if not isinstance(header, dict):
+            raise ValueError(f"its header is a {type(header).__name__}")
+        metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict):
+            raise ValueError(f"its __metadata__ is a {type(metadata).__name__}")
+        for name, entry in header.items():
+            _check_entry(name, entry)
         _check_offsets(header, size - 8 - length)
         tensors = {
             name: Tensor(tuple(map(int, entry["shape"])), str(entry["dtype"]))
             for name, entry in header.items()
         }
         compact = metadata.get(_COMPACT[0]) == _COMPACT[1]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise SourceError(
             str(path), f"is no whole safetensors file: {error}", "fetch or save it again"
         ) from error
@@ -110,3 +117,12 @@ def _unpacked(packed: dict[str, Tensor]) -> dict[str, Tensor]:
         for name, tensor in packed.items()
         if name not in scales
     }
+
+
+def _check_entry(name: str, entry: Any) -> None:
+    """Hold that the entry of a tensor has the form that the format wants."""
+    match entry:
+        case {"dtype": str(), "shape": list(shape), "data_offsets": [int(start), int(end)]}:
+            if 0 <= start <= end and all(type(side) is int and side >= 0 for side in shape):
+                return
+    raise ValueError(f"the entry of {shortened(name)} is no tensor's")

@@ -7,10 +7,10 @@ renames and locks. A commit names its bytes, so no sha256 is needed on top.
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import SourceError
 
 WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
@@ -56,9 +56,22 @@ def _missing_shards(folder: Path) -> Sequence[str]:
     """Weight files an index names that are not there: older hub clients return torn snapshots."""
     missing = []
     for index in folder.rglob("*.safetensors.index.json"):
-        shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        missing += [name for name in sorted(shards) if not (index.parent / name).exists()]
+        missing += [name for name in indexed(index) if not (index.parent / name).exists()]
     return missing
+
+
+def indexed(index: Path) -> Sequence[str]:
+    """The weight files that an index names, sorted.
+
+    Raises:
+        SourceError: it is no index, or names files elsewhere.
+    """
+    found = read_json(index, error=SourceError, fix="fetch it again")
+    shards = found.get("weight_map") if isinstance(found, dict) else None
+    names = list(shards.values()) if isinstance(shards, dict) else [""]
+    if not all(isinstance(name, str) and name and Path(name).name == name for name in names):
+        raise SourceError(str(index), "names no weight files beside it", "fetch it again")
+    return sorted(set(names))
 
 
 def _require_hub(who: str) -> None:

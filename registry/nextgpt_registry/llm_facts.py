@@ -7,12 +7,12 @@ facts that are given fill what is not said, and must not contradict what is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.config import LLMFacts, Lora
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.headers import read_header
 from nextgpt_registry.llm_families import SPELLINGS, count_of, is_tied, linears_of, sizes_of
@@ -31,10 +31,7 @@ def read_said(folder: Path) -> dict[str, Any]:
         ConfigError: there is no config.json, or it cannot be read.
     """
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "fetch the model again") from error
+    config = read_json(path, fix="fetch the model again")
     if not isinstance(config, Mapping):
         what = f"holds a {type(config).__name__}, wanted an object"
         raise ConfigError(str(path), what, "name the folder of a language model")

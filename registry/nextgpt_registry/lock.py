@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.config import Settings
+from nextgpt_registry.documents import LARGEST_JSON, read_text
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.explain import lines
 
@@ -89,11 +90,11 @@ def read_lock(path: Path) -> Lock:
         LockError: it cannot be read, or its signal blocks do not follow each other.
     """
     try:
-        lock = Lock.model_validate_json(path.read_text("utf-8"))
+        lock = Lock.model_validate_json(_text(path))
     except ValidationError as error:
         raise LockError(str(path), f"is no lock file:{lines(error, Lock)}", _RESTORE) from error
-    except (OSError, UnicodeError) as error:
-        raise LockError(str(path), f"cannot be read: {error}", _RESTORE) from error
+    if len(lock.api) > _LONGEST_API:
+        raise LockError(str(path), f"its api has {len(lock.api)} characters", _RESTORE)
     first = lock.signals.base
     for block in lock.signals.blocks:
         if block.first != first:
@@ -101,6 +102,10 @@ def read_lock(path: Path) -> Lock:
             raise LockError(str(path), what, _RESTORE)
         first += block.count
     return lock
+
+
+def _text(path: Path) -> str:
+    return read_text(path, error=LockError, fix=_RESTORE, at_most=LARGEST_JSON)
 
 
 def write_lock(lock: Lock, path: Path) -> None:
@@ -127,6 +132,7 @@ def check_lock(locked: Lock, found: Lock, *, who: str) -> None:
 
 
 FIX = "install what the lock names, or start a new checkpoint"
+_LONGEST_API = 20  # Python refuses to read numbers of thousands of digits
 _RESTORE = "restore the lock file from the checkpoint it belongs to"
 
 
@@ -184,7 +190,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     """The leading numbers of a version: `0.1.2.dev3` -> (0, 1, 2)."""
     numbers = []
     for part in version.split("."):
-        if not part.isdigit():
+        if not part.isdecimal() or len(part) > 18:  # of a date, at most
             break
         numbers.append(int(part))
     return tuple(numbers)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nextgpt_registry.errors import MediaError
+
 
 @dataclass(frozen=True, eq=False)
 class Media:
@@ -25,6 +27,14 @@ class Media:
     source: str = ""
     sha256: str = field(default="")
     about: Mapping[str, str] = field(default_factory=dict)  # no part of its content
+
+    def __post_init__(self) -> None:
+        """Hold that there is something to address."""
+        if not isinstance(self.data, bytes | bytearray | memoryview) and not all(
+            hasattr(self.data, name) for name in ("shape", "dtype", "tobytes")
+        ):
+            what = f"its data is a {type(self.data).__name__}"
+            raise MediaError(str(self.modality), what, "give an array, or bytes")
 
     def __eq__(self, other: object) -> bool:
         """Equal content, equal media."""

@@ -30,6 +30,7 @@ from pathlib import Path, PurePosixPath
 from nextgpt_registry import archives, clients, hub
 from nextgpt_registry.cache import cache_dir, sha256_of, staging, store, stored
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.paths import local_path
 from nextgpt_registry.progress import bar
 from nextgpt_registry.source_syntax import Source
 
@@ -44,7 +45,9 @@ OnProgress = Callable[[str, int, int | None], None]
 def models_dir() -> Path:
     """The folder of what users bring: NEXTGPT_MODELS, or `models` in the cache."""
     told = os.environ.get("NEXTGPT_MODELS")
-    return Path(told).expanduser().absolute() if told else cache_dir() / "models"
+    if told:
+        return local_path(told, who="NEXTGPT_MODELS", error=SourceError).absolute()
+    return cache_dir() / "models"
 
 
 def fetch(
@@ -149,7 +152,8 @@ def _local(source: Source, base: Path | None) -> Path:
     """The path of a `file:` or `models:` source, which must be there."""
     brought = source.kind == "models"
     folder = models_dir() if brought else base or Path.cwd()
-    path = folder / (source.path if brought else Path(source.path).expanduser())
+    named = source.path if brought else local_path(source.path, who="file:", error=SourceError)
+    path = local_path(folder / named, who=source.kind, error=SourceError)
     if not path.exists():
         bring = "bring it there, or say with NEXTGPT_MODELS where it is"
         fix = bring if brought else f"the path is relative to {folder}"

@@ -56,6 +56,7 @@ def test_parts_keep_the_order_of_the_line_and_options_may_stand_anywhere(
     monkeypatch.setattr(
         "nextgpt_core.cli.run._answer", lambda _, parts, *a, **k: asked.extend(parts) or 1 / 0
     )
+    monkeypatch.setenv("NEXTGPT_DEBUG", "1")
     line = "run --media one.glyph --text a kit.yaml --media=glyph=one.glyph generation.seed=3"
     with pytest.raises(ZeroDivisionError):
         main([*line.split(), "--text", "b", "--text", "c", "--out", "elsewhere"])

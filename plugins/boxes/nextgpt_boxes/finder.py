@@ -53,7 +53,7 @@ class Finder(nn.Module):
         state = load_compact(path)
         with safe_open(path, framework="pt") as file:
             named = json.loads((file.metadata() or {}).get("labels", "[]"))
-        if tuple(named) != labels():
+        if not isinstance(named, list) or tuple(named) != labels():
             raise SourceError(
                 str(path),
                 f"names {len(named)} things, and not those of labels.json ({len(labels())})",

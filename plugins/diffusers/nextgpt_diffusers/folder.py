@@ -9,7 +9,6 @@ README.md                   the model card, whose first lines name the licence
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.headers import read_header
+from nextgpt_registry.hub import indexed
 
 _WHOLE = ("diffusion_pytorch_model", "model")  # as diffusers and transformers call a model's file
 _CARD = re.compile(r"\A---\s*\n(?P<head>.*?)\n---", re.DOTALL)
@@ -117,7 +118,7 @@ class Folder:
     def licence(self) -> str:
         """What the model card says, as an SPDX identifier; empty where there is none."""
         card = self.path / "README.md"
-        head = _CARD.match(card.read_text("utf-8")) if card.is_file() else None
+        head = _CARD.match(card.read_text("utf-8", errors="replace")) if card.is_file() else None
         said = {m["key"]: m["value"] for m in _LICENCE.finditer(head["head"])} if head else {}
         found = said.get("license", "")
         if found == "other":
@@ -129,8 +130,7 @@ class Folder:
         for stem in _WHOLE:
             index = self.path / part / f"{stem}.safetensors.index.json"
             if index.is_file():
-                listed = self._json(f"{part}/{index.name}", "fetch it again").get("weight_map", {})
-                return [self.path / part / name for name in sorted(set(listed.values()))]
+                return [self.path / part / name for name in indexed(index)]
             if (whole := self.path / part / f"{stem}.safetensors").is_file():
                 return [whole]
         raise SourceError(
@@ -141,12 +141,9 @@ class Folder:
 
     def _json(self, inside: str, fix: str) -> dict[str, Any]:
         path = self.path / inside
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            raise SourceError(str(self.path), f"has no {inside}", fix) from None
-        except (OSError, ValueError) as error:
-            raise SourceError(str(path), f"cannot be read: {error}", fix) from error
+        if not path.exists():
+            raise SourceError(str(self.path), f"has no {inside}", fix)
+        found = read_json(path, error=SourceError, fix=fix)
         if not isinstance(found, dict):
             raise SourceError(str(path), f"holds a {type(found).__name__}", fix)
         return found

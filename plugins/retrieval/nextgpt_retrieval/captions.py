@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nextgpt_registry.documents import json_of
 from nextgpt_registry.errors import MediaError
 
 _CAMERA = re.compile(r"^(img|image|dsc|dscn|dscf|pxl|vid|mov|rec|screenshot|photo)$")
@@ -64,7 +64,7 @@ def _beside(path: Path) -> str:
         if plain.is_file():
             return " ".join(plain.read_text("utf-8").split())
         if told.is_file():
-            caption = json.loads(told.read_text("utf-8")).get("caption", "")
+            caption = json_of(told.read_bytes()).get("caption", "")
             return str(caption).strip()
     except (OSError, ValueError, AttributeError) as error:
         raise MediaError(
@@ -76,7 +76,7 @@ def _beside(path: Path) -> str:
 def _jsonl(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            row = json.loads(line)
+            row = json_of(line)
             yield number, row if isinstance(row, dict) else {}
 
 

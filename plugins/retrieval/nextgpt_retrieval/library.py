@@ -11,7 +11,6 @@ of anything. Media stay where they are; `root` is the way to them from here.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from usearch.index import MetricKind, search
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.documents import json_of
 from nextgpt_registry.errors import MediaError, SourceError
 from nextgpt_registry.media import Blob, Media
 
@@ -104,7 +104,7 @@ class Library:
                 str(folder), "is no library", "`nextgpt retrieval index FOLDER --out` makes one"
             )
         try:
-            told = json.loads(path.read_text("utf-8"))
+            told = json_of(path.read_bytes())
             if (found := told.get("format")) != FORMAT:
                 raise SourceError(str(folder), f"has format {found}, wanted {FORMAT}", _AGAIN)
             about = About.model_validate(told)

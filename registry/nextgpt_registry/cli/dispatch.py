@@ -1,19 +1,26 @@
 """Find the command that was typed and run it. Knows no command but by name.
 
 Dispatched by hand: a typer group would import every command to print its help. Exit codes: 0; 2
-for whatever the user can mend, told in one message; 130 when interrupted.
+for whatever the user can mend, told in one message; 130 when interrupted; 1 for a fault of ours or
+of a plugin, whose traceback `NEXTGPT_DEBUG=1` shows.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.cli.commands import commands, load, summary
-from nextgpt_registry.errors import Cancelled, NextGPTError
+from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError
 from nextgpt_registry.extras import how_to_install
+from nextgpt_registry.paths import local_path
 
 _INTERRUPTED = 130
 
@@ -21,8 +28,11 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `nextgpt COMMAND …`; always ends in `SystemExit`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     try:
-        sys.exit(_main(given))
+        code = _main(given)
+        sys.stdout.flush()  # here, where a full disk can be told
+        sys.exit(code)
     except (KeyboardInterrupt, Cancelled):
         _interrupted()
     except SystemExit as ended:  # typer has met the KeyboardInterrupt itself
@@ -35,8 +45,42 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stderr.write(f"nextgpt: {_missing(given, error.name or '')}\n")
         sys.exit(2)
     except NextGPTError as error:
-        sys.stderr.write(f"nextgpt: {error}\n")
-        sys.exit(2)
+        _fail(str(error), 2)
+    except BrokenPipeError:  # whoever read along has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (to the end of the process)
+        sys.exit(141)
+    except OSError as error:  # no place left, a disk gone: what no code could have known before
+        _fail(f"the system refused: {error}\n  fix: make room, or use other files", 2)
+    except MemoryError:
+        _fail("the memory is full\n  fix: free some, or take a smaller system or medium", 2)
+    except Exception as error:
+        if os.environ.get("NEXTGPT_DEBUG"):
+            raise
+        _fail(
+            f"unexpected {type(error).__name__}: {error}\n"
+            "  this is a fault of nextgpt or of a plugin, not yours\n"
+            "  fix: report it, with what the same command prints under NEXTGPT_DEBUG=1",
+            1,
+        )
+
+
+def _open_streams() -> None:
+    """Let no name of a file, however it is encoded, keep a message from being printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started the process
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (to the end of the process)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape" if mode == "r" else "backslashreplace")
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    with contextlib.suppress(OSError, ValueError):  # there may be nobody to tell
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"nextgpt: {message}\n")
+        sys.stderr.flush()
+    sys.exit(code)
 
 
 def _missing(given: Sequence[str], module: str) -> NextGPTError:
@@ -74,7 +118,37 @@ def _run(command: Any, name: str, arguments: list[str]) -> None:
     else:
         app = typer.Typer(add_completion=False)
         app.command(name)(command)
+    _guard_paths(app)
     get_command(app).main(args=arguments, prog_name=f"nextgpt {name}")
+
+
+def _guard_paths(app: Any) -> None:
+    """Have every path of every command made fit for the file system before the command sees it."""
+    for info in app.registered_commands:
+        if not hasattr(info.callback, "guards"):
+            info.callback = _guarded(info.callback)
+    for group in app.registered_groups:
+        _guard_paths(group.typer_instance)
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def called(**arguments: Any) -> Any:
+        return function(**{name: _fit(name, value) for name, value in arguments.items()})
+
+    called.guards = function  # type: ignore[attr-defined]
+    return called
+
+
+def _fit(name: str, value: Any) -> Any:
+    if isinstance(value, Path):
+        path = local_path(value, who=name.upper(), error=RequestError)
+        if path.exists() and not path.is_file() and not path.is_dir():  # it may never end
+            raise RequestError(str(path), "is a pipe or a device", "give a file or a folder")
+        return path
+    if isinstance(value, list):
+        return [_fit(name, one) for one in value]
+    return value
 
 
 def _help() -> str:

@@ -5,11 +5,11 @@ A tensor's shape says its rank, and not by how much it is scaled: alpha is in th
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.config import Lora
+from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import SourceError
 
 CONFIG = "adapter_config.json"
@@ -70,14 +70,8 @@ def _wanted(found: dict[str, Any]) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(
-            str(path),
-            f"cannot be read: {error}",
-            "take it from where the adapters were written: only it says how they are scaled",
-        ) from error
+    fix = "take it from where the adapters were written: only it says how they are scaled"
+    found = read_json(path, error=SourceError, fix=fix)
     if not isinstance(found, dict):
         raise SourceError(str(path), f"holds a {type(found).__name__}", "take the file peft wrote")
     return found

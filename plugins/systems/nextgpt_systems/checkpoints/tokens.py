@@ -11,10 +11,10 @@ other weights, or was repaired later and would feed an untrained row before ever
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from nextgpt_registry.documents import json_of
 from nextgpt_registry.errors import SourceError
 
 ADDED = "added_tokens.json"
@@ -31,9 +31,9 @@ def read_added(folder: Path) -> dict[str, int]:
     """
     path = folder / ADDED
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json_of(path.read_bytes())
         return {str(token): int(number) for token, number in found.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SourceError(
             str(path),
             f"cannot be read: {error}",
