@@ -29,6 +29,7 @@ from nextgpt_core.engine.events import (
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import NextGPTError, RequestError
 from nextgpt_registry.messages import Part
+from nextgpt_registry.paths import local_path
 
 COMMANDS = {
     "/media [NAME=]PATH": "attach a medium to the next message",

@@ -143,7 +143,7 @@ def test_a_wrong_variant_is_told_before_any_is_trained(kit: Any, tmp_path: Path)
     [
         ("structure", "structrue", "structrue"),
         ("steps: 2", "stepz: 2", "stepz"),
-        ("suite: toy", "suite: [", "cannot be read"),
+        ("suite: toy", "suite: [", "is no YAML"),
     ],
 )
 def test_wrong_axes_are_told(tmp_path: Path, before: str, after: str, told: str) -> None:

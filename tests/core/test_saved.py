@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError
@@ -20,6 +21,7 @@ import torch
 from killing import points
 from nextgpt_core.assemble import assemble
 from nextgpt_core.checkpoint import save_system
+from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import load_config
@@ -35,7 +37,7 @@ def build(source, *overrides):
     return assemble(resolve(loaded, CATALOG), CATALOG)
 
 def state(system):
-    parts = system.model.state_by_part()
+    parts = system.model.trained_state()
     return {(p, n): t.clone() for p, part in parts.items() for n, t in part.items()}
 
 def same(a, b):
@@ -47,6 +49,8 @@ second = build(kit.builder.config())
 for tensors in second.model.state_by_part().values():
     for tensor in tensors.values():
         tensor.data.add_(1)
+for system in (first, second):
+    system.model.mark_trained(PARTS)
 old, new = state(first), state(second)
 
 def named():
@@ -98,6 +102,7 @@ def test_save_killed_at_every_point_leaves_old_or_new(
 
 def test_files_of_others_in_the_folder_stay(kit: SystemKit, tmp_path: Path) -> None:
     with kit.pipeline() as pipeline:
+        pipeline.system.model.mark_trained(PARTS)
         folder = pipeline.save(tmp_path / "saved")
         (folder / "README.md").write_text("mine")
         (folder / "lora.safetensors").write_bytes(b"of another tool")
@@ -109,6 +114,7 @@ def test_files_of_others_in_the_folder_stay(kit: SystemKit, tmp_path: Path) -> N
 
 def test_name_that_is_taken_gets_a_hash(kit: SystemKit, tmp_path: Path) -> None:
     with kit.pipeline() as pipeline:
+        pipeline.system.model.mark_trained(PARTS)
         folder = pipeline.save(tmp_path / "saved")
         whole = (folder / "project.glyph.safetensors").stat().st_size
         pipeline.save(folder, compact=True)
@@ -124,6 +130,7 @@ def test_name_that_is_taken_gets_a_hash(kit: SystemKit, tmp_path: Path) -> None:
 def test_two_saves_at_once_leave_one_whole_system(kit: SystemKit, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     with kit.pipeline() as pipeline:
+        pipeline.system.model.mark_trained(PARTS)
         threads = [
             threading.Thread(target=pipeline.save, args=(folder,), kwargs={"compact": bool(n % 2)})
             for n in range(4)
@@ -166,6 +173,7 @@ def test_names_swept_are_never_outside(kit: SystemKit, tmp_path: Path) -> None:
     secret = tmp_path / "secret.safetensors"
     secret.write_bytes(b"x")
     with kit.pipeline() as pipeline:
+        pipeline.system.model.mark_trained(PARTS)
         folder = pipeline.save(tmp_path / "saved")
         (folder / ".saving").mkdir()
         (folder / ".saving" / "names").write_text(json.dumps(["../secret.safetensors"]))

@@ -52,7 +52,8 @@ def counted(monkeypatch: pytest.MonkeyPatch, owner: type, method: str) -> list[i
     call = getattr(owner, method)
 
     def counting(self: Any, things: Any, **options: Any) -> Any:
-        calls.append(len(things))
+        if getattr(self, "probed", True):  # what finds out how a model reads does not count
+            calls.append(len(things))
         return call(self, things, **options)
 
     monkeypatch.setattr(owner, method, counting)
