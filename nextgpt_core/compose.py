@@ -18,11 +18,13 @@ from nextgpt_core.signal.vocabulary import SignalVocabulary
 from nextgpt_core.template import (
     AnswerSlot,
     ChatTemplate,
+    Cut,
     Literal,
     MediumSlot,
     Quoted,
     joined_text,
 )
+from nextgpt_core.textids import TextIds
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
@@ -101,6 +103,7 @@ class Composer:
         self._known_ends = frozenset(end_of_turn)
         self._stops = tuple(stops)
         self._template = ChatTemplate(tokenizer)
+        self._cut = TextIds(tokenizer)
 
     def compose(
         self,
@@ -126,20 +129,22 @@ class Composer:
         shift = 0
         if self.system_prompt is not None and not (turns and turns[0].role == "system"):
             turns, shift = [Turn("system", (self.system_prompt,)), *turns], 1
-        after_answer = False
+        continues = after_answer = False
         for segment in self._template.lay_out(turns, answer=answer):
             match segment:
                 case Literal(text):
-                    end, rest = self._ended(text) if after_answer else ([], self.tokenize(text))
+                    end, rest = self._ended(text, continues) if after_answer else ([], None)
                     draft.tokens(end, labelled=True)
-                    draft.tokens(rest)
+                    draft.tokens(self.tokenize(text, continues=continues) if rest is None else rest)
                 case Quoted(text):
-                    draft.tokens(self.tokenize(text, quoted=True))
+                    draft.tokens(self.tokenize(text, quoted=True, continues=continues))
                 case MediumSlot(part):
                     draft.medium(part)
                 case AnswerSlot(index):
                     draft.answer(turns[index], index - shift)
-            after_answer = isinstance(segment, AnswerSlot)
+            if not isinstance(segment, Cut):
+                after_answer = isinstance(segment, AnswerSlot)
+            continues = draft.ends_in_text and not isinstance(segment, Cut)
         return draft.prompt()
 
     def answer_ids(self, turn: Turn) -> list[int]:
@@ -152,10 +157,13 @@ class Composer:
                 ids += self.tokenize(part, quoted=isinstance(self._template.quote(part), Quoted))
         return ids
 
-    def tokenize(self, text: str, *, quoted: bool = False) -> list[int]:
-        """Text -> ids, with nothing added; `quoted` keeps spelled control tokens text."""
-        encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
-        ids: list[int] = encoded["input_ids"]
+    def tokenize(self, text: str, *, quoted: bool = False, continues: bool = False) -> list[int]:
+        """Text -> ids, with nothing added.
+
+        `quoted` keeps spelled control tokens text; text that `continues` other text is cut as in
+        one with it.
+        """
+        ids = self._cut(text, quoted=quoted, continues=continues)
         if quoted and set(ids) & set(self.tokenizer.all_special_ids):
             raise RequestError(
                 "text", "spells a control token of this model", "leave the spelling out"
@@ -169,7 +177,7 @@ class Composer:
         after = self._template.lay_out(turns, answer=False)[-1]
         if not isinstance(after, Literal) or self._stop_length(after.text):
             return self._known_ends
-        ids = self.tokenize(after.text)
+        ids = self.tokenize(after.text, continues=True)
         special = self._known_ends | set(self.tokenizer.all_special_ids)
         ends = next((token for token in ids if token in special), next(iter(ids), None))
         return self._known_ends | ({ends} if ends is not None else set())
@@ -180,11 +188,12 @@ class Composer:
         rows = range(len(self.tokenizer), self.vocabulary.base)
         return (frozenset(self.tokenizer.all_special_ids) | set(rows)) - self.end_ids
 
-    def _ended(self, text: str) -> tuple[list[int], list[int]]:
+    def _ended(self, text: str, continues: bool) -> tuple[list[int], list[int]]:
         """The ids after an answer: those that end it, and the rest."""
         if length := self._stop_length(text):
-            return self.tokenize(text[:length]), self.tokenize(text[length:])
-        ids = self.tokenize(text)
+            end = self.tokenize(text[:length], continues=continues)
+            return end, self.tokenize(text[length:], continues=True)
+        ids = self.tokenize(text, continues=continues)
         length = next((n for n, token in enumerate(ids, 1) if token in self.end_ids), 0)
         return ids[:length], ids[length:]
 
@@ -231,6 +240,11 @@ class _Draft:
             t if labelled and (t < vocabulary.base or vocabulary.is_first(t)) else UNLABELLED
             for t in ids
         ]
+
+    @property
+    def ends_in_text(self) -> bool:
+        """Whether the last position is an id of the base vocabulary."""
+        return bool(self._ids) and 0 <= self._ids[-1] < self._composer.vocabulary.base
 
     def medium(self, part: MediaPart) -> None:
         """Add the positions of a medium that is read."""
