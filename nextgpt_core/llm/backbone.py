@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
-from nextgpt_core.llm.cache import new_cache
+from nextgpt_core.llm.cache import cache_argument, new_cache
 from nextgpt_core.llm.half import HalfLinear
 from nextgpt_core.llm.head import Head
 from nextgpt_registry.errors import ConfigError, LockError
@@ -140,9 +140,9 @@ class Backbone(nn.Module):
             out = self.inner(
                 inputs_embeds=x_BTD.to(self.dtype),
                 attention_mask=mask_BT,
-                past_key_values=cache,
                 position_ids=positions_BT,
                 use_cache=cache is not None,
+                **{cache_argument(type(self.inner)): cache},
             )
         final_BTD: Tensor = out.last_hidden_state
         return Run(tapped[0] if tapped else final_BTD, final_BTD, cache)

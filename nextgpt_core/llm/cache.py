@@ -7,11 +7,13 @@ common prefix costs nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Cache, PreTrainedConfig
+from transformers import Cache, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 _LEAST = 256
@@ -70,6 +72,12 @@ def new_cache(config: PreTrainedConfig) -> Cache:
     if kinds <= {"full_attention", "sliding_attention", "chunked_attention"}:
         return GrowingCache()  # windows are cut by the mask, so any prefix can be gone back to
     return DynamicCache(config=config)
+
+
+@lru_cache
+def cache_argument(model: type[PreTrainedModel]) -> str:
+    """What a model's `forward` calls its cache: `cache` from transformers 5.24 on."""
+    return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 
 
 def can_cut(cache: Cache) -> bool:

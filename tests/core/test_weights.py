@@ -182,7 +182,7 @@ def write_gguf(path: Path, *, width: int = 32, layers: int = 2) -> None:
     """A Llama of random weights with a byte-level tokenizer, as llama.cpp would write it."""
     from tokenizers.pre_tokenizers import ByteLevel
 
-    tokens = [*SPECIAL, *sorted(ByteLevel.alphabet()), "ĊĊ"]
+    tokens = [*SPECIAL, *sorted(ByteLevel.alphabet()), "ĊĊ", "ĠĠ"]
     writer = GGUFWriter(path, "llama")
     writer.add_block_count(layers)
     writer.add_context_length(128)
@@ -198,7 +198,7 @@ def write_gguf(path: Path, *, width: int = 32, layers: int = 2) -> None:
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
     writer.add_token_types([TokenType.CONTROL] * 3 + [TokenType.NORMAL] * (len(tokens) - 3))
-    writer.add_token_merges(["Ċ Ċ"])
+    writer.add_token_merges(["Ċ Ċ", "Ġ Ġ"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
