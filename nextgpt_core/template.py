@@ -162,7 +162,8 @@ def _message(turn: Turn, parts: list[dict[str, str]]) -> dict[str, Any]:
         else part["text"]
         for part in parts
     )
-    last = (joined_text(turn.parts) or [None])[-1] if turn.role == "assistant" else None
+    said = joined_text(turn.parts)
+    last = said[-1] if said and turn.role == "assistant" else ""
     ends = {"ends_with": last.channel} if isinstance(last, MediaPart) else {}
     return {"role": turn.role, "content": "".join(texts), "parts": parts, **ends}
 

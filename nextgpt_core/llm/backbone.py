@@ -46,6 +46,7 @@ class Backbone(nn.Module):
         self.layer = layer
         self.merged_lora: dict[str, Tensor] | None = None  # kept so that it can be saved
         self.rows_replaced = False  # its own rows are those of a checkpoint, and saved with it
+        self._cache_argument = cache_argument(model.base_model)
         self._tapped = _layer_module(model.base_model, layer)
 
     @property
@@ -142,7 +143,7 @@ class Backbone(nn.Module):
                 attention_mask=mask_BT,
                 position_ids=positions_BT,
                 use_cache=cache is not None,
-                **{cache_argument(type(self.inner)): cache},
+                **{self._cache_argument: cache},
             )
         final_BTD: Tensor = out.last_hidden_state
         return Run(tapped[0] if tapped else final_BTD, final_BTD, cache)

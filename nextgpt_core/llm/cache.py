@@ -7,7 +7,6 @@ common prefix costs nothing.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from inspect import signature
 from typing import Any
 
@@ -74,8 +73,7 @@ def new_cache(config: PreTrainedConfig) -> Cache:
     return DynamicCache(config=config)
 
 
-@lru_cache
-def cache_argument(model: type[PreTrainedModel]) -> str:
+def cache_argument(model: PreTrainedModel) -> str:
     """What a model's `forward` calls its cache: `cache` from transformers 5.24 on."""
     return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 

@@ -9,7 +9,7 @@ from transformers.cache_utils import DynamicCache
 from nextgpt_core.engine.features import FeatureCache
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.turnstile import Turnstile
-from nextgpt_core.llm.cache import GrowingCache
+from nextgpt_core.llm.cache import GrowingCache, cache_argument
 
 
 def feature(size: int) -> torch.Tensor:
@@ -149,3 +149,16 @@ def test_turnstile_hands_on_in_order() -> None:
 def _pass(turnstile: Turnstile, order: list[int], name: int) -> None:
     with turnstile:
         order.append(name)
+
+
+class Older(torch.nn.Module):
+    def forward(self, inputs_embeds: object, past_key_values: object = None) -> None: ...
+
+
+class Newer(torch.nn.Module):
+    def forward(self, inputs_embeds: object, cache: object = None) -> None: ...
+
+
+def test_a_cache_is_handed_over_under_the_name_that_the_model_knows() -> None:
+    assert cache_argument(Older()) == "past_key_values"
+    assert cache_argument(Newer()) == "cache"  # the other warns at every run
