@@ -14,12 +14,15 @@ EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shel
 # Tested against, and never a dependency: ImageBind (CC-BY-NC-SA-4.0) asks for more than it needs.
 WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
+TESTERS := hypothesis jsonschema pytest pytest-timeout pytest-xdist
+TESTS   ?= tests/core tests/registry tests/integration plugins
 OUT     ?= out/demo
 # Test files at once (conftest.py), each on one thread: more threads than cores are slower.
 JOBS    ?= 2
 PYTEST  := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --no-loadscope-reorder
 
-.PHONY: help setup demo train-mini test test-all test-fast check lint types imports site format docs \
+.PHONY: help setup demo train-mini test test-all test-fast test-lowest test-highest check lint types \
+	imports site format docs \
 	reference constraints clean
 
 help: ## this list
@@ -54,6 +57,20 @@ test-all: $(STAMP) ## all tests, with all of what is marked exhaustive (`make te
 
 test-fast: $(STAMP) ## the tests of a minute: neither slow nor network
 	$(PYTEST) -m 'not slow and not network'
+
+# Both ends of what the projects allow of others, each in an environment of its own. TESTS= narrows
+# them, PYTHON= names another one; torch and the tools of tests stay as pinned.
+test-lowest: $(STAMP) ## the tests of a minute with the oldest versions that every range allows
+test-highest: $(STAMP) ## the tests of a minute with the newest
+test-lowest test-highest: test-%:
+	@mkdir -p out
+	$(PY) tests/policy/ranges.py $* > out/$*.txt
+	$(PYTHON) -m venv --clear out/$*
+	out/$*/bin/python -m pip install --quiet -c out/$*.txt hatchling editables $(TESTERS)
+	out/$*/bin/python -m pip install --quiet -c out/$*.txt --no-build-isolation $(EDITABLE:'.[dev,eval]'='.[eval]')
+	out/$*/bin/python -m pip install --quiet -c constraints.txt --no-deps $(WRAPPED)
+	OMP_NUM_THREADS=1 NEXTGPT_OFFLINE=1 out/$*/bin/python -m pytest -n $(JOBS) --no-loadscope-reorder \
+		-p no:cacheprovider -m 'not slow and not network' $(TESTS)
 
 check: lint types imports site ## everything that runs no code of ours
 

@@ -8,74 +8,26 @@ can never be out of step, however many media stand in the same conversation.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
+from nextgpt_core.prompt import FEATURE, UNLABELLED, FeatureKey, FeatureSlot, GroupSlot, Prompt
 from nextgpt_core.signal.scanner import GroupSpan, Scanner
 from nextgpt_core.signal.vocabulary import SignalVocabulary
 from nextgpt_core.template import (
     AnswerSlot,
     ChatTemplate,
+    Cut,
     Literal,
     MediumSlot,
     Quoted,
     joined_text,
 )
 from nextgpt_core.text import check_ids, check_text
+from nextgpt_core.textids import TextIds
 from nextgpt_registry.errors import RequestError
-from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
-
-FEATURE = -1
-"""The id of a position that holds a feature."""
-UNLABELLED = -100
-"""The label of a position that is not trained on."""
-
-FeatureKey = tuple[str, str]
-"""(channel, sha256 of the medium): what projected features are kept under."""
-
-
-@dataclass(frozen=True)
-class FeatureSlot:
-    """Positions `start` to `start + count - 1` hold a medium's features."""
-
-    channel: str
-    start: int
-    count: int
-    media: Media
-    caption: str = ""
-
-    @property
-    def key(self) -> FeatureKey:
-        """What the features are looked up by."""
-        return self.channel, self.media.sha256
-
-
-@dataclass(frozen=True)
-class GroupSlot:
-    """Positions `start` to `start + count - 1` hold a signal group of an assistant turn."""
-
-    channel: str
-    start: int
-    count: int
-    part: MediaPart | None  # None where only the generated ids are known
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """One sequence of T positions."""
-
-    ids: tuple[int, ...]  # `FEATURE` where a feature stands
-    keys: tuple[Hashable, ...]  # equal keys from the start on: equal keys and values in the LLM
-    labels: tuple[int, ...]  # of each position itself, not of the next; `UNLABELLED` elsewhere
-    features: tuple[FeatureSlot, ...] = ()
-    groups: tuple[GroupSlot, ...] = ()
-
-    def __len__(self) -> int:
-        """T."""
-        return len(self.ids)
 
 
 class Composer:
@@ -102,6 +54,7 @@ class Composer:
         self._known_ends = frozenset(end_of_turn)
         self._stops = tuple(stops)
         self._template = ChatTemplate(tokenizer)
+        self._cut = TextIds(tokenizer)
 
     def compose(
         self,
@@ -127,20 +80,22 @@ class Composer:
         shift = 0
         if self.system_prompt is not None and not (turns and turns[0].role == "system"):
             turns, shift = [Turn("system", (self.system_prompt,)), *turns], 1
-        after_answer = False
+        continues = after_answer = False
         for segment in self._template.lay_out(turns, answer=answer):
             match segment:
                 case Literal(text):
-                    end, rest = self._ended(text) if after_answer else ([], self.tokenize(text))
+                    end, rest = self._ended(text, continues) if after_answer else ([], None)
                     draft.tokens(end, labelled=True)
-                    draft.tokens(rest)
+                    draft.tokens(self.tokenize(text, continues=continues) if rest is None else rest)
                 case Quoted(text):
-                    draft.tokens(self.tokenize(text, quoted=True))
+                    draft.tokens(self.tokenize(text, quoted=True, continues=continues))
                 case MediumSlot(part):
                     draft.medium(part)
                 case AnswerSlot(index):
                     draft.answer(turns[index], index - shift)
-            after_answer = isinstance(segment, AnswerSlot)
+            if not isinstance(segment, Cut):
+                after_answer = isinstance(segment, AnswerSlot)
+            continues = draft.ends_in_text and not isinstance(segment, Cut)
         return draft.prompt()
 
     def answer_ids(self, turn: Turn) -> list[int]:
@@ -153,15 +108,17 @@ class Composer:
                 ids += self.tokenize(part, quoted=isinstance(self._template.quote(part), Quoted))
         return ids
 
-    def tokenize(self, text: str, *, quoted: bool = False) -> list[int]:
-        """Text -> ids, with nothing added; `quoted` keeps spelled control tokens text.
+    def tokenize(self, text: str, *, quoted: bool = False, continues: bool = False) -> list[int]:
+        """Text -> ids, with nothing added.
+
+        `quoted` keeps spelled control tokens text; text that `continues` other text is cut as in
+        one with it.
 
         Raises:
             RequestError: it is no text, or holds a token that the model has no row for.
         """
         check_text(text)
-        encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
-        ids: list[int] = encoded["input_ids"]
+        ids = self._cut(text, quoted=quoted, continues=continues)
         if quoted and set(ids) & set(self.tokenizer.all_special_ids):
             raise RequestError(
                 "text", "spells a control token of this model", "leave the spelling out"
@@ -176,7 +133,7 @@ class Composer:
         after = self._template.lay_out(turns, answer=False)[-1]
         if not isinstance(after, Literal) or self._stop_length(after.text):
             return self._known_ends
-        ids = self.tokenize(after.text)
+        ids = self.tokenize(after.text, continues=True)
         special = self._known_ends | set(self.tokenizer.all_special_ids)
         ends = next((token for token in ids if token in special), next(iter(ids), None))
         return self._known_ends | ({ends} if ends is not None else set())
@@ -188,11 +145,12 @@ class Composer:
         tokens = rows & set(self.tokenizer.get_vocab().values())  # their ids may have holes
         return (rows - tokens | rows & set(self.tokenizer.all_special_ids)) - self.end_ids
 
-    def _ended(self, text: str) -> tuple[list[int], list[int]]:
+    def _ended(self, text: str, continues: bool) -> tuple[list[int], list[int]]:
         """The ids after an answer: those that end it, and the rest."""
         if length := self._stop_length(text):
-            return self.tokenize(text[:length]), self.tokenize(text[length:])
-        ids = self.tokenize(text)
+            end = self.tokenize(text[:length], continues=continues)
+            return end, self.tokenize(text[length:], continues=True)
+        ids = self.tokenize(text, continues=continues)
         length = next((n for n, token in enumerate(ids, 1) if token in self.end_ids), 0)
         return ids[:length], ids[length:]
 
@@ -240,6 +198,11 @@ class _Draft:
             for t in ids
         ]
 
+    @property
+    def ends_in_text(self) -> bool:
+        """Whether the last position is an id of the base vocabulary."""
+        return bool(self._ids) and 0 <= self._ids[-1] < self._composer.vocabulary.base
+
     def medium(self, part: MediaPart) -> None:
         """Add the positions of a medium that is read."""
         if part.media is None:
@@ -284,11 +247,3 @@ class _Draft:
             tuple(self._features),
             tuple(self._groups),
         )
-
-
-def common_prefix(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """How many keys two prompts share from the start."""
-    for place, (left, right) in enumerate(zip(a, b, strict=False)):
-        if left != right:
-            return place
-    return min(len(a), len(b))

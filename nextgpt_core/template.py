@@ -4,7 +4,9 @@ Media and answers are put through the template as sentinels, random for each cal
 text can pass for one; what comes back is the template's own text with the slots in between.
 A turn's `content` is one text, each medium between `<channel>` and `</channel>`; a template that
 frames media in its own way reads `parts` instead: a list of `{"text": …}` and
-`{"channel": …, "text": …}`, the text of a medium being its sentinel.
+`{"channel": …, "text": …}`, the text of a medium being its sentinel. An answer that ends in a
+medium has that channel as `ends_with`. What a template writes after `{{ piece }}` is cut into
+tokens on its own, as at the start of a text: some weights were trained on prompts made of pieces.
 """
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ class Quoted:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """What follows is cut into tokens on its own, not as the continuation of the text before."""
+
+
+@dataclass(frozen=True)
 class MediumSlot:
     """Where a medium's features go."""
 
@@ -56,7 +63,7 @@ class AnswerSlot:
     turn: int  # its index among the turns given
 
 
-Segment = Literal | Quoted | MediumSlot | AnswerSlot
+Segment = Literal | Quoted | Cut | MediumSlot | AnswerSlot
 
 
 class ChatTemplate:
@@ -78,12 +85,12 @@ class ChatTemplate:
         slots: dict[str, Segment] = {}
         mark = f"zq{secrets.token_hex(8)}n"
         messages = [
-            _message(turn.role, self._parts(index, turn, mark, slots))
+            _message(turn, self._parts(index, turn, mark, slots))
             for index, turn in enumerate(turns)
         ]
-        rendered = self._render(messages, answer=answer)
-        pieces = re.split(f"({mark}\\d+z)", rendered)
-        found = pieces[1::2]
+        rendered = self._render(messages, answer=answer, piece=mark)
+        pieces = re.split(f"({mark}(?:\\d+z)?)", rendered)
+        found = [piece for piece in pieces[1::2] if piece != mark]
         if found != list(slots):
             raise ConfigError(
                 "llm.path",
@@ -94,7 +101,7 @@ class ChatTemplate:
         segments: list[Segment] = []
         for place, piece in enumerate(pieces):
             if place % 2:
-                segments.append(slots[piece])
+                segments.append(slots.get(piece, Cut()))
             elif piece:
                 segments.append(Literal(piece))
         return segments
@@ -123,13 +130,14 @@ class ChatTemplate:
                 parts.append({"text": text})
         return parts
 
-    def _render(self, messages: list[dict[str, Any]], *, answer: bool) -> str:
+    def _render(self, messages: list[dict[str, Any]], *, answer: bool, piece: str) -> str:
         options: dict[str, Any] = {"chat_template": self._template} if self._template else {}
         try:
             rendered = self._tokenizer.apply_chat_template(
                 messages,
                 tokenize=False,
                 add_generation_prompt=answer,
+                piece=piece,
                 enable_thinking=False,  # templates that know it would open a hidden monologue
                 **options,
             )
@@ -146,7 +154,7 @@ class ChatTemplate:
         return rendered
 
 
-def _message(role: str, parts: list[dict[str, str]]) -> dict[str, Any]:
+def _message(turn: Turn, parts: list[dict[str, str]]) -> dict[str, Any]:
     """A turn as a chat template is handed it."""
     texts = (
         f"<{part['channel']}>{part['text']}</{part['channel']}>"
@@ -154,7 +162,10 @@ def _message(role: str, parts: list[dict[str, str]]) -> dict[str, Any]:
         else part["text"]
         for part in parts
     )
-    return {"role": role, "content": "".join(texts), "parts": parts}
+    said = joined_text(turn.parts)
+    last = said[-1] if said and turn.role == "assistant" else ""
+    ends = {"ends_with": last.channel} if isinstance(last, MediaPart) else {}
+    return {"role": turn.role, "content": "".join(texts), "parts": parts, **ends}
 
 
 def joined_text(parts: Sequence[str | MediaPart]) -> list[str | MediaPart]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from nextgpt_core.components import Item
-from nextgpt_core.compose import Prompt
 from nextgpt_core.engine.captions import caption
 from nextgpt_core.engine.events import Event, Finished, MediaStarted, Noted
 from nextgpt_core.engine.inputs import Inputs
@@ -20,6 +19,7 @@ from nextgpt_core.engine.request import Cancel, Request, item_seed
 from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.textstream import TextStream
 from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.prompt import Prompt
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.boundary import check_finite
-from nextgpt_core.compose import FeatureKey, FeatureSlot
 from nextgpt_core.engine.features import FeatureStore
 from nextgpt_core.engine.request import Cancel
+from nextgpt_core.prompt import FeatureKey, FeatureSlot
 from nextgpt_core.system import System
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import Turn

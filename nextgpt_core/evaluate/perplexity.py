@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nextgpt_core.assemble import bare_backbone
-from nextgpt_core.compose import UNLABELLED, Prompt
 from nextgpt_core.evaluate.metrics import Interval, Z
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.finite import FIX
+from nextgpt_core.prompt import UNLABELLED, Prompt
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError
 from nextgpt_registry.messages import Dialogue

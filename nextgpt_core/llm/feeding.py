@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from torch import nn
 from transformers import PreTrainedConfig
 
-_CACHES = ("past_key_values", "cache_params")  # what families call it, the usual one first
+# What families call it, the one to use first: transformers from 5.24 on warns of the second.
+_CACHES = ("cache", "past_key_values", "cache_params")
+_STATES = frozenset({"cache_params"})
 _CUTTABLE = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
 
 
@@ -28,7 +30,7 @@ class Feeding:
     given, not left to the model. `stepwise`: on top of something read, one position at a time.
     """
 
-    argument: str = _CACHES[0]
+    argument: str = _CACHES[1]
     cuttable: bool = True
     positions: bool = True
     stepwise: bool = False
@@ -50,10 +52,10 @@ def feedings(config: PreTrainedConfig, inner: nn.Module) -> Iterator[Feeding]:
     takes = inspect.signature(inner.forward).parameters
     wild = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
     # A wrapper hands on what it does not name; whether it does is for the probe to find out.
-    argument = next((name for name in _CACHES if name in takes), _CACHES[0] if wild else None)
+    argument = next((name for name in _CACHES if name in takes), _CACHES[1] if wild else None)
     if argument is None:
         return
-    cuttable = argument == _CACHES[0] and keeps_positions_only(config)
+    cuttable = argument not in _STATES and keeps_positions_only(config)
     for kept in (True, False) if cuttable else (False,):
         for stepwise in (False, True):
             for positions in (True, False) if "position_ids" in takes else (False,):

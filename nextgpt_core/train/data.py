@@ -15,7 +15,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from nextgpt_core.compose import Prompt
+from nextgpt_core.prompt import Prompt
 from nextgpt_core.train.settings import RunSettings
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.messages import Dialogue, Turn

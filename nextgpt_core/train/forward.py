@@ -17,15 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import DynamicCache
 
-from nextgpt_core.compose import (
-    FEATURE,
-    UNLABELLED,
-    FeatureKey,
-    GroupSlot,
-    Prompt,
-    common_prefix,
-)
 from nextgpt_core.model import NextGPT
+from nextgpt_core.prompt import FEATURE, UNLABELLED, FeatureKey, GroupSlot, Prompt, common_prefix
 
 _WORTH = 8  # a shorter beginning is not worth a pass of its own
 

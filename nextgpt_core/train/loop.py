@@ -225,7 +225,8 @@ def _check_parts(system: System, settings: RunSettings) -> None:
         TrainingError: it is not.
     """
     model = system.model
-    strange = [n for n in settings.channels or () if n not in system.plan.channels]
+    named = (*(settings.channels or ()), *settings.alignment_weights)
+    strange = [n for n in dict.fromkeys(named) if n not in system.plan.channels]
     if strange:
         known = ", ".join(system.plan.channels) or "none"
         raise TrainingError(

@@ -1,11 +1,12 @@
 """What a batch is trained to do. Knows the decoders' protocol, and no optimizer.
 
-Three losses, as in the paper: cross-entropy on the answers, the caption alignment (squared: the
-released code took the root), and the decoders' own denoising loss. A fourth, `matching`, needs no
-language model: what the input projection makes of a medium is read by its channel's output
-projection, which must find the caption (before BLIP-2's language model comes its first stage,
-Li et al., 2023, in the same way). Legend: N groups of a channel, S signals of a group or positions
-of a medium, T tokens and W width of a condition, D width of the language model.
+Three losses, as in the paper: cross-entropy on the answers, the caption alignment (squared; the
+released code took the root, which is `alignment_form: norm`), and the decoders' own denoising loss.
+A fourth, `matching`, needs no language model: what the input projection makes of a medium is read
+by its channel's output projection, which must find the caption (before BLIP-2's language model
+comes its first stage, Li et al., 2023, in the same way). Legend: N groups of a channel, S signals
+of a group or positions of a medium, T tokens and W width of a condition, D width of the language
+model.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from nextgpt_core.compose import UNLABELLED, FeatureSlot, GroupSlot, Prompt
 from nextgpt_core.engine.request import item_seed
+from nextgpt_core.prompt import UNLABELLED, FeatureSlot, GroupSlot, Prompt
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.data import Example
@@ -132,7 +134,7 @@ class Objective:
 
     def _aligned(self, slot: GroupSlot) -> bool:
         told = slot.part is not None and bool(slot.part.caption)
-        return told and self.settings.alignment > 0 and self._can_align(slot.channel)
+        return told and self.settings.aligns(slot.channel) > 0 and self._can_align(slot.channel)
 
     def _denoised(self, slot: GroupSlot) -> bool:
         shown = slot.part is not None and slot.part.media is not None
@@ -165,8 +167,9 @@ class Objective:
             device = model.backbone.device
             targets = caption_targets(decoder, self.cache, captions, device)
             chosen = {name: value[aligned] for name, value in conditions.items()}
-            loss_N = alignment(chosen, targets)
-            found["alignment"] = (self.settings.alignment, loss_N.sum() / shares["alignment"])
+            loss_N = alignment(chosen, targets, form=self.settings.alignment_form)
+            weight = self.settings.aligns(channel)
+            found["alignment"] = (weight, loss_N.sum() / shares["alignment"])
         if denoised:
             chosen = {name: value[denoised] for name, value in conditions.items()}
             loss_N = _denoising(decoder, [groups[n] for n in denoised], chosen, seed)
@@ -174,13 +177,31 @@ class Objective:
         return found
 
 
-def alignment(conditions: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-    """{name: (N, T, W)} twice -> (N,): the mean squared error, each condition counting alike."""
+def alignment(
+    conditions: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
+    *,
+    form: Literal["square", "norm"] = "square",
+) -> Tensor:
+    """{name: (N, T, W)} twice -> (N,), each condition counting alike.
+
+    `square` is the mean squared error; `norm` the Euclidean norm of a token's error, the mean over
+    tokens, as NExT-GPT's released code has it.
+    """
+    measure = _square if form == "square" else _norm
     errors = [
-        (conditions[name].float() - target.float()).square().mean(dim=(1, 2))
-        for name, target in targets.items()
+        measure(conditions[name].float() - target.float()) for name, target in targets.items()
     ]
     return torch.stack(errors).mean(dim=0)
+
+
+def _square(error_NTW: Tensor) -> Tensor:
+    return error_NTW.square().mean(dim=(1, 2))
+
+
+def _norm(error_NTW: Tensor) -> Tensor:
+    # Not the root of a sum of squares: its gradient at zero is no number.
+    return torch.linalg.vector_norm(error_NTW, dim=-1).mean(dim=1)
 
 
 def _denoising(

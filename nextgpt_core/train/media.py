@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nextgpt_core.boundary import check_conditions
 from nextgpt_core.components import on_device
-from nextgpt_core.compose import FeatureKey, FeatureSlot, Prompt
+from nextgpt_core.prompt import FeatureKey, FeatureSlot, Prompt
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_registry.media import Media

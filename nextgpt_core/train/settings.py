@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -50,7 +50,11 @@ class RunSettings(Settings):
     weight_decay: float = Field(default=0.001, ge=0)
     clip: float = Field(default=1.0, gt=0)  # the most the gradient's norm may be
     text: float = Field(default=1.0, ge=0)  # weight of the cross-entropy on answers
-    alignment: float = Field(default=1.0, ge=0)  # weight of the squared caption alignment
+    alignment: float = Field(default=1.0, ge=0)  # weight of the caption alignment
+    alignment_form: Literal["square", "norm"] = "square"  # mean square, or mean norm of a token
+    alignment_weights: dict[Name, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict
+    )  # multiplies `alignment`, by channel
     matching: float = Field(default=0.0, ge=0)  # weight of what media alone say of their captions
     denoising: float = Field(default=0.0, ge=0)  # weight of the decoders' own loss
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # bf16 where the device is quick in it
@@ -71,6 +75,10 @@ class RunSettings(Settings):
     def teaches(self, channel: str) -> bool:
         """Whether the projections and signals of a channel are trained, where any are."""
         return self.channels is None or channel in self.channels
+
+    def aligns(self, channel: str) -> float:
+        """The weight of the caption alignment of a channel."""
+        return self.alignment * self.alignment_weights.get(channel, 1.0)
 
 
 FREE_TO_CHANGE = frozenset(

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nextgpt_core.compose import UNLABELLED, Prompt
 from nextgpt_core.model import NextGPT
+from nextgpt_core.prompt import UNLABELLED, Prompt
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.forward import GroupStates, TrainOutput
 

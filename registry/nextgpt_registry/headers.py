@@ -5,6 +5,7 @@ A file begins with eight bytes, the length of the JSON that follows, little-endi
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,20 @@ def read_whole_header(path: Path) -> Header:
             str(path), f"is no whole safetensors file: {error}", "fetch or save it again"
         ) from error
     return Header(_unpacked(tensors) if compact else tensors, metadata)
+
+
+def sort_metadata(path: Path) -> None:
+    """Write a file's metadata in the order of its keys.
+
+    safetensors writes several in any order, and equal content should be equal bytes.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        sorted_ = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        file.seek(8)
+        file.write(sorted_.ljust(length))
 
 
 def _check_offsets(header: dict[str, Any], size: int) -> None:

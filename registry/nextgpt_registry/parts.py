@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.tensors import faults, listed
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -32,7 +33,8 @@ def load_part(
     and a file may lack. Only the tensors needed are read; they are cast to the module's precision.
 
     Raises:
-        SourceError: a tensor is missing or has another shape, or the file is no safetensors.
+        SourceError: a tensor is missing, has another shape or kind of type, or is not finite, or
+            the file is no safetensors.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -58,6 +60,14 @@ def load_part(
                     "name the safetensors file of the model that is declared",
                 )
             read = {key: file.get_tensor(name) for key, name in names.items()}
+            if wrong := faults(
+                {names[key]: read[key] for key in read}, {names[key]: own[key] for key in read}
+            ):
+                raise SourceError(
+                    f"{who}: {path.name}",
+                    f"holds no weights: {listed(wrong)}",
+                    "fetch it again, or from where it was published",
+                )
             module.load_state_dict({**{key: own[key] for key in absent}, **read})
     except (SafetensorError, OSError) as error:
         raise SourceError(

@@ -12,7 +12,7 @@ tensor as float16 where that holds it, else as float32; integers and booleans as
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.cache import sha256_of, store
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.headers import sort_metadata
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,46 @@ def convert_pickle(path: Path, sha256: str) -> Path:
     """
     name = f"{path.stem}.safetensors"
     return store("pickles", f"{sha256}-v1", partial(_convert, path, sha256, name)) / name
+
+
+def faults(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor] | None = None) -> list[str]:
+    """What is wrong with the numbers themselves, a line for each tensor that cannot be weights.
+
+    Floats have to be finite, but for the -inf of a mask; a type has to be of the kind that `wanted`
+    has under that name, and floats, integers or booleans where that says nothing.
+    """
+    found = []
+    for name, tensor in tensors.items():
+        like = wanted.get(name) if wanted is not None else None
+        mask = "mask" in name.rpartition(".")[2]
+        told = _fault(tensor, tensor if like is None else like, mask=mask)
+        found += [f"{name} {told}"] if told else []
+    return found
+
+
+def _fault(tensor: Tensor, like: Tensor, *, mask: bool) -> str:
+    import torch
+
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
+        return f"is {'without data' if tensor.is_meta else kind}, wanted plain numbers"
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_complex() or tensor.is_floating_point() != like.is_floating_point():
+        return f"is of {dtype}, wanted {'floats' if like.is_floating_point() else 'integers'}"
+    if not tensor.is_floating_point() or tensor.numel() == 0:
+        return ""
+    if tensor.element_size() < 2:
+        return f"is of {dtype}, wanted floats of 16 bits or more"
+    least, most = tensor.detach().aminmax()  # copies nothing; a NaN is both
+    if most.isfinite() and (least.isfinite() or mask):
+        return ""
+    return f"has {int((~tensor.isfinite()).sum())} of {tensor.numel()} numbers that are not finite"
+
+
+def listed(faults: Sequence[str], most: int = 5) -> str:
+    """The first of many faults in a line, and how many more there are."""
+    more = f" and {len(faults) - most} more" if len(faults) > most else ""
+    return "; ".join(faults[:most]) + more
 
 
 def quick_in_bfloat16(device: torch.device | str = "cpu") -> bool:
@@ -78,8 +119,11 @@ def _convert(path: Path, sha256: str, name: str, fresh: Path) -> None:
     if not isinstance(loaded, Mapping):
         raise SourceError(str(path), f"holds a {type(loaded).__name__}", "wanted named tensors")
     odd = [str(key) for key, value in loaded.items() if not isinstance(value, torch.Tensor)]
-    if odd:
-        raise SourceError(str(path), f"{', '.join(odd[:5])}: no tensor", "wanted named tensors")
+    if odd or not loaded:
+        told = f"{', '.join(odd[:5])}: no tensor" if odd else "holds no tensor"
+        raise SourceError(str(path), told, "wanted named tensors")
+    if wrong := faults(loaded):
+        raise SourceError(str(path), f"holds no weights: {listed(wrong)}", "fetch it again")
     # Cloned: tensors that share memory in a pickle cannot do so in safetensors.
     save_file(
         {
@@ -127,6 +171,7 @@ def save_compact(
         packed[name], packed[name + _SCALE] = _quantized(value.float())
     with replacing(path) as aside:
         save_file(packed, aside, metadata={**(metadata or {}), _MARK[0]: _MARK[1]})
+        sort_metadata(aside)
 
 
 def load_compact(path: Path, *, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
@@ -158,6 +203,8 @@ def load_compact(path: Path, *, dtype: torch.dtype | None = None) -> dict[str, T
         raise SourceError(
             str(path), f"cannot be read: {error}", "fetch or save it again"
         ) from error
+    if wrong := faults(state):
+        raise SourceError(str(path), f"holds no weights: {listed(wrong)}", "fetch or save it again")
     return state
 
 

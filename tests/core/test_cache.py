@@ -4,12 +4,14 @@ import threading
 
 import pytest
 import torch
+from transformers import LlamaConfig
 from transformers.cache_utils import DynamicCache
 
 from nextgpt_core.engine.features import FeatureCache
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.llm.cache import GrowingCache, held_bytes
+from nextgpt_core.llm.feeding import feedings
 
 
 def feature(size: int) -> torch.Tensor:
@@ -199,3 +201,18 @@ def test_turnstile_hands_on_in_order() -> None:
 def _pass(turnstile: Turnstile, order: list[int], name: int) -> None:
     with turnstile:
         order.append(name)
+
+
+class Older(torch.nn.Module):
+    def forward(self, inputs_embeds: object, past_key_values: object = None) -> None: ...
+
+
+class Newer(torch.nn.Module):
+    def forward(self, inputs_embeds: object, cache: object = None) -> None: ...
+
+
+def test_a_cache_is_handed_over_under_the_name_that_the_model_knows() -> None:
+    older, newer = (next(feedings(LlamaConfig(), one())) for one in (Older, Newer))
+
+    assert older.argument == "past_key_values"
+    assert newer.argument == "cache"  # the other warns at every run

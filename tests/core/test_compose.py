@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextgpt_core.compose import FEATURE, UNLABELLED, Composer, Prompt, common_prefix
+from nextgpt_core.compose import Composer
+from nextgpt_core.prompt import FEATURE, UNLABELLED, Prompt, common_prefix
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_registry.errors import ConfigError, RequestError
 from nextgpt_registry.media import Media

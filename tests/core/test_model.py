@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from nextgpt_core.compose import Prompt
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import add_lora, linear_names
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input, build_output
+from nextgpt_core.prompt import Prompt
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.train.forward import forward
 from nextgpt_core.train.settings import STAGES

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import LlamaTokenizer
 
-from nextgpt_core.compose import FEATURE, UNLABELLED, Composer
+from nextgpt_core.compose import Composer
 from nextgpt_core.pipeline import Pipeline
+from nextgpt_core.prompt import FEATURE, UNLABELLED
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_registry import Catalog, MediaPart, Turn
@@ -51,6 +53,25 @@ def test_a_stop_string_of_the_template_is_learned_as_the_end(composer: Composer)
     labelled = [t for t in prompt.labels if t != UNLABELLED]
     assert composer.tokenizer.decode(labelled) == "b\n##"
     assert composer.end_ids == {2}  # the line break before it ends nothing
+
+
+def test_what_follows_a_piece_is_cut_on_its_own() -> None:
+    pieces = ["<unk>", "<s>", "</s>", "<0x0A>", "▁", *"abc#"]
+    tokenizer = LlamaTokenizer(vocab={piece: n for n, piece in enumerate(pieces)}, merges=[])
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m.content }}{{ '#' if m.ends_with else '##' }}"
+        "{{ piece if m.role == 'assistant' }}{% endfor %}{{ 'a' }}"
+    )
+    vocabulary = SignalVocabulary(len(tokenizer)).extend({"photo": 3})
+    composer = Composer(tokenizer, vocabulary, stops=["##"])
+    turns = [Turn("user", ("ab",)), Turn("assistant", ("c",)), Turn("assistant", (PICTURE,))]
+
+    prompt = composer.compose(turns, feature_tokens={}, answer=False)
+
+    cut = ["*" if t >= vocabulary.base else pieces[t] for t in prompt.ids]
+    assert "".join(cut[:5]) == "▁ab##"  # the template's text goes on: no mark
+    assert "".join(cut[5:9]) == "▁c##"
+    assert "".join(cut[9:]) == "***▁#▁a"
 
 
 def test_a_config_names_the_template(tmp_path: Path) -> None:

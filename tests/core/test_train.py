@@ -241,6 +241,24 @@ def test_an_unknown_channel_is_told_with_those_there_are(run: Train) -> None:
         run("encode", channels=["smell"])
 
 
+def test_a_weight_of_an_unknown_channel_is_told(run: Train) -> None:
+    with pytest.raises(TrainingError, match=r"smell: is no channel"):
+        run("decode", alignment_weights={"smell": 2})
+
+
+def test_a_channels_alignment_has_a_form_and_a_weight_of_its_own(run: Train) -> None:
+    still = {"lr": 1e-30, "weight_decay": 0.0, "text": 0.0, "alignment_form": "norm"}
+
+    plain = losses(run("decode", out="plain", **still).folder)
+    double = losses(run("decode", out="double", **still, alignment_weights={"glyph": 2}).folder)
+
+    aligned = [(a, b) for a, b in zip(plain, double, strict=True) if "alignment" in a]
+    assert aligned
+    for once, twice in aligned:
+        assert twice["alignment"] == pytest.approx(once["alignment"])
+        assert twice["loss"] == pytest.approx(2 * once["loss"])
+
+
 def test_output_rows_are_not_trained_on_nothing(run: Train) -> None:
     with pytest.raises(TrainingError, match=r"written: is learned from the text alone"):
         run("decode", parts=["output", "written"], text=0.0)

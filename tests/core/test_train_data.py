@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nextgpt_core.compose import Prompt
+from nextgpt_core.prompt import Prompt
 from nextgpt_core.train.data import Batches, Dialogues, Rehearsed
 from nextgpt_core.train.settings import RunSettings
 from nextgpt_registry import TrainingError, Turn

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nextgpt_core.compose import Prompt
 from nextgpt_core.model import NextGPT
 from nextgpt_core.pipeline import Pipeline
+from nextgpt_core.prompt import Prompt
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.train.cache import TensorCache
 from nextgpt_core.train.export import export_parts
@@ -108,6 +108,31 @@ def test_alignment_is_the_mean_square_over_tokens_and_width() -> None:
     targets = {"a": torch.full((2, 3, 4), 2.0), "b": torch.ones(2, 1, 2)}
 
     assert alignment(conditions, targets).tolist() == [2.5, 2.5]  # (4 + 1) / 2, no root
+
+
+def test_alignment_by_norm_is_the_mean_of_the_length_of_a_tokens_error() -> None:
+    conditions = {"a": torch.zeros(2, 3, 4), "b": torch.zeros(2, 1, 2)}
+    targets = {"a": torch.full((2, 3, 4), 2.0), "b": torch.tensor([3.0, 4.0]).expand(2, 1, 2)}
+
+    assert alignment(conditions, targets, form="norm").tolist() == [4.5, 4.5]  # (4 + 5) / 2
+
+
+def test_alignment_by_norm_of_wide_conditions_is_as_large_as_the_released_codes() -> None:
+    draw = torch.Generator().manual_seed(0)
+
+    for tokens, width, size in ((77, 768, 39.2), (77, 1024, 45.3), (1, 512, 31.2)):
+        x, y = (torch.randn(64, tokens, width, generator=draw) for _ in range(2))
+        found = alignment({"a": x}, {"a": y}, form="norm").mean()
+        assert float(found) == pytest.approx(size, rel=0.03)  # of one draw each
+
+
+def test_alignment_by_norm_has_a_gradient_where_there_is_no_error() -> None:
+    same = torch.ones(1, 2, 3, requires_grad=True)
+
+    alignment({"a": same}, {"a": torch.ones(1, 2, 3)}, form="norm").sum().backward()
+
+    assert same.grad is not None
+    assert same.grad.tolist() == torch.zeros(1, 2, 3).tolist()
 
 
 def test_the_rate_warms_up_and_decays_to_nothing() -> None:

@@ -21,6 +21,7 @@ from nextgpt_core.llm.gguf import convert_gguf, converted
 from nextgpt_core.weights import missing, resolve, resolve_llm
 from nextgpt_registry.config import LLMSettings, Weight
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.headers import read_whole_header
 from nextgpt_registry.tensors import convert_pickle, load_compact, save_compact
 
 
@@ -182,7 +183,7 @@ def write_gguf(path: Path, *, width: int = 32, layers: int = 2) -> None:
     """A Llama of random weights with a byte-level tokenizer, as llama.cpp would write it."""
     from tokenizers.pre_tokenizers import ByteLevel
 
-    tokens = [*SPECIAL, *sorted(ByteLevel.alphabet()), "ĊĊ"]
+    tokens = [*SPECIAL, *sorted(ByteLevel.alphabet()), "ĊĊ", "ĠĠ"]
     writer = GGUFWriter(path, "llama")
     writer.add_block_count(layers)
     writer.add_context_length(128)
@@ -198,7 +199,7 @@ def write_gguf(path: Path, *, width: int = 32, layers: int = 2) -> None:
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
     writer.add_token_types([TokenType.CONTROL] * 3 + [TokenType.NORMAL] * (len(tokens) - 3))
-    writer.add_token_merges(["Ċ Ċ"])
+    writer.add_token_merges(["Ċ Ċ", "Ġ Ġ"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
@@ -270,3 +271,15 @@ def test_torn_gguf_leaves_no_folder(tmp_path: Path, cache: Path) -> None:
         convert_gguf(tmp_path / "a.gguf")
 
     assert [p for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock"] == []
+
+
+def test_what_is_said_of_a_file_is_written_in_one_order(tmp_path: Path) -> None:
+    said = {name: name.upper() for name in "qwertyuiop"}
+    for n in range(6):
+        save_compact({"x": torch.ones(2)}, tmp_path / str(n), metadata=said)
+
+    files = {path.read_bytes() for path in tmp_path.iterdir()}
+
+    assert len(files) == 1
+    assert said.items() <= read_whole_header(tmp_path / "0").metadata.items()
+    assert load_compact(tmp_path / "0")["x"].tolist() == [1, 1]

@@ -73,3 +73,32 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"a\.bin: cannot be read as safetensors"):
         load_part(part(), tmp_path / "a.bin", who="a")
+
+
+@pytest.mark.parametrize(
+    ("bias", "told"),
+    [
+        (torch.tensor([1.0, float("nan"), 3.0]), "bias has 1 of 3 numbers that are not finite"),
+        (torch.tensor([1.0, float("inf"), 3.0]), "bias has 1 of 3 numbers that are not finite"),
+        (torch.tensor([1, 2, 3]), "bias is of int64, wanted floats"),
+        (torch.tensor([True, True, False]), "bias is of bool, wanted floats"),
+    ],
+    ids=["nan", "inf", "int64", "bool"],
+)
+def test_what_cannot_be_weights_is_refused(tmp_path: Path, bias: torch.Tensor, told: str) -> None:
+    save_file({"weight": torch.ones(3, 2), "bias": bias}, tmp_path / "a.safetensors")
+
+    with pytest.raises(SourceError, match=told):
+        load_part(part(), tmp_path / "a.safetensors", who="a")
+
+
+def test_a_mask_may_be_of_minus_infinity(tmp_path: Path) -> None:
+    module = part()
+    module.register_buffer("mask", torch.zeros(2, 2))
+    masked = torch.full((2, 2), float("-inf")).triu(1)
+    saved = {"weight": torch.ones(3, 2), "bias": torch.ones(3), "mask": masked}
+    save_file(saved, tmp_path / "a.safetensors")
+
+    load_part(module, tmp_path / "a.safetensors", who="a")
+
+    assert torch.equal(module.mask, masked)

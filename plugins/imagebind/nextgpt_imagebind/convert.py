@@ -16,7 +16,7 @@ from nextgpt_imagebind.model import build
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.tensors import refusal
+from nextgpt_registry.tensors import faults, listed, refusal
 
 URL = "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth"
 SHA256 = "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157"
@@ -45,7 +45,7 @@ def write(state: Mapping[str, Tensor], out: Path, *, who: str, narrow: int | Non
     """Write a state of ImageBind, or of a `narrow` one, to `out`; returns the file's sha256.
 
     Raises:
-        SourceError: it has other tensors.
+        SourceError: it has other tensors, or such that are not finite or of another kind.
     """
     from safetensors.torch import save_file
 
@@ -55,6 +55,8 @@ def write(state: Mapping[str, Tensor], out: Path, *, who: str, narrow: int | Non
         raise SourceError(
             who, f"{len(wrong)} tensors are not ImageBind's: {'; '.join(wrong)}", f"fetch {URL}"
         )
+    if wrong := faults(state, wanted):
+        raise SourceError(who, f"holds no weights: {listed(wrong)}", f"fetch {URL} again")
     with replacing(out) as aside:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, aside)
         return sha256_of(aside)

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from nextgpt_imagebind.clips import SECONDS, starts
 from nextgpt_imagebind.pictures import MEAN, SIDE, STD, reach
 from nextgpt_registry.media import Media
 
 CLIPS = 5
-SECONDS = 2.0
 CROPS = 3
 FRAMES = 2
 
@@ -34,19 +34,10 @@ def film(media: Media) -> Tensor:
     return torch.stack(views)
 
 
-def starts(seconds: float) -> list[float]:
-    """Where the five clips begin: the first at 0, the last two seconds before the end, evenly.
-
-    All begin at 0 where there is less than one clip.
-    """
-    last = max(seconds - SECONDS, 0.0)
-    return [last * k / (CLIPS - 1) for k in range(CLIPS)]
-
-
 def chosen(count: int, rate: float) -> list[tuple[int, int]]:
     """The first and the last frame of each clip, of a film of `count` frames."""
     found = []
-    for start in starts(count / rate):
+    for start in starts(count / rate, CLIPS):
         first = min(math.ceil(rate * start), count - 1)
         after = min(math.ceil(rate * (start + SECONDS)), count)
         found.append((first, max(first, after - 1)))

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nextgpt_imagebind.clips import SECONDS, starts
 from nextgpt_registry.media import Media
 
 RATE = 16_000
 CLIPS = 3
-SECONDS = 2
 BANDS = 128
 FRAMES = 204
 _MEAN, _STD = -4.268, 9.138
@@ -33,15 +33,14 @@ _ZEROS, _ROLLOFF = 6, 0.99  # of the sinc on each side; of the lower half rate
 def sound(media: Media) -> Tensor:
     """float32 (N,) -> (3, 1, 128, 204), normalised.
 
-    The clips lie evenly from the start to the end, which are the same for less than two seconds.
     Frames that a short clip lacks are zeros before normalisation, as in the original.
     """
     rate = int(media.rate or RATE)
-    whole, length = -(-len(media.data) * RATE // rate), SECONDS * RATE
+    whole = -(-len(media.data) * RATE // rate)
     clips = []
-    for k in range(CLIPS):
-        first = k * max(whole - length, 0) // (CLIPS - 1)
-        wave = torch.from_numpy(resampled(media.data, rate, first, min(first + length, whole)))
+    for start in starts(whole / RATE, CLIPS):
+        first, after = int(start * RATE), int((start + SECONDS) * RATE)
+        wave = torch.from_numpy(resampled(media.data, rate, first, min(after, whole)))
         bands = log_mel(wave - wave.mean()).T[:, :FRAMES]
         clips.append(torch.nn.functional.pad(bands, (0, FRAMES - bands.shape[1])))
     return (torch.stack(clips)[:, None] - _MEAN) / _STD

@@ -97,6 +97,28 @@ def test_every_tensor_that_does_not_fit_is_listed(small: Any, tmp_path: Path) ->
     assert not (tmp_path / "out.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (lambda t: t * float("nan"), "has 64 of 64 numbers that are not finite"),
+        (lambda t: t.long(), "is of int64, wanted floats"),
+        (lambda t: t.to(torch.complex64), "is of complex64, wanted floats"),
+    ],
+    ids=["nan", "int64", "complex"],
+)
+def test_numbers_that_cannot_be_weights_are_refused_by_name(
+    odd: Any, told: str, small: Any, tmp_path: Path
+) -> None:
+    state = small.state_dict()
+    state["modality_heads.depth.2.weight"] = odd(state["modality_heads.depth.2.weight"])
+    path = tmp_path / "other.pth"
+    torch.save(state, path)
+
+    with pytest.raises(SourceError, match=rf"modality_heads\.depth\.2\.weight {told}"):
+        converting.convert(path, tmp_path / "out.safetensors", sha256=sha256_of(path))
+    assert not (tmp_path / "out.safetensors").exists()
+
+
 class Trap:
     def __reduce__(self) -> Any:
         return (Path.touch, (Path("sprung"),))

@@ -84,16 +84,27 @@ def test_bands_agree_with_an_independent_library() -> None:
     np.testing.assert_allclose(log_mel(torch.from_numpy(wave)).numpy(), theirs, atol=0.02)
 
 
-def test_clips_lie_from_start_to_end() -> None:
+def test_clips_begin_at_each_third_of_what_is_longer_than_one() -> None:
     wave = noise(5 * 16000)
 
     seen = sound(Media("audio", wave, 16000.0))
 
     assert seen.shape == (3, 1, 128, 204)
-    for clip, first in zip(seen, (0, 24000, 48000), strict=True):
+    for clip, first in zip(seen, (0, 16000, 32000), strict=True):
         part = torch.from_numpy(wave[first : first + 32000])
         bands = log_mel(part - part.mean()).T
         torch.testing.assert_close(clip[0, :, :198], (bands + 4.268) / 9.138)
+
+
+def test_a_clip_of_a_resampled_sound_is_that_of_the_whole_resampled() -> None:
+    wave = noise(3 * 44100)
+    whole = resampled(wave, 44100, 0, 48000)
+
+    seen = sound(Media("audio", wave, 44100.0))
+
+    second = torch.from_numpy(whole[5333 : 5333 + 32000])  # int(16000 / 3)
+    bands = log_mel(second - second.mean()).T
+    torch.testing.assert_close(seen[1, 0, :, :198], (bands + 4.268) / 9.138)
 
 
 def test_what_a_short_sound_lacks_is_zero_before_it_is_normalised() -> None:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from nextgpt_imagebind.films import chosen, film, starts
+from nextgpt_imagebind.clips import starts
+from nextgpt_imagebind.films import chosen, film
 from nextgpt_imagebind.motions import motion
 from nextgpt_imagebind.pictures import depth, heat, picture
 from nextgpt_registry.media import Media
@@ -72,16 +73,18 @@ def test_picture_of_the_right_size_is_only_normalised() -> None:
     np.testing.assert_allclose(picture(media).numpy(), wanted.transpose(2, 0, 1), atol=1e-5)
 
 
-def test_clips_span_the_film() -> None:
-    assert starts(10.0) == [0.0, 2.0, 4.0, 6.0, 8.0]
-    assert starts(2.0) == starts(0.5) == [0.0] * 5
+def test_clips_begin_at_equal_parts_of_what_is_longer_than_one() -> None:
+    """As in pytorchvideo 0.1.5: the last of n ends a part of n before the end."""
+    assert starts(12.0, 5) == [0, 2, 4, 6, 8]
+    assert starts(5.0, 3) == [0, 1, 2]
+    assert starts(2.0, 5) == starts(0.5, 5) == [0] * 5
 
 
 @pytest.mark.parametrize(("count", "rate"), [(100, 10.0), (240, 23.976), (7, 8.0), (1, 25.0)])
 def test_frames_are_first_and_last_of_each_clip(count: int, rate: float) -> None:
     wanted = []
     for k in range(5):
-        start = max(Fraction(count) / Fraction(rate) - 2, Fraction(0)) / 4 * k
+        start = max(Fraction(count) / Fraction(rate) - 2, Fraction(0)) / 5 * k
         held = list(range(math.ceil(rate * start), min(math.ceil(rate * (start + 2)), count)))
         wanted.append((held[0], held[-1]))
 

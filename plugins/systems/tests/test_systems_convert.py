@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from nextgpt_registry.errors import ConfigError, SourceError
 from nextgpt_registry.plan import Plan, make_plan
@@ -87,6 +89,61 @@ def test_every_fault_of_a_checkpoint_is_listed(
     assert "1 unknown:\n    llama_proj.scale" in told
     assert "gen_text_hidden_fcs.0.fc.weight is (2, 2), wanted (16, 32)" in told
     assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (lambda t: t.fill_(float("nan")), "has 32 of 32 numbers that are not finite"),
+        (lambda t: t.index_fill_(0, torch.tensor([3]), float("inf")), "has 1 of 32 numbers"),
+        (lambda t: t.index_fill_(0, torch.tensor([3]), float("-inf")), "has 1 of 32 numbers"),
+        (lambda t: t.long(), "is of int64, wanted floats"),
+        (lambda t: t > 0, "is of bool, wanted floats"),
+        (lambda t: t.to(torch.uint8), "is of uint8, wanted floats"),
+        (lambda t: t.to(torch.complex64), "is of complex64, wanted floats"),
+        (lambda t: t.to(torch.float8_e4m3fn), "is of float8_e4m3fn, wanted floats of 16 bits"),
+        (lambda t: t.to_sparse(), "is sparse_coo, wanted plain numbers"),
+        (lambda t: t.to("meta"), "is without data, wanted plain numbers"),
+        (lambda t: t[:0], r"is \(0,\), wanted \(32,\)"),
+        (lambda t: t[None], r"is \(1, 32\), wanted \(32,\)"),
+    ],
+    ids=[
+        *("nan", "inf", "-inf", "int64", "bool", "uint8"),
+        *("complex", "float8", "sparse", "meta", "empty", "shape"),
+    ],
+)
+def test_numbers_that_cannot_be_weights_are_refused_by_name(
+    odd: Callable[[Tensor], Tensor], told: str, plan: Plan, tmp_path: Path, checkpoints
+) -> None:
+    tensors = checkpoints.published(plan)
+    tensors["llama_proj.bias"] = odd(tensors["llama_proj.bias"])
+    torch.save(tensors, tmp_path / "pytorch_model.pt")
+    added = checkpoints.added_tokens(plan.facts.vocabulary - 1)
+    (tmp_path / "added_tokens.json").write_text(json.dumps(added), "utf-8")
+
+    with pytest.raises(SourceError, match=f"llama_proj.bias {told}"):
+        convert(TIVA, tmp_path, tmp_path / "out", plan)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "held", [{}, [], torch.ones(2), {1: torch.ones(2)}, {"a": 1.0}, {"a": {"b": torch.ones(1)}}]
+)
+def test_a_pickle_of_anything_but_named_tensors_is_refused(
+    held: Any, folder: Path, plan: Plan, tmp_path: Path
+) -> None:
+    torch.save(held, folder / "pytorch_model.pt")
+
+    with pytest.raises(SourceError, match=r"missing|holds a|no named tensor"):
+        convert(TIVA, folder, tmp_path / "out", plan)
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x80\x02", b"{}", b"\x00" * 4096])
+def test_a_damaged_pickle_is_refused(data: bytes, folder: Path, plan: Plan, tmp_path: Path) -> None:
+    (folder / "pytorch_model.pt").write_bytes(data)
+
+    with pytest.raises(SourceError, match=r"is damaged|holds more than tensors"):
+        convert(TIVA, folder, tmp_path / "out", plan)
 
 
 def test_a_long_list_of_faults_says_how_many_more(

@@ -85,11 +85,9 @@ class Published:
         return self.llm.get_input_embeddings()(torch.tensor([ids]))
 
     def medium(self, feature_TW: Tensor) -> Tensor:
-        """`<Img>`, the projected feature, `</Img>`: none of them begun by <s>."""
+        """The projected feature."""
         weight, bias = self.tensors["llama_proj.weight"], self.tensors["llama_proj.bias"]
-        projected = (feature_TW @ weight.T + bias)[None]
-        before, after = (self.embed(self.ids(mark, begins=False)) for mark in ("<Img>", "</Img>"))
-        return torch.cat((before, projected, after), dim=1)
+        return (feature_TW @ weight.T + bias)[None]
 
     def signals(self, channel: str, count: int) -> list[int]:
         start = self.first + FIRST[channel]
@@ -124,11 +122,9 @@ def test_text_is_cut_as_the_published_code_cut_it(ours: NextGPT, theirs: Publish
     prompt = ours.composer.compose(turns, feature_tokens={"image": 1})
 
     assert list(prompt.ids) == [
-        *theirs.ids("### Human: what is", begins=True),
-        *theirs.ids("<Img>", begins=False),
+        *theirs.ids("### Human: what is <Img>", begins=True),
         -1,
-        *theirs.ids("</Img>", begins=False),
-        *theirs.ids("doing?\n### Assistant:", begins=True),
+        *theirs.ids("</Img> doing?\n### Assistant: ", begins=False),
     ]
 
 
@@ -158,9 +154,9 @@ def test_text_to_condition_is_the_published_path(
 
     signals = theirs.signals(channel, len(group.ids_S))
     pieces = [
-        theirs.embed(theirs.ids("### Human:", begins=True)),
+        theirs.embed(theirs.ids("### Human: <Img>", begins=True)),
         theirs.medium(feature_TW),
-        theirs.embed(theirs.ids("draw it again\n### Assistant:", begins=True)),
+        theirs.embed(theirs.ids("</Img> draw it again\n### Assistant: ", begins=False)),
         theirs.embed(signals),
     ]
     hidden, _ = theirs.run(torch.cat(pieces, dim=1))
@@ -179,7 +175,8 @@ def test_logits_with_merged_adapters_are_the_published_ones(
 
     found = ours.logits(run.final_BTD)
 
-    x = theirs.embed(theirs.ids("### Human: draw a cat\n### Assistant:", begins=True))
+    first, then = "### Human: ", "draw a cat\n### Assistant: "
+    x = theirs.embed([*theirs.ids(first, begins=True), *theirs.ids(then, begins=False)])
     _, wanted = theirs.run(x)
     base, text = ours.vocabulary.base, theirs.first
     assert close(found[..., :text], wanted[..., :text])

@@ -41,3 +41,26 @@ def test_built_sizes_are_the_published_ones(row: tuple[str, ...]) -> None:
 
 def test_the_table_is_there() -> None:
     assert len(ROW.findall(README.read_text("utf-8"))) == 11
+
+
+SCRIPTS = {  # what each code base's own script sets: inference.py and the demo, predict.py
+    "nextgpt-7b-v0": (
+        {"max_tokens": 246, "temperature": 0.4, "top_p": 1.0, "stop": ("\n###", "###")},
+        {"image": (50, 7.5), "video": (50, 7.5, 24, 320, 576), "audio": (50, 7.5, 9.0)},
+    ),
+    "nextgpt-7b-v1.5": (
+        {"max_tokens": 512, "temperature": 0.0, "top_p": 1.0, "stop": ()},  # greedy: its top_k is 1
+        {"image": (50, 7.5), "video": (50, 7.5, 16, 320, 576), "audio": (50, 7.5, 5.0)},
+    ),
+}
+
+
+@pytest.mark.parametrize("system", SCRIPTS)
+def test_an_answer_is_drawn_as_the_published_scripts_do(system: str) -> None:
+    generation, decoders = SCRIPTS[system]
+
+    config = make_plan(system).config
+
+    assert {name: getattr(config.generation, name) for name in generation} == generation
+    for channel, values in decoders.items():
+        assert tuple(config.modalities[channel].decoder.options.values()) == values

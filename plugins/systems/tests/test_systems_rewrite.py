@@ -60,6 +60,38 @@ def test_the_layout_of_2024_is_read_from_the_files_that_are_there(
     )
 
 
+def test_a_tensor_that_is_there_twice_is_refused(plan: Plan, stage3: Path, tmp_path: Path) -> None:
+    path = stage3 / "non_lora_trainables.bin"
+    held = torch.load(path, weights_only=True)
+    torch.save({**held, "lm_head.weight": held["base_model.model.lm_head.weight"]}, path)
+
+    with pytest.raises(SourceError, match=r"lm_head\.weight with the prefix and without"):
+        convert(REWRITE, stage3, tmp_path / "out", plan)
+
+
+def test_adapters_in_two_files_are_refused(plan: Plan, stage3: Path, tmp_path: Path) -> None:
+    torch.save(load_file(stage3 / "adapter_model.safetensors"), stage3 / "adapter_model.bin")
+
+    with pytest.raises(SourceError, match=r"holds both adapter_model\.bin and"):
+        convert(REWRITE, stage3, tmp_path / "out", plan)
+
+
+def test_damaged_adapters_are_refused(plan: Plan, stage3: Path, tmp_path: Path) -> None:
+    (stage3 / "adapter_model.safetensors").write_bytes(b"\xff" * 64)
+
+    with pytest.raises(SourceError, match="cannot be read as safetensors"):
+        convert(REWRITE, stage3, tmp_path / "out", plan)
+
+
+def test_adapters_of_no_numbers_are_refused(plan: Plan, stage3: Path, tmp_path: Path) -> None:
+    path = stage3 / "adapter_model.safetensors"
+    held = load_file(path)
+    save_file({name: tensor * float("nan") for name, tensor in held.items()}, path)
+
+    with pytest.raises(SourceError, match="256 without weights"):
+        convert(REWRITE, stage3, tmp_path / "out", plan)
+
+
 def test_adapters_scaled_in_another_way_are_refused(
     plan: Plan, stage3: Path, twin: Path, tmp_path: Path
 ) -> None:

@@ -14,9 +14,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from nextgpt_core import Pipeline
 from nextgpt_core.llm import load
+from nextgpt_core.prompt import UNLABELLED
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Part, Turn
 
 CORPUS = (
     "### Human: draw a cat on a blue background .",
@@ -83,22 +84,125 @@ def test_ids_are_those_of_sentencepiece(folder: Path, pipeline: Pipeline) -> Non
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id) == (1, 2)
 
 
-def test_the_prompt_of_2023_is_cut_as_then(pipeline: Pipeline) -> None:
-    picture = MediaPart("image", Media("image", np.zeros((4, 4, 3), dtype=np.uint8)))
-    turns = [Turn("user", (picture, "draw a cat"))]
+def asked(*parts: Part) -> Turn:
+    return Turn("user", parts)
+
+
+def answered(*parts: Part) -> Turn:
+    return Turn("assistant", parts)
+
+
+PICTURE = MediaPart("image", Media("image", np.zeros((4, 4, 3), dtype=np.uint8)))
+FEATURE, SIGNALS = "(a feature)", "(four signals)"
+DIALOGUES: dict[str, tuple[list[Turn], list[str]]] = {
+    "text alone": (
+        [asked("draw a cat")],
+        ["### Human: ", "draw a cat\n### Assistant: "],
+    ),
+    "no letter first": (
+        [asked("  12 cats ?\n")],
+        ["### Human: ", "12 cats ?\n### Assistant: "],
+    ),
+    "a medium first": (
+        [asked(PICTURE, "what does this show ?")],
+        ["### Human: <Img>", FEATURE, "</Img> what does this show ?\n### Assistant: "],
+    ),
+    "a medium in the middle": (
+        [asked("is ", PICTURE, " a dog ?")],
+        ["### Human: is <Img>", FEATURE, "</Img> a dog ?\n### Assistant: "],
+    ),
+    "two media": (
+        [asked(PICTURE, PICTURE)],
+        ["### Human: <Img>", FEATURE, "</Img> <Img>", FEATURE, "</Img>\n### Assistant: "],
+    ),
+    "two turns": (
+        [asked("a cat ?"), answered("two dogs ."), asked("draw a cat")],
+        [
+            *("### Human: ", "a cat ?\n### Assistant: ", "two dogs .\n###"),
+            "Human: draw a cat\n### Assistant: ",
+        ],
+    ),
+    "three turns, a medium in the last": (
+        [asked("a"), answered("b"), asked("c"), answered("d"), asked(PICTURE, "e")],
+        [
+            *("### Human: ", "a\n### Assistant: ", "b\n###"),
+            *("Human: c\n### Assistant: ", "d\n###"),
+            *("Human: <Img>", FEATURE, "</Img> e\n### Assistant: "),
+        ],
+    ),
+    "signals last": (
+        [asked("draw a cat"), answered("here you are", PICTURE), asked("two dogs")],
+        [
+            *("### Human: ", "draw a cat\n### Assistant: ", "here you are", SIGNALS, "###"),
+            "Human: two dogs\n### Assistant: ",
+        ],
+    ),
+    "signals alone": (
+        [asked("draw a cat"), answered(PICTURE), asked("why ?")],
+        [
+            *("### Human: ", "draw a cat\n### Assistant: ", SIGNALS, "###"),
+            "Human: why ?\n### Assistant: ",
+        ],
+    ),
+    "text after signals": (
+        [asked("draw a cat"), answered("here :", PICTURE, "a cat ."), asked("why ?")],
+        [
+            *("### Human: ", "draw a cat\n### Assistant: ", "here :", SIGNALS, "a cat .\n###"),
+            "Human: why ?\n### Assistant: ",
+        ],
+    ),
+    "spelled control tokens": (
+        [asked("a </s> b ?"), answered("<s> c"), asked("d")],
+        [
+            *("### Human: ", "a </s> b ?\n### Assistant: ", "<s> c\n###"),
+            "Human: d\n### Assistant: ",
+        ],
+    ),
+}
+"""By name: a dialogue, and the pieces that training put its prompt together from, after <s>."""
+
+
+@pytest.mark.parametrize("name", DIALOGUES)
+def test_a_dialogue_of_2023_has_the_ids_of_its_training(
+    name: str, folder: Path, pipeline: Pipeline
+) -> None:
+    model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     composer = pipeline.engine.system.model.composer
+    turns, pieces = DIALOGUES[name]
+    signals = list(composer.vocabulary.block("image").ids)
+    wanted = [model.bos_id()]
+    for piece in pieces:
+        wanted += {FEATURE: [-1], SIGNALS: signals}.get(piece) or model.encode(piece)
 
     prompt = composer.compose(turns, feature_tokens={"image": 1})
 
-    [slot] = prompt.features
-    cut = composer.tokenizer.convert_ids_to_tokens
-    asked, mark = ["<s>", "▁###", "▁Human", ":"], ["<0x3C>", "<0x49>", "m", "g", "<0x3E>"]
-    assert cut(prompt.ids[: slot.start]) == [*asked, "▁", *mark]
-    closed = cut(prompt.ids[slot.start + 1 :])
-    begun = closed.index("<s>")  # the text behind a medium is a piece of its own
-    assert closed[:begun] == ["▁", "<0x3C>", "<0x2F>", *mark[1:]]
-    said = ["▁dr", "aw", "▁a", "▁cat", "<0x0A>", "###", "▁Assistant", ":"]
-    assert closed[begun + 1 :] == said
+    cut = [token if token in (-1, *signals) else model.id_to_piece(token) for token in prompt.ids]
+    named = [token if token in (-1, *signals) else model.id_to_piece(token) for token in wanted]
+    assert cut == named
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        (("two dogs .",), ["<0x0A>", "###"]),
+        (("a cat .", PICTURE), ["▁###"]),
+        ((PICTURE, "a cat ."), ["<0x0A>", "###"]),
+    ],
+    ids=["text", "signals", "text after signals"],
+)
+def test_an_answer_is_learned_as_it_stands_in_a_history(
+    said: tuple[Part, ...], end: list[str], pipeline: Pipeline
+) -> None:
+    composer = pipeline.engine.system.model.composer
+    turns = [asked("a cat ?"), answered(*said)]
+
+    learned = composer.compose(turns, feature_tokens={}, answer=False)
+
+    history = composer.compose([*turns, asked("why ?")], feature_tokens={})
+    assert history.ids[: len(learned)] == learned.ids
+    assert history.labels[: len(learned)] == learned.labels
+    assert set(history.labels[len(learned) :]) == {UNLABELLED}
+    assert composer.tokenizer.convert_ids_to_tokens(learned.labels[-len(end) :]) == end
 
 
 def test_it_answers(pipeline: Pipeline) -> None:

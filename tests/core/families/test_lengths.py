@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from transformers import Gemma3TextConfig, LlamaConfig
 
-from nextgpt_core.compose import Prompt
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.llm.rope import Rotation
 from nextgpt_core.model import NextGPT
+from nextgpt_core.prompt import Prompt
 from nextgpt_core.signal import Block, SignalVocabulary
 from nextgpt_core.train.forward import forward
 

@@ -49,19 +49,23 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"holds more than tensors, which is refused: {refusal(error)}",
             "do not load it by other means; fetch the file that its authors published",
         ) from error
-    except (RuntimeError, EOFError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except Exception as error:  # torch names no class for a file that is damaged
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise SourceError(str(path), f"is damaged: {reason}", "fetch it again") from error
     if not isinstance(found, Mapping):
         raise SourceError(
             str(path), f"holds a {type(found).__name__}", "wanted tensors by their names"
         )
-    odd = [str(name) for name, value in found.items() if not isinstance(value, Tensor)]
+    odd = [
+        str(name)
+        for name, value in found.items()
+        if not (isinstance(value, Tensor) and isinstance(name, str))
+    ]
     if odd:
         raise SourceError(
-            str(path), f"{', '.join(odd[:5])}: no tensor", "wanted tensors by their names"
+            str(path), f"{', '.join(odd[:5])}: no named tensor", "wanted tensors by their names"
         )
-    return {str(name): value.detach() for name, value in found.items()}
+    return {name: value.detach() for name, value in found.items()}
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:

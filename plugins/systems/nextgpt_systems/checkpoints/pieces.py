@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+import torch
 from torch import Tensor
 
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.tensors import faults
 
+_FLOAT = torch.empty(0)  # the kind of every tensor of a checkpoint
 _TOLD = 20  # of each kind of fault: enough to see what is wrong
 
 Shape = tuple[int, ...]
@@ -46,20 +49,22 @@ class Layout:
         return sum(prod(shape) for shape in self.shapes.values())
 
     def check(self, tensors: Mapping[str, Tensor], who: str) -> None:
-        """Hold the checkpoint's names and shapes against the layout.
+        """Hold the checkpoint's names, shapes and numbers against the layout.
 
         Raises:
-            SourceError: any is missing, unknown or of another shape; all kinds are listed.
+            SourceError: any is missing, unknown, of another shape, no float or not finite; all
+                kinds are listed.
         """
-        faults = [
+        wrong = [
             *_listed("missing", [key for key in self.shapes if key not in tensors]),
             *_listed("unknown", [key for key in tensors if key not in self.shapes]),
             *_listed("misshapen", list(self._misshapen(tensors))),
+            *_listed("without weights", faults(tensors, dict.fromkeys(tensors, _FLOAT))),
         ]
-        if faults:
+        if wrong:
             raise SourceError(
                 who,
-                f"is not the checkpoint of this system:{''.join(faults)}",
+                f"is not the checkpoint of this system:{''.join(wrong)}",
                 "name the folder of that layout, and the system it was trained in (--system)",
             )
 

@@ -66,17 +66,32 @@ def layout(plan: Plan, folder: Path) -> Layout:
 
 
 def tensors(folder: Path) -> Mapping[str, Tensor]:
-    """The tensors of all files, without the prefix that peft gave them."""
+    """The tensors of all files, without the prefix that peft gave them.
+
+    Raises:
+        SourceError: a file cannot be read, or holds a tensor twice, with and without the prefix.
+    """
     found: dict[str, Tensor] = {}
     for name in _there(folder):
         path = folder / name
-        for key, tensor in _read(path).items():
-            found[key.removeprefix(_PEFT)] = tensor
+        read = _read(path)
+        twice = [key for key in read if key.startswith(_PEFT) and key.removeprefix(_PEFT) in read]
+        if twice:
+            raise SourceError(
+                str(path),
+                f"holds {', '.join(twice[:5])} with the prefix and without",
+                "take the file as that code wrote it",
+            )
+        found |= {key.removeprefix(_PEFT): tensor for key, tensor in read.items()}
     return found
 
 
 def _there(folder: Path) -> list[str]:
     there = [name for name in FILES if (folder / name).is_file()]
+    if set(_ADAPTERS) <= set(there):
+        raise SourceError(
+            str(folder), f"holds both {' and '.join(_ADAPTERS)}", "leave there the later one alone"
+        )
     if not there:
         raise SourceError(
             str(folder), "holds no checkpoint of this layout", f"wanted one of {', '.join(FILES)}"
@@ -87,9 +102,15 @@ def _there(folder: Path) -> list[str]:
 def _read(path: Path) -> Mapping[str, Tensor]:
     if path.suffix != ".safetensors":
         return read_tensors(path)
+    from safetensors import SafetensorError
     from safetensors.torch import load_file  # maps the file
 
-    return load_file(path)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise SourceError(
+            str(path), f"cannot be read as safetensors: {error}", "fetch it again"
+        ) from error
 
 
 def _lora(plan: Plan) -> Iterator[tuple[Piece, Shape]]:
