@@ -19,7 +19,7 @@ from nextgpt_core.model import PARTS
 from nextgpt_core.readiness import Readiness
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_core.train.start import Trained, train
-from nextgpt_registry import Catalog, LockError, PlanError, RequestError
+from nextgpt_registry import Catalog, PlanError, RequestError, SourceError
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.messages import MediaPart, Turn
 from nextgpt_registry.plan import make_plan, resolve
@@ -281,7 +281,7 @@ def test_a_part_that_is_not_finite_is_not_loaded(tmp_path: Path) -> None:
     weights = {p: w.model_copy(update={"sha256": None}) for p, w in config.weights.items()}
     loose = config.model_copy(update={"weights": weights, "lock": None})
 
-    with pytest.raises(LockError, match=r"output\.queries .* is not finite"):
+    with pytest.raises(SourceError, match=r"output\.queries .* not finite"):
         Pipeline.from_config(
             dataclasses.replace(load_config(folder), config=loose), catalog=CATALOG
         )
