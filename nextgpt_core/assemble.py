@@ -30,6 +30,7 @@ from nextgpt_registry.errors import LockError, PluginError
 from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan, account_fetched
 from nextgpt_registry.sources import OnProgress
 from nextgpt_registry.targets import options_model
+from nextgpt_registry.tensors import load_compact
 
 
 def assemble(
