@@ -50,14 +50,7 @@ def check_media(catalog: Catalog, media: Media) -> Media:
     known = _CHECKED.get(catalog)
     if known is not None and known.get(id(media)) is media:
         return media
-    data, modality = media.data, media.modality
-    is_array = all(hasattr(data, name) for name in ("shape", "dtype", "tobytes"))
-    if not is_array and not isinstance(data, bytes | bytearray | memoryview):
-        raise MediaError(
-            media.source or str(modality),
-            f"holds a {type(data).__name__}",
-            "give a numpy array, laid out as the modality documents",
-        )
+    modality = media.modality
     with _blamed(catalog, modality, "nextgpt_check_media"):
         found = catalog.hook.nextgpt_check_media(media=media)
     checked = _ours(catalog, modality, "nextgpt_check_media", found)

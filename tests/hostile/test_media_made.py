@@ -46,9 +46,6 @@ WRONG = {
     "endless picture": (Media("image", endless(10**6, 10**6, 3)), "pixels"),
     "endless line": (Media("image", endless(1, 40_000_000, 3)), "columns-or-rows"),
     "endless column": (Media("image", endless(40_000_000, 1, 3)), "columns-or-rows"),
-    "picture of text": (Media("image", "a cat"), "holds a str"),
-    "picture of nothing": (Media("image", None), "holds a NoneType"),
-    "picture as a list": (Media("image", PICTURE.tolist()), "holds a list"),
     "picture that is bytes": (Media("image", b"\x89PNG"), "wanted uint8"),
     "film of floats": (Media("video", FILM / 255, 8), "wanted uint8"),
     "film without a rate": (Media("video", FILM), "without a rate"),
@@ -83,6 +80,12 @@ def test_media_that_do_not_fit_are_refused_at_the_door(reader: Reader, name: str
     assert says in caught.value.what
     assert caught.value.fix
     assert not vars(media)["sha256"]  # nobody read through it
+
+
+@pytest.mark.parametrize("data", ["a cat", None, PICTURE.tolist()])
+def test_what_is_no_array_makes_no_medium(data: Any) -> None:
+    with pytest.raises(MediaError, match=f"its data is a {type(data).__name__}"):
+        Media("image", data)
 
 
 def test_media_that_fit_are_as_a_reader_makes_them(reader: Reader) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nextgpt_imagebind import films, motions, sounds
+from nextgpt_imagebind.clips import SECONDS
 from nextgpt_registry.media import Media
 
 
@@ -11,11 +12,11 @@ def unseen(media: Media) -> str:
     count = len(media.data)
     lasts = count / float(media.rate) if media.rate else 0.0
     match media.modality:
-        case "audio" if lasts > sounds.CLIPS * sounds.SECONDS:
-            said = f"{sounds.CLIPS} clips of {sounds.SECONDS:g} s, from start to end, are heard"
-        case "video" if lasts > films.CLIPS * films.SECONDS:
+        case "audio" if lasts > sounds.CLIPS * SECONDS:
+            said = f"{sounds.CLIPS} clips of {SECONDS:g} s, from start to end, are heard"
+        case "video" if lasts > films.CLIPS * SECONDS:
             said = (
-                f"{films.CLIPS} clips of {films.SECONDS:g} s, from start to end, are seen, "
+                f"{films.CLIPS} clips of {SECONDS:g} s, from start to end, are seen, "
                 f"{films.FRAMES} frames of each"
             )
         case "imu" if lasts > motions.STEPS / motions.RATE:
