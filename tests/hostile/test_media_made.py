@@ -147,7 +147,6 @@ def pipeline(tmp_path: Path) -> Any:
     [
         (Media("glyph", np.zeros((8, 8))), MediaError, "float64"),
         (Media("glyph", np.zeros((9, 8), np.uint8)), MediaError, r"\(9, 8\)"),
-        (Media("glyph", None), MediaError, "NoneType"),
         (Media("rune", np.zeros((8, 8), np.uint8)), RequestError, "'rune'"),
     ],
 )
