@@ -131,6 +131,18 @@ def recipe(
 
 
 @app.command()
+def front(
+    talk: Annotated[Path, typer.Argument(help="A folder that `/save` in `nextgpt chat` wrote.")],
+    out: Annotated[Path, typer.Option(help="The picture.")] = Path("front.webp"),
+) -> None:
+    """Draw what a saved conversation made: one picture that moves."""
+    from nextgpt_mini.card.front import write_front  # Pillow: only when run
+    from nextgpt_registry.catalog import Catalog
+
+    typer.echo(write_front(talk, out, Catalog.discover()))
+
+
+@app.command()
 def card(
     evaluations: Annotated[
         list[Path], typer.Argument(help="Folders of `nextgpt eval mini --out`, one of each suite.")
