@@ -91,7 +91,7 @@ def test_every_plugin_is_there_and_whole(home: Path) -> None:
         cwd=home,
     )
 
-    print(listed)
+    assert {one["dist"] for one in listed["plugins"]} == {f"nextgpt-{name}" for name in PLUGINS}
     assert Path(where.strip()).is_relative_to(home)
 
 
@@ -100,7 +100,6 @@ def test_mini_talks_without_the_checkout(home: Path) -> None:
 
     answer = json.loads(nextgpt(home, "run", "mini", *words, "--seed", "7", "--out", "o", "--json"))
 
-    print(answer)
     paths = [Path(part["path"]) for part in answer["parts"] if "path" in part]
     assert paths
     assert all(path.is_file() for path in paths)
