@@ -85,14 +85,12 @@ def nextgpt(home: Path, *arguments: str) -> str:
 def test_every_plugin_is_there_and_whole(home: Path) -> None:
     listed = json.loads(nextgpt(home, "plugins", "list", "--json"))
 
-    where = done(
-        str(home / "env" / "bin" / "python"),
-        *("-c", "import nextgpt_core as core; print(core.__file__)"),
-        cwd=home,
-    )
+    look = "import importlib.util as u, nextgpt_core as c; print(c.__file__, u.find_spec('pytest'))"
+    where, tools = done(str(home / "env" / "bin" / "python"), "-c", look, cwd=home).split()
 
     assert {one["dist"] for one in listed["plugins"]} == {f"nextgpt-{name}" for name in PLUGINS}
-    assert Path(where.strip()).is_relative_to(home)
+    assert Path(where).is_relative_to(home)
+    assert tools == "None"
 
 
 def test_mini_talks_without_the_checkout(home: Path) -> None:
