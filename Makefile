@@ -9,21 +9,25 @@ PIP     := $(PY) -m pip --disable-pip-version-check
 STAMP   := $(VENV)/.ready
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := registry/pyproject.toml pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+DISTRIBUTIONS := . registry all $(PLUGINS)
 EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shell \
 	grep -q '^train *=' $(p)/pyproject.toml && echo '[train]')')
 # Tested against, and never a dependency: ImageBind (CC-BY-NC-SA-4.0) asks for more than it needs.
 WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
+# What builds a project, of wheels and of editable installs without build isolation.
+BACKEND := hatchling editables hatch-fancy-pypi-readme
 TESTERS := hypothesis jsonschema pytest pytest-timeout pytest-xdist
 TESTS   ?= tests/core tests/registry tests/integration plugins
 OUT     ?= out/demo
+DIST    ?= dist
 # Test files at once (conftest.py), each on one thread: more threads than cores are slower.
 JOBS    ?= 2
 PYTEST  := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --no-loadscope-reorder
 
 .PHONY: help setup demo train-mini test test-all test-fast test-lowest test-highest check lint types \
 	imports site format docs \
-	reference constraints clean
+	reference constraints dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,7 +41,7 @@ $(STAMP): $(PROJECTS) constraints.txt
 		|| { echo "nextgpt needs Python 3.11 or newer: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "setting up $(VENV) (the first time takes some minutes)"
-	$(PIP) install --quiet -c constraints.txt hatchling editables
+	$(PIP) install --quiet -c constraints.txt $(BACKEND)
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation $(EDITABLE)
 	$(PIP) install --quiet -c constraints.txt --no-deps $(WRAPPED)
 	@touch $@
@@ -66,7 +70,7 @@ test-lowest test-highest: test-%:
 	@mkdir -p out
 	$(PY) tests/policy/ranges.py $* > out/$*.txt
 	$(PYTHON) -m venv --clear out/$*
-	out/$*/bin/python -m pip install --quiet -c out/$*.txt hatchling editables $(TESTERS)
+	out/$*/bin/python -m pip install --quiet -c out/$*.txt $(BACKEND) $(TESTERS)
 	out/$*/bin/python -m pip install --quiet -c out/$*.txt --no-build-isolation $(EDITABLE:'.[dev,eval]'='.[eval]')
 	out/$*/bin/python -m pip install --quiet -c constraints.txt --no-deps $(WRAPPED)
 	OMP_NUM_THREADS=1 NEXTGPT_OFFLINE=1 out/$*/bin/python -m pytest -n $(JOBS) --no-loadscope-reorder \
@@ -102,6 +106,14 @@ constraints: $(STAMP) ## pin what is installed now
 	@{ sed -n '/^#/p' constraints.txt; \
 	   $(PIP) freeze --exclude-editable | grep -v ' @ ' | sed 's/+cpu$$//'; } > constraints.new
 	@mv constraints.new constraints.txt
+
+# W002: a new plugin gets the licence that the registry has itself. W007, W008: nextgpt-all has no code.
+dist: $(STAMP) ## a wheel and a source archive of every project, in dist/, checked
+	rm -f $(DIST)/nextgpt_*.whl $(DIST)/nextgpt_*.tar.gz
+	@set -e; for project in $(DISTRIBUTIONS); do \
+		(cd $$project && $(abspath $(PY)) -m hatchling build -d $(abspath $(DIST))); done
+	$(PY) -m twine check --strict $(DIST)/nextgpt_*
+	$(VENV)/bin/check-wheel-contents --ignore W002,W007,W008 $(DIST)
 
 clean: ## caches and what runs made; .venv stays
 	rm -rf out runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -27,7 +27,14 @@ ROOT = Path(__file__).parents[2]
 ERRORS = "registry/nextgpt_registry/error_pages"
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "registry/*.md", f"{ERRORS}/*.md", "plugins/*/*.md")
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "registry/*.md",
+        f"{ERRORS}/*.md",
+        "plugins/**/*.md",
+        "all/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 MARK = re.compile(r"^<!-- run(?::(?P<marks>[ \w]*))? -->$")
