@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-API = "1.1"
+API = "1.0"
 """The protocol's own version: same major, minor no newer than the host.
 
 What may change with which number: docs/reference/api-policy.md.
