@@ -137,7 +137,6 @@ def test_text_is_passed_on_at_once_and_groups_when_whole() -> None:
 
     assert scanner.feed([1]) == [TextSpan((1,), 0)]
     assert scanner.feed([15, 16]) == []
-    assert scanner.is_open
     assert scanner.feed([17]) == [GroupSpan("film", (15, 16, 17), 1)]
 
 
