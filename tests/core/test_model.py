@@ -15,6 +15,7 @@ from nextgpt_core.train.forward import forward
 from nextgpt_core.train.settings import STAGES
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import LockError
+from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
 from nextgpt_registry.specs import Condition
@@ -31,7 +32,9 @@ def make_model(backbone: Backbone, *, channels: tuple[str, ...] = ("photo", "ite
     add_lora(backbone, Lora(r=2, targets=linear_names(backbone)[:1]))
     return NextGPT(
         backbone,
-        SignalVocabulary(backbone.vocabulary).extend(dict.fromkeys(channels, 3)),
+        SignalVocabulary.of(
+            Signals(base=backbone.vocabulary).extended(dict.fromkeys(channels, (3, "")))
+        ),
         inputs={c: build_input("linear", tokens=2, width_in=4, width_llm=32) for c in channels},
         outputs={
             c: build_output(
