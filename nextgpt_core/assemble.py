@@ -21,7 +21,7 @@ from nextgpt_core.llm.probe import probe
 from nextgpt_core.media_hooks import check_media
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import planned_input, planned_output
-from nextgpt_core.signal import Block, SignalVocabulary
+from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Weight
@@ -86,7 +86,6 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         what = f"its states are {backbone.width} wide, the plan says {plan.facts.width}"
         raise LockError("llm", what, "correct llm.facts.width")
     backbone.context_told = plan.facts.context
-    blocks = tuple(Block(b.channel, b.first, b.count, b.spelling) for b in plan.signals.blocks)
     inputs: dict[str, torch.nn.Module] = {}
     outputs: dict[str, torch.nn.Module] = {}
     for name in plan.channels:
@@ -101,7 +100,7 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
                 outputs[name] = given.to(backbone.device)
     return NextGPT(
         backbone,
-        SignalVocabulary(plan.signals.base, blocks),
+        SignalVocabulary.of(plan.signals),
         inputs=inputs,
         outputs=outputs,
         system_prompt=plan.config.system_prompt,

@@ -35,7 +35,7 @@ MODULES = (
 )
 """Where a plugin's author may import from beside the exports; every name without a `_`."""
 
-_RELEASED = re.compile(r"<!-- released: (\d+\.\d+) -->")
+_RELEASED = re.compile(r"<!-- released: (\d+\.\d+|none) -->")
 _REGION = re.compile(r"(<!-- names -->\n).*(<!-- end -->)", re.DOTALL)
 _ROW = re.compile(r"^\| `(?P<name>[^`]+)` \|(?: `(?P<text>.*)`)? \| (?P<since>[\d.]+) \|$")
 
@@ -104,6 +104,8 @@ def least(found: list[Change], released: str) -> str:
 def owed(page: str, names: Names, api: str) -> list[str]:
     """The changes since the last release, where `api` is too low for them, and what to do."""
     released = _released(page)
+    if released is None:
+        return []
     old = {n: text for n, (text, since) in recorded(page).items() if not _after(since, released)}
     found = changes(old, names)
     wanted = least(found, released)
@@ -122,8 +124,11 @@ def unrecorded(page: str, names: Names) -> list[str]:
 
 
 def written(page: str, names: Names, api: str) -> str:
-    """The history with these names; those that it has keep the API they came with."""
-    old, module = recorded(page), ""
+    """The history with these names; those that it has keep the API they came with.
+
+    Before the first release they all come with the one that it will have.
+    """
+    old, module = recorded(page) if _released(page) else {}, ""
     body: list[str] = []
     for name, text in names.items():
         home, _, short = name.partition(":")
@@ -225,10 +230,11 @@ def _public(name: str) -> bool:
     return not name.startswith("_") and name != "model_config"
 
 
-def _released(page: str) -> str:
+def _released(page: str) -> str | None:
+    """The API of the last release; None before the first."""
     found = _RELEASED.search(page)
-    assert found, f"{HISTORY.name} says no release: <!-- released: 1.0 -->"
-    return found[1]
+    assert found, f"{HISTORY.name} does not say what is released: <!-- released: none -->"
+    return found[1] if found[1] != "none" else None
 
 
 def _number(api: str) -> tuple[int, int]:

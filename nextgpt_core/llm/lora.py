@@ -133,20 +133,6 @@ def load_lora_state(backbone: Backbone, state: Mapping[str, Tensor]) -> None:
         matrix.copy_(state[name])
 
 
-@contextmanager
-def without_lora(backbone: Backbone) -> Iterator[None]:
-    """Inside the block the backbone is exactly the base model."""
-    layers = [layer for _, layer in _layers(backbone)]
-    for layer in layers:
-        layer.enable_adapters(False)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            # By hand: peft's enable_adapters(True) would also unfreeze the matrices.
-            layer._disable_adapters = False
-
-
 @torch.no_grad()
 def merge_lora(backbone: Backbone) -> None:
     """Add the adapters to the weights they adapt: faster to run, no longer to be trained.

@@ -43,10 +43,6 @@ class Grouping(nn.Module):
         x_BGD: Tensor = self.fc_out(self.norm(x_BTW))
         return x_BGD
 
-    def temperatures(self) -> list[float]:
-        """tau of each stage."""
-        return [s.log_tau.exp().item() for s in self.stages if isinstance(s, _Stage)]
-
 
 class _Stage(nn.Module):
     def __init__(self, options: GroupingOptions, groups: int) -> None:

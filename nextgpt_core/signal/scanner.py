@@ -50,11 +50,6 @@ class Scanner:
         self._open: list[int] = []  # the ids of a group that is not whole yet
         self._position = 0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the stream stands inside a group."""
-        return bool(self._open)
-
     def feed(self, ids: Iterable[int]) -> list[Span]:
         """The spans that these ids complete. Adjacent text arrives in as many spans as feeds."""
         spans: list[Span] = []

@@ -49,16 +49,6 @@ class TrainOutput:
     final_ND: Tensor
     labels_N: Tensor
 
-    @property
-    def tokens(self) -> int:
-        """How many positions are labelled."""
-        return len(self.labels_N)
-
-    @property
-    def ce(self) -> Tensor:
-        """The mean cross-entropy; 0 where nothing is labelled."""
-        return self.losses_N.sum() / max(self.tokens, 1)
-
 
 def forward(
     model: NextGPT,

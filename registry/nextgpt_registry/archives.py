@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 from typing import IO, NoReturn
 
 from nextgpt_registry.errors import SourceError
@@ -93,8 +93,9 @@ def _inner_name(archive: Path, info: tarfile.TarInfo) -> str:
 
 
 def _leaves(name: str) -> bool:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1]
+    """Whether a name points elsewhere on any system: by Windows' rules, which include drives."""
+    path = PureWindowsPath(name)
+    return bool(path.anchor) or ".." in path.parts
 
 
 @contextmanager

@@ -119,18 +119,6 @@ def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
     return tuple(_differences(locked, found))
 
 
-def check_lock(locked: Lock, found: Lock, *, who: str) -> None:
-    """Refuse an installation that disagrees with a checkpoint.
-
-    Raises:
-        LockError: with every difference on a line of its own.
-    """
-    diff = differences(locked, found)
-    if diff:
-        shown = "".join(f"\n  {difference}" for difference in diff)
-        raise LockError(who, f"does not match this installation:{shown}", FIX)
-
-
 FIX = "install what the lock names, or start a new checkpoint"
 _LONGEST_API = 20  # Python refuses to read numbers of thousands of digits
 _RESTORE = "restore the lock file from the checkpoint it belongs to"

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-API = "1.1"
+API = "1.0"
 """The protocol's own version: same major, minor no newer than the host.
 
 What may change with which number: docs/reference/api-policy.md.
@@ -90,7 +90,6 @@ class Modality(Spec):
     mime: tuple[str, ...]  # types; others may have the same
     suffixes: tuple[str, ...]  # lower case, with the dot; the first is the one written
     limits: tuple[Limit, ...] = ()  # what its reader holds
-    placeholder: str = ""  # how an input medium is written in prose; default "<name>"
     sample: Target | None = None  # seed -> a small Media: what components are tested with
 
     @field_validator("suffixes")
@@ -112,7 +111,6 @@ class Condition(Spec):
     name: Name  # the key under which the decoder is handed it
     tokens: int = Field(gt=0)  # its length, exactly
     width: int = Field(gt=0)  # its features, exactly
-    mask: bool = False  # also takes a (B, tokens) mask
 
 
 class _Component(Spec):

@@ -8,6 +8,7 @@ from nextgpt_core.compose import Composer
 from nextgpt_core.prompt import FEATURE, UNLABELLED, Prompt, common_prefix
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_registry.errors import ConfigError, RequestError
+from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
 
@@ -27,7 +28,9 @@ def assistant(*parts: str | MediaPart) -> Turn:
 
 @pytest.fixture
 def composer(tokenizer) -> Composer:
-    vocabulary = SignalVocabulary(len(tokenizer) + 5).extend({"photo": 4, "ping": 2})
+    vocabulary = SignalVocabulary.of(
+        Signals(base=len(tokenizer) + 5).extended({"photo": (4, ""), "ping": (2, "")})
+    )
     return Composer(tokenizer, vocabulary, end_of_turn={2})
 
 
@@ -42,8 +45,13 @@ def spelled(composer: Composer, prompt: Prompt) -> str:
         pieces.append(composer.tokenizer.decode(text))
         text = []
         if token is not None:
-            pieces.append("*" if token == FEATURE else composer.vocabulary.spell(token))
+            pieces.append("*" if token == FEATURE else signal(composer, token))
     return "".join(pieces)
+
+
+def signal(composer: Composer, token: int) -> str:
+    block = composer.vocabulary.block_of(token)
+    return f"<|{block.channel}:{token - block.first}|>"
 
 
 def test_plain_text_is_what_the_chat_template_makes_of_it(composer) -> None:
@@ -196,7 +204,9 @@ STRICT = (
 def with_template(tokenizer, monkeypatch):
     def make(template: str | None) -> Composer:
         monkeypatch.setattr(tokenizer, "chat_template", template)
-        return Composer(tokenizer, SignalVocabulary(400).extend({"photo": 2}))
+        return Composer(
+            tokenizer, SignalVocabulary.of(Signals(base=400).extended({"photo": (2, "")}))
+        )
 
     return make
 

@@ -120,6 +120,12 @@ def test_all_right_is_not_certain() -> None:
     assert 0.8 < found[1] < 0.9
 
 
+def test_groups_that_nearly_agree_are_no_more_trials_than_there_were() -> None:
+    found = metrics.macro([("cat", 1), ("cat", 0), ("dog", 1), ("dog", 0), ("dog", 1)])
+
+    assert found == metrics.wilson((1 / 2 + 2 / 3) / 2, 5)
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([0.0, 0.5, 1.0])), min_size=1))
 def test_intervals_hold_their_value(values: list[tuple[int, float]]) -> None:
     found = metrics.macro(values)

@@ -21,7 +21,6 @@ from nextgpt_core.llm.lora import (
     lora_parameters,
     lora_state,
     merge_lora,
-    without_lora,
 )
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import ConfigError, LockError, TrainingError
@@ -49,17 +48,6 @@ def test_fresh_adapters_change_nothing(make_backbone, family: str) -> None:
     add_lora(backbone, LORA)
 
     assert torch.equal(states(backbone), before)
-
-
-def test_disabled_adapters_are_exactly_the_base_model(make_backbone) -> None:
-    before = states(make_backbone("llama"))
-    backbone = with_random_lora(make_backbone("llama"))
-
-    with without_lora(backbone):
-        off = states(backbone)
-
-    assert torch.equal(off, before)
-    assert not torch.allclose(states(backbone), before)
 
 
 def test_a_target_the_family_does_not_have_lists_those_it_has(make_backbone) -> None:

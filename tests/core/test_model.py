@@ -15,6 +15,7 @@ from nextgpt_core.train.forward import forward
 from nextgpt_core.train.settings import STAGES
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import LockError
+from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Turn
 from nextgpt_registry.specs import Condition
@@ -31,7 +32,9 @@ def make_model(backbone: Backbone, *, channels: tuple[str, ...] = ("photo", "ite
     add_lora(backbone, Lora(r=2, targets=linear_names(backbone)[:1]))
     return NextGPT(
         backbone,
-        SignalVocabulary(backbone.vocabulary).extend(dict.fromkeys(channels, 3)),
+        SignalVocabulary.of(
+            Signals(base=backbone.vocabulary).extended(dict.fromkeys(channels, (3, "")))
+        ),
         inputs={c: build_input("linear", tokens=2, width_in=4, width_llm=32) for c in channels},
         outputs={
             c: build_output(
@@ -76,7 +79,7 @@ def test_one_step_moves_signal_logits_and_no_other(backbone: Backbone) -> None:
     final_1D = torch.randn(1, 32)
     before = model.logits(final_1D)
 
-    forward(model, [prompt], features(model)).ce.backward()
+    forward(model, [prompt], features(model)).losses_N.mean().backward()
     optimiser.step()
     after = model.logits(final_1D)
 
@@ -193,8 +196,10 @@ def test_loss_and_states_are_in_step_where_media_are_read_and_made(backbone: Bac
         for t, token in enumerate(prompt.ids):
             if model.vocabulary.is_first(token):
                 states.append(run.hidden_BTD[0, t : t + 3])
-    torch.testing.assert_close(out.ce, torch.stack(losses).mean(), rtol=1e-4, atol=1e-4)
-    assert out.tokens == len(losses)
+    torch.testing.assert_close(
+        out.losses_N.mean(), torch.stack(losses).mean(), rtol=1e-4, atol=1e-4
+    )
+    assert len(out.labels_N) == len(losses)
     assert [(g.prompt, g.slot.part) for g in out.groups] == [(1, DOG), (1, PICTURE)]
     for group, state_SD in zip(out.groups, states, strict=True):
         assert group.ids_S.tolist() == list(model.vocabulary.blocks[0].ids)
@@ -214,7 +219,7 @@ def test_a_shared_beginning_changes_neither_loss_nor_gradients(backbone: Backbon
     def gradients(*batches: list[Prompt]) -> list[torch.Tensor]:
         model.zero_grad()
         outs = [forward(model, batch, features(model)) for batch in batches]
-        total = sum(out.ce * out.tokens for out in outs)
+        total = sum(out.losses_N.sum() for out in outs)
         for group in (group for out in outs for group in out.groups):
             total = total + group.hidden_SD.square().sum()
         total.backward()
@@ -232,7 +237,7 @@ def test_a_shared_beginning_changes_neither_loss_nor_gradients(backbone: Backbon
 def test_each_stage_trains_its_parts_and_nothing_else(model: NextGPT, stage: str) -> None:
     trained = model.trainable(STAGES[stage])
     out = forward(model, [x_to_x(model)], features(model))
-    loss = out.ce + sum(
+    loss = out.losses_N.mean() + sum(
         model.project_out("photo", g.hidden_SD[None], g.ids_S[None])["text"].square().mean()
         for g in out.groups
     )
@@ -253,7 +258,7 @@ def test_a_batch_without_labels_has_no_loss(model: NextGPT) -> None:
     for batch in ([prompt], [prompt, prompt]):
         out = forward(model, batch, {})
 
-        assert (out.ce.item(), out.tokens) == (0.0, 0)
+        assert (out.losses_N.sum().item(), len(out.labels_N)) == (0.0, 0)
 
 
 def test_bfloat16_backbone_trains_float32_parts(make_backbone) -> None:
@@ -262,7 +267,7 @@ def test_bfloat16_backbone_trains_float32_parts(make_backbone) -> None:
     model = make_model(backbone)
     model.trainable(STAGES["instruct"])
 
-    forward(model, [x_to_x(model)], features(model)).ce.backward()
+    forward(model, [x_to_x(model)], features(model)).losses_N.mean().backward()
 
     assert model.rows.input.grad.dtype is torch.float32
     assert all(p.dtype is torch.float32 for p in model.parameters() if p.requires_grad)
@@ -290,7 +295,7 @@ def test_parts_go_out_and_in_by_name(backbone: Backbone, make_backbone, request)
     }  # fmt: skip
     prompt = x_to_x(trained)
     ours = forward(fresh, [prompt], features(fresh))
-    assert torch.equal(ours.ce, forward(trained, [prompt], features(trained)).ce)
+    assert torch.equal(ours.losses_N, forward(trained, [prompt], features(trained)).losses_N)
 
 
 @torch.no_grad()

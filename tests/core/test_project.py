@@ -79,7 +79,7 @@ def test_grouping_assigns_each_token_to_one_group() -> None:
 
     torch.testing.assert_close(hard, hard.round(), rtol=0, atol=1e-6)
     torch.testing.assert_close(hard.sum(1), torch.ones(2, 5))
-    assert module.map.temperatures() == [1.0]
+    assert stage.log_tau.exp().item() == 1.0
 
 
 @pytest.mark.parametrize(("kind", "options"), [("linear", {}), ("query", {**SMALL, "layers": 1})])

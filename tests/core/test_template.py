@@ -16,6 +16,7 @@ from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_registry import Catalog, MediaPart, Turn
 from nextgpt_registry.errors import LockError
+from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
 
 PICTURE = MediaPart("photo", Media("photo", b"cat"))
@@ -31,7 +32,7 @@ FRAMED = (
 def composer(tokenizer) -> Composer:
     tokenizer = copy.deepcopy(tokenizer)  # it is other tests' too
     tokenizer.chat_template = FRAMED
-    vocabulary = SignalVocabulary(len(tokenizer)).extend({"photo": 3})
+    vocabulary = SignalVocabulary.of(Signals(base=len(tokenizer)).extended({"photo": (3, "")}))
     return Composer(tokenizer, vocabulary, end_of_turn={2}, stops=["##"])
 
 
@@ -62,7 +63,7 @@ def test_what_follows_a_piece_is_cut_on_its_own() -> None:
         "{% for m in messages %}{{ m.content }}{{ '#' if m.ends_with else '##' }}"
         "{{ piece if m.role == 'assistant' }}{% endfor %}{{ 'a' }}"
     )
-    vocabulary = SignalVocabulary(len(tokenizer)).extend({"photo": 3})
+    vocabulary = SignalVocabulary.of(Signals(base=len(tokenizer)).extended({"photo": (3, "")}))
     composer = Composer(tokenizer, vocabulary, stops=["##"])
     turns = [Turn("user", ("ab",)), Turn("assistant", ("c",)), Turn("assistant", (PICTURE,))]
 

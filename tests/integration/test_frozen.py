@@ -16,7 +16,7 @@ from nextgpt_registry import Catalog, PluginError, loading
 from nextgpt_registry.testing.running import run_kit
 
 FROZEN = Path(__file__).parents[1] / "frozen"
-PINNED = {"api_1_0": "de1f59eb67c66bee3c294d84bb5ea5926327886244964036c189866abcf8853f"}
+PINNED = {"api_1_0": "5cf90b853a4cb9da462b19ec89fc48dc329384091c1d88b6fce7d60015db8d2b"}
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -123,3 +123,19 @@ def test_what_a_minor_version_brought_may_change_until_it_is_released(
 
     assert surface.owed(page, names, "1.1") == []
     assert surface.owed(page.replace("released: 1.0", "released: 1.1"), names, "1.1")
+
+
+def test_before_the_first_release_all_may_change_and_comes_with_it(
+    surface: Any, names: dict[str, str]
+) -> None:
+    page = surface.written("<!-- released: none -->\n<!-- names -->\n<!-- end -->", names, "1.1")
+    fewer = {name: text for name, text in names.items() if name != f"{SPECS}:Limit.of"}
+
+    later = surface.written(page, fewer, "1.0")
+
+    assert surface.owed(page, fewer, "1.0") == []
+    assert surface.unrecorded(page, fewer)
+    assert {since for _, since in surface.recorded(page).values()} == {"1.1"}
+    assert {since for _, since in surface.recorded(later).values()} == {"1.0"}
+    with pytest.raises(AssertionError, match="does not say what is released"):
+        surface.owed(page.replace("none", "never"), fewer, "1.0")

@@ -45,7 +45,7 @@ DESCRIBED = {
 def described(lidar: Path) -> Path:
     """The plugin of which a decoder's sizes are in its files."""
     plugin = lidar / "plugin.py"
-    text = plugin.read_text().replace('api="1.0"', 'api="1.1"')
+    text = plugin.read_text()
     text = text.replace("twin={},", "twin={}, describe='nextgpt_lidar.files:describe',")
     plugin.write_text(text)
     (lidar / "files.py").write_text(DESCRIBE)

@@ -196,6 +196,23 @@ def test_wheel_member_cannot_leave_its_folder(tmp_path: Path, name: str) -> None
     assert not list(tmp_path.rglob("evil"))
 
 
+@pytest.mark.parametrize(
+    "name", ["C:evil", "C:/evil", "C:\\evil", "\\evil", "\\\\host\\share\\evil", "a\\..\\..\\evil"]
+)
+@pytest.mark.parametrize("suffix", [".whl", ".tgz"])
+def test_member_cannot_leave_its_folder_on_windows(tmp_path: Path, suffix: str, name: str) -> None:
+    archive = tmp_path / f"a{suffix}"
+    archive.write_bytes(tarball({f"package/{name}": b"x"}))
+    if suffix == ".whl":
+        with zipfile.ZipFile(archive, "w") as wheel:
+            wheel.writestr(name, b"x")
+
+    with pytest.raises(SourceError, match="outside its folder"):
+        unpack(archive, tmp_path / "into")
+
+    assert not (tmp_path / "into").exists()
+
+
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
 def test_deb_member_cannot_leave_its_folder_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "a.deb").write_bytes(deb({"./out": "..", "./out/evil": b"x"}))

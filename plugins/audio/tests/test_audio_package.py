@@ -9,8 +9,6 @@ import pytest
 import nextgpt_audio
 from nextgpt_audio import plugin
 
-_HEAVY = ("torch", "numpy", "PIL", "av", "soundfile", "transformers", "diffusers")
-
 
 def test_public_names_are_sorted_and_there() -> None:
     assert nextgpt_audio.__all__ == ["AUDIO", "from_array", "read"]

@@ -13,6 +13,5 @@ BOXES = Modality(
     mime=("application/vnd.nextgpt.boxes+json",),
     suffixes=(".boxes",),
     limits=(Limit(of="bytes", at_most=4_000_000), Limit(of="boxes", at_most=1000)),
-    placeholder="<boxes>",
     sample="nextgpt_boxes.files:sample",
 )

@@ -17,7 +17,7 @@ from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest
 def nextgpt_manifest() -> Manifest:
     """The modality, its decoder, and what adds it to a system that reads pictures."""
     return Manifest(
-        api="1.1",
+        api="1.0",
         summary="grounding: named boxes of what is asked for in a picture",
         license="Apache-2.0",
         modalities=(BOXES,),

@@ -11,7 +11,7 @@ from nextgpt_registry.specs import Manifest
 def nextgpt_manifest() -> Manifest:
     """Declare `diffusers` for pictures, films and sound, and the models that are known by name."""
     return Manifest(
-        api="1.1",
+        api="1.0",
         summary="any known pipeline of diffusers, from its folder; some current models by name",
         license="Apache-2.0",
         decoders=DECODERS,

@@ -9,8 +9,6 @@ import pytest
 import nextgpt_image
 from nextgpt_image import plugin
 
-_HEAVY = ("torch", "numpy", "PIL", "av", "soundfile", "transformers", "diffusers")
-
 
 def test_public_names_are_sorted_and_there() -> None:
     assert nextgpt_image.__all__ == ["IMAGE", "from_array", "read"]

@@ -13,7 +13,7 @@ _FOUND = {"image": "picture", "audio": "sound", "video": "clip"}
 def nextgpt_manifest() -> Manifest:
     """A decoder of each modality that media libraries are made of, and a channel for pictures."""
     return Manifest(
-        api="1.1",
+        api="1.0",
         summary="the nearest real picture, sound or clip of a library, with its source",
         license="Apache-2.0",
         decoders=tuple(_decoder(modality, found) for modality, found in _FOUND.items()),

@@ -9,8 +9,6 @@ import pytest
 import nextgpt_video
 from nextgpt_video import plugin
 
-_HEAVY = ("torch", "numpy", "PIL", "av", "soundfile", "transformers", "diffusers")
-
 
 def test_public_names_are_sorted_and_there() -> None:
     assert nextgpt_video.__all__ == ["VIDEO", "from_array", "read"]

@@ -18,7 +18,7 @@ from nextgpt_registry.testing.replacements import look_again
 
 
 def pytest_report_header() -> str:
-    """`nextgpt: registry 0.1.0, API 1.1`."""
+    """`nextgpt: registry 0.1.0, API 1.0`."""
     return f"nextgpt: registry {version('nextgpt-registry')}, API {API}"
 
 

@@ -91,6 +91,18 @@ def test_media_of_one_request_are_encoded_in_one_call(pipeline: Pipeline) -> Non
     assert pipeline.system.encoders["glyph"].calls == 1
 
 
+def test_a_deterministic_request_takes_no_features_that_were_made_in_company(
+    pipeline: Pipeline,
+) -> None:
+    media = [glyph(1), glyph(2)]
+    encoded = [
+        pipeline.chat(media, deterministic=alone, max_tokens=1).timings.encoded_media
+        for alone in (False, False, True, True, False)
+    ]
+
+    assert encoded == [2, 0, 2, 0, 0]  # made alone, they serve everybody
+
+
 def test_without_a_cache_media_are_encoded_again(kit: SystemKit) -> None:
     with kit.pipeline("feature_cache_mb=0") as pipeline:
         pipeline.chat([glyph(1)])

@@ -21,7 +21,7 @@ from nextgpt_registry.content import decoding, is_ours, replace_file
 MARK = b"frozen-1-0\n"
 """How a file begins; little-endian float32 follow."""
 
-FROZEN_1_0 = Modality(
+MODALITY = Modality(
     name="frozen-1-0",
     summary="numbers from -1 to 1: float32 (n,)",
     mime=("application/x-frozen-1-0",),
@@ -38,7 +38,7 @@ def nextgpt_manifest() -> Manifest:
         api="1.0",
         summary="frozen-1-0s: numbers from -1 to 1",
         license="MIT",
-        modalities=(FROZEN_1_0,),
+        modalities=(MODALITY,),
         encoders=(
             Encoder(
                 name="frozen-1-0-windows",
@@ -70,11 +70,11 @@ def nextgpt_manifest() -> Manifest:
 @hookimpl
 def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
     """What begins with our mark; None for other content, an error for content that lies."""
-    if modality != "frozen-1-0" or not is_ours(blob, FROZEN_1_0, blob.data.startswith(MARK)):
+    if modality != "frozen-1-0" or not is_ours(blob, MODALITY, blob.data.startswith(MARK)):
         return None
     import numpy as np
 
-    with decoding(blob, FROZEN_1_0):
+    with decoding(blob, MODALITY):
         numbers = np.frombuffer(blob.data[len(MARK) :], "<f4")
         return nextgpt_check_media(Media("frozen-1-0", numbers, source=blob.name))
 
