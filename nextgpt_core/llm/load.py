@@ -70,10 +70,23 @@ def backbone_from_folder(
         )
     if torch.device(device).type == "cpu" and model.dtype is torch.float16:
         model = halve(model)
-    backbone = Backbone(model.to(device), tokenizer, layer=layer)
+    backbone = Backbone(_placed(model, device), tokenizer, layer=layer)
     check_tokens(backbone)
     probe(backbone)
     return backbone
+
+
+def _placed(model: PreTrainedModel, device: torch.device | str) -> PreTrainedModel:
+    """The model on its device."""
+    try:
+        placed: PreTrainedModel = model.to(device)
+    except (RuntimeError, AssertionError) as error:  # no such device, or too little memory there
+        raise ConfigError(
+            "llm.device",
+            f"the model cannot be put on {device}: {str(error).splitlines()[0]}",
+            "choose another device, `cpu` or `auto`, or a smaller llm.dtype",
+        ) from error
+    return placed
 
 
 def check_whole(folder: Path, model: PreTrainedModel, told: Mapping[str, Any]) -> None:

@@ -121,3 +121,13 @@ def test_ids_that_are_none_end_no_answer(tmp_path: Path, ids: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": ids}))
 
     assert backbone_from_folder(folder).eos_ids == {2}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps"])
+def test_a_device_that_is_not_there_is_told(tmp_path: Path, device: str) -> None:
+    if device == "mps" and torch.backends.mps.is_available():
+        pytest.skip("it is there")
+
+    with pytest.raises(ConfigError, match=f"llm.device: the model cannot be put on {device}"):
+        backbone_from_folder(save_tiny_llm(tmp_path / "llm"), device=device)

@@ -36,7 +36,9 @@ def test_many_short_prompts_keep_no_more_than_fifty(pipeline: Pipeline) -> None:
     assert max(sizes[50:]) <= 1.05 * sizes[49]
 
 
-@pytest.mark.parametrize("parts", [["a" * 100_000], ["ab"] * 50_000, ["\N{PARTY POPPER}" * 70_000]])
+@pytest.mark.parametrize(
+    "parts", [["a" * 100_000], ["a" * 12_500] * 8, ["\N{PARTY POPPER}" * 70_000]]
+)
 def test_text_that_cannot_fit_is_not_cut_into_tokens(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, parts: list[str]
 ) -> None:
