@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from nextgpt_core import Builder, Pipeline
 from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.testing import SystemKit
+from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.textids import TextIds
 from nextgpt_registry.messages import Turn
 
@@ -186,6 +187,13 @@ def test_text_that_a_tokenizer_cannot_cut_is_refused(expect: Any, model: models.
     cut = TextIds(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model)))
 
     expect.refusal(lambda: cut("hej", quoted=True, continues=False), "cannot be cut into tokens")
+
+
+@pytest.mark.parametrize("modality", [None, 5, ["glyph"], b"glyph", ("glyph",)], ids=str)
+def test_media_of_no_name_are_refused(expect: Any, pipeline: Pipeline, modality: Any) -> None:
+    medium = replace(glyph(), modality=modality)
+
+    expect.refusal(lambda: pipeline.chat([medium]), "have the modality")
 
 
 @pytest.mark.parametrize("told", [20, 4096])
