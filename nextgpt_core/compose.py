@@ -127,6 +127,11 @@ class Composer:
         return ids
 
     @cached_property
+    def longest_token(self) -> int:
+        """The most characters that a token of text stands for, and 64 at the least."""
+        return max(64, *map(len, self.tokenizer.get_vocab()))
+
+    @cached_property
     def end_ids(self) -> frozenset[int]:
         """The ids that end an answer: those known, and what the template puts after one."""
         turns = (Turn("user", ("a",)), Turn("assistant", ("a",)))

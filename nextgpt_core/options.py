@@ -44,12 +44,12 @@ def generation(defaults: Generation, options: Options) -> Generation:
         raise RequestError("options", f"unknown: {', '.join(unknown)}", f"known: {known}")
     if isinstance(own.get("stop"), str):
         own["stop"] = (own["stop"],)
-    for value in own.values():
+    for name, value in own.items():
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, str):
                 text(one, "stop")
             elif isinstance(one, float) and not math.isfinite(one):
-                raise RequestError("options", f"hold {one}", "give a finite number")
+                raise RequestError("options", f"{name}: is {one}", "give a finite number")
     try:  # strictly: True is no count, and "5" no number
         return Generation.model_validate({**defaults.model_dump(), **own}, strict=True)
     except ValidationError as error:

@@ -221,6 +221,8 @@ class Reader:
 
     def _channel(self, name: str) -> str:
         """The channel called `name`, or the one whose modality is."""
+        if not isinstance(name, str):  # a `Media` says what its maker wrote
+            raise RequestError("media", f"have the modality {name!r}", "give the name of one")
         if name in self._channels:
             return name
         fits = [channel for channel, modality in self._channels.items() if modality == name]

@@ -10,6 +10,8 @@ from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
+from nextgpt_registry.errors import RequestError
+
 _BEFORE = "\n"
 """A text that nothing is merged with where starts are marked."""
 
@@ -21,7 +23,11 @@ class TextIds:
         self._tokenizer = tokenizer
 
     def __call__(self, text: str, *, quoted: bool, continues: bool) -> list[int]:
-        """Text -> ids. `quoted` keeps spelled control tokens text; `continues` marks no start."""
+        """Text -> ids. `quoted` keeps spelled control tokens text; `continues` marks no start.
+
+        Raises:
+            RequestError: the tokenizer does not know a character, and has no token for such.
+        """
         if continues and text and self._marks_starts:
             before, both = self._ids(_BEFORE), self._ids(_BEFORE + text, quoted=quoted)
             if both[: len(before)] == before:
@@ -33,6 +39,13 @@ class TextIds:
         return self._ids(_BEFORE + "a") != [*self._ids(_BEFORE), *self._ids("a")]
 
     def _ids(self, text: str, *, quoted: bool = False) -> list[int]:
-        encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
+        try:
+            encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
+        except Exception as error:  # `tokenizers` raises nothing narrower
+            raise RequestError(
+                "text",
+                f"cannot be cut into tokens: {error}",
+                "leave out what the model's tokenizer does not know, or give it an unknown token",
+            ) from error
         ids: list[int] = encoded["input_ids"]
         return ids

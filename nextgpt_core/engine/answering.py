@@ -82,6 +82,7 @@ class Answering:
 
     def _prompt(self) -> Prompt:
         model, turns = self._shared.system.model, self._request.turns
+        self._check_length()
         counts, encoded = self._shared.inputs.positions(
             turns, alone=self._alone, cancel=self._cancel
         )
@@ -98,6 +99,17 @@ class Answering:
                 "shorten the conversation, or require fewer media",
             )
         return prompt
+
+    def _check_length(self) -> None:
+        """Refuse what cannot fit before it is cut into tokens, which takes 200 bytes for each."""
+        model, characters = self._shared.system.model, sum(len(t.text) for t in self._request.turns)
+        if characters > model.backbone.context * model.composer.longest_token:
+            raise RequestError(
+                "request",
+                f"has {characters:,} characters of text, and the model reads "
+                f"{model.backbone.context} tokens",
+                "shorten the conversation",
+            )
 
     def _room(self, prompt: Prompt) -> int:
         """How many ids may be written so that a group begun last is still read whole."""

@@ -15,17 +15,19 @@ from collections.abc import Sequence
 from nextgpt_registry.messages import Turn
 
 _ENDS = re.compile(
-    r"(?<!\b(?:Mr|Ms|Dr|St|vs)\.)(?<!\bMrs\.)(?<=[.!?…])[\"'”’)*_]*\s+|(?<=[。！？])|\n+"
+    r"(?<!\b(?:Mr|Ms|Dr|St|vs)\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?…])[\"'”’)*_]*\s+|(?<=[。！？])|\n+"
 )
 _OFFERS = re.compile(
     r"\b(let me know|feel free|(do not|don't) hesitate|would you like|do you (want|like)|shall i"
+    r"|(just )?(tell|ask) me (if|what|whether)\b|just ask\b|i can also|if that helps"
     r"|is there anything|anything else|if you(('d| would)? (like|prefer)| want| need)"
     r"|(?<!\w )i hope|hope (you|this|that|it)\b|i('m| am|'d be| would be) (happy|glad)"
-    r"|(happy|glad) to help|you're welcome|thanks? (you|for))\b|^enjoy\b",
+    r"|(happy|glad) to help|you're welcome|(?<!\w )thanks? (you|for))\b|^enjoy\b",
     re.IGNORECASE,
 )
 _COURTESIES = re.compile(
     r"(sure( thing)?|certainly|of course|absolutely|ok(ay)?|yes|great|done|no problem|as requested"
+    r"|cheers|good luck|voil[aà]|have (a|fun)( (good|great|nice|lovely|wonderful) (day|one|time))?"
     r"|(here|there) (you (are|go)|it is|they are|we go)|[\s,;:.!…-])+",
     re.IGNORECASE,
 )
@@ -52,8 +54,8 @@ def _described(sentence: str | None) -> str:
         return ""
     if offer := _OFFERS.search(plain):
         plain = plain[: offer.start()]
-        while (shorter := _TRAILING.sub("", plain.rstrip(" ,;–—-"))) != plain:
-            plain = shorter
+        while found := _TRAILING.search(plain := plain.rstrip(" ,;–—-"), max(0, len(plain) - 8)):
+            plain = plain[: found.start()]
     if not re.search(r"\w", plain) or _COURTESIES.fullmatch(plain):
         return ""
     return plain.removesuffix(":").strip("*_ ")

@@ -48,12 +48,12 @@ class Backbone(nn.Module):
         self.head = Head(model)
         self.layer = layer
         self.origin: str | None = None  # what tells its weights from others, for locks
-        self.context_told: int | None = None  # the most positions, where its config does not say
+        self.context_told: int | None = None  # the most positions, as its plan says
         self.rotation = Rotation.of(model.config)
         self.merged_lora: dict[str, Tensor] | None = None  # kept so that it can be saved
         self.rows_replaced = False  # its own rows are those of a checkpoint, and saved with it
         self._inner = (without_head(model),)  # a tuple, because a module would be listed twice
-        self._source = layer_module(self.inner, layer)
+        self._source = layer_module(self.inner, self.embedding, layer)
         self.feeding = next(self.feedings(), Feeding())  # the likely one; `probe` makes sure
         self.probed = False
 
@@ -90,10 +90,13 @@ class Backbone(nn.Module):
 
     @property
     def context(self) -> int:
-        """The most positions the model was made for; very large where nobody says."""
+        """The most positions the model was made for; very large where nobody says.
+
+        What is told comes first: of a config that does not say, transformers has its own idea.
+        """
         text = self.model.config.get_text_config(decoder=True)
         own = getattr(text, "max_position_embeddings", None)
-        return int(own or self.context_told or 1 << 30)
+        return int(self.context_told or own or 1 << 30)
 
     @property
     def eos_ids(self) -> frozenset[int]:
@@ -104,7 +107,9 @@ class Backbone(nn.Module):
             self.model.config.get_text_config(decoder=True).eos_token_id,
             self.tokenizer.eos_token_id,
         ):
-            found |= {ids} if isinstance(ids, int) else set(ids or ())
+            found |= {
+                one for one in (ids if isinstance(ids, list | tuple) else (ids,)) if _is_id(one)
+            }
         return frozenset(one for one in found if 0 <= one < self.vocabulary)
 
     @property
@@ -261,6 +266,11 @@ class Backbone(nn.Module):
             yield found
         finally:
             handle.remove()
+
+
+def _is_id(value: object) -> bool:
+    """Whether it is a whole number: a file beside the weights may say anything."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _last(runs: Sequence[Run], count: int) -> Run:

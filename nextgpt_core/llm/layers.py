@@ -8,11 +8,11 @@ from transformers import PreTrainedModel
 from nextgpt_registry.errors import ConfigError
 
 
-def layer_module(inner: PreTrainedModel, layer: int) -> nn.Module | None:
+def layer_module(inner: PreTrainedModel, embedding: nn.Module, layer: int) -> nn.Module | None:
     """The module whose input is hidden state `layer`; None for the final one."""
     if layer == -1:
         return None
-    layers = decoder_layers(inner)
+    layers = decoder_layers(inner, embedding)
     count = len(layers)
     if layer == count:
         return None
@@ -26,13 +26,13 @@ def layer_module(inner: PreTrainedModel, layer: int) -> nn.Module | None:
     return layers[index]
 
 
-def decoder_layers(inner: PreTrainedModel) -> nn.ModuleList:
+def decoder_layers(inner: PreTrainedModel, embedding: nn.Module) -> nn.ModuleList:
     """The model's stack of layers, whatever its family calls it.
 
-    A tower beside it may have as many: the stack is the one nearest to the embedding.
+    A tower beside it may have as many: the stack is the one nearest to the embedding,
+    which not every headless model can name itself.
     """
     wanted = inner.config.get_text_config(decoder=True).num_hidden_layers
-    embedding = inner.get_input_embeddings()
     holders = [m for m in inner.modules() if any(one is embedding for one in m.modules())]
     for holder in (*reversed(holders), inner):
         for stack in holder.modules():

@@ -55,6 +55,32 @@ def add_lora(backbone: Backbone, lora: Lora) -> None:
     for parameter in lora_parameters(backbone):
         parameter.data = parameter.data.float()
     backbone.eval()
+    _check_called(backbone, chosen)
+
+
+@torch.no_grad()
+def _check_called(backbone: Backbone, chosen: Mapping[str, Collection[str]]) -> None:
+    """Hold that adapters have a say: of some layers (Mamba's `dt_proj`) only the weight is read.
+
+    Of experts not all are called for one text, so it is enough that one layer of a target is.
+    """
+    called: set[str] = set()
+    hooks = [
+        layer.register_forward_pre_hook(lambda *_, name=name: called.add(name))
+        for name, layer in _layers(backbone)
+    ]
+    try:
+        backbone.run(backbone.embed(torch.zeros(1, 2, dtype=torch.long, device=backbone.device)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if idle := sorted(target for target, names in chosen.items() if called.isdisjoint(names)):
+        raise ConfigError(
+            "llm.lora.targets",
+            f"{type(backbone.model).__name__} never calls {', '.join(idle)}, so that an adapter "
+            "there would do nothing",
+            "choose other layers",
+        )
 
 
 def linear_names(backbone: Backbone) -> tuple[str, ...]:

@@ -128,13 +128,18 @@ def _check_uncached(backbone: Backbone, ids_BT: Tensor, theirs: _States, *, limi
         run = backbone.run(x_BTD)
     except Exception as error:  # a family's own code
         raise _unreadable(backbone, "embeddings", error) from error
-    for name, states in (("llm.layer", run.hidden_BTD), ("llm.path", run.final_BTD)):
+    other = "use another model family"
+    for name, states, fix in (
+        ("llm.path", run.final_BTD, other),
+        ("llm.layer", run.hidden_BTD, f"set llm.layer to -1, after the final norm, or {other}"),
+    ):
         if states.shape != x_BTD.shape:
             raise ConfigError(
                 name,
-                f"the states of {_name(backbone)} at layer {backbone.layer} are "
+                f"the states of {_name(backbone)} at layer "
+                f"{-1 if states is run.final_BTD else backbone.layer} are "
                 f"{tuple(states.shape[1:])}, and its embeddings {tuple(x_BTD.shape[1:])}",
-                "set llm.layer to -1, after the final norm, or use another model family",
+                fix,
             )
     if not embedded or not theirs.off(_states(backbone, run)) <= limit:
         raise ConfigError(

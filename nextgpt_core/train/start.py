@@ -137,7 +137,7 @@ def for_training(config: Config, settings: RunSettings) -> Config:
 def shorten(backbone: Backbone) -> None:
     """Round the frozen matrices of the layers to bfloat16, once instead of in every pass."""
     adapters = {id(matrix) for matrix in lora_parameters(backbone)}
-    for layer in decoder_layers(backbone.inner).modules():
+    for layer in decoder_layers(backbone.inner, backbone.embedding).modules():
         if type(layer) is torch.nn.Linear and id(layer.weight) not in adapters:
             layer.weight.data = layer.weight.data.bfloat16()
 

@@ -67,6 +67,7 @@ class Lock(Settings):
     signals: Signals
     tokenizer: str | None = None  # sha256
     base: str | None = None  # what tells the language model's weights from others (`origin`)
+    lora_scale: float | None = None  # alpha / r: no shape of the adapters' matrices says it
     weights: dict[str, str] = Field(default_factory=dict)  # part -> sha256
 
 
@@ -144,7 +145,10 @@ def _differences(locked: Lock, found: Lock) -> Iterator[Difference]:
         yield Difference("tokenizer", locked.tokenizer, found.tokenizer)
     if locked.base and found.base and locked.base != found.base:
         yield Difference("base", locked.base, found.base)
-    for part in sorted(locked.weights.keys() & found.weights.keys()):
+    both = locked.weights.keys() & found.weights.keys()
+    if "lora" in both and None not in (locked.lora_scale, found.lora_scale):
+        yield from _unequal("lora_scale", locked.lora_scale, found.lora_scale)
+    for part in sorted(both):
         yield from _unequal("weights", {part: locked.weights[part]}, {part: found.weights[part]})
 
 

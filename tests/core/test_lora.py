@@ -8,6 +8,8 @@ from transformers import (
     FalconMambaForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
+    MambaConfig,
+    MambaForCausalLM,
     MixtralConfig,
     MixtralForCausalLM,
 )
@@ -163,12 +165,20 @@ def test_experts_kept_as_one_tensor_are_said_to_be_no_layer(tokenizer) -> None:
         add_lora(backbone, Lora(targets=("q_proj", "gate_up_proj")))
 
 
-def test_layers_that_are_never_called_are_refused(tokenizer) -> None:
+def test_layers_that_peft_cannot_adapt_are_refused(tokenizer) -> None:
     config = FalconMambaConfig(hidden_size=32, num_hidden_layers=1, state_size=4, vocab_size=330)
     backbone = Backbone(FalconMambaForCausalLM(config), tokenizer)
 
     with pytest.raises(ConfigError, match="peft cannot adapt"):
         add_lora(backbone, Lora(targets=("out_proj",)))
+
+
+def test_layers_that_are_never_called_are_refused(tokenizer) -> None:
+    config = MambaConfig(hidden_size=32, num_hidden_layers=1, state_size=4, vocab_size=330)
+    backbone = Backbone(MambaForCausalLM(config), tokenizer)
+
+    with pytest.raises(ConfigError, match=r"MambaForCausalLM never calls dt_proj, so"):
+        add_lora(backbone, Lora(targets=("in_proj", "dt_proj")))
 
 
 @pytest.mark.parametrize("target", ["all-linear", ".*proj", "embed_tokens", "lm_head", "", "mlp"])

@@ -189,6 +189,17 @@ def test_parts_trained_beside_adapters_are_not_loaded_without_them(
         make_plan(folder / "trained", ["weights.lora=null"], catalog=CATALOG)
 
 
+def test_adapters_are_added_as_strongly_as_they_were_trained(trained: tuple[Path, Config]) -> None:
+    folder, _ = trained
+    weaker = load_config(folder / "trained", ["llm.lora.alpha=8"], catalog=CATALOG)
+
+    with pytest.raises(PlanError, match=r"lock\.lora_scale: locked 16\.0, found 4\.0"):
+        make_plan(weaker, catalog=CATALOG)
+    anew = weaker.config.model_copy(update={"weights": {}})
+
+    assert make_plan(replace(weaker, config=anew), catalog=CATALOG).lock is not None
+
+
 @pytest.mark.parametrize(
     ("overrides", "noted"),
     [

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from nextgpt_core import Builder, Pipeline
 from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.testing import SystemKit
+from nextgpt_core.testing import SystemKit, glyph
+from nextgpt_core.textids import TextIds
 from nextgpt_registry.messages import Turn
 
 SMALLEST, LARGEST = 5e-324, 1.7e308
@@ -166,6 +172,41 @@ def test_facts_that_cannot_be_are_refused(
     builder = kit.builder.llm(kit.llm, facts=facts)
 
     expect.refusal(builder.build, word)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.WordLevel({"hello": 0, "<s>": 1, "</s>": 2}, unk_token="none"),
+        models.Unigram([("h", -1.0), ("\n", -1.0), ("a", -1.0)]),
+        models.WordPiece({"hello": 0}, unk_token="none"),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_text_that_a_tokenizer_cannot_cut_is_refused(expect: Any, model: models.Model) -> None:
+    cut = TextIds(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model)))
+
+    expect.refusal(lambda: cut("hej", quoted=True, continues=False), "cannot be cut into tokens")
+
+
+@pytest.mark.parametrize("modality", [None, 5, ["glyph"], b"glyph", ("glyph",)], ids=str)
+def test_media_of_no_name_are_refused(expect: Any, pipeline: Pipeline, modality: Any) -> None:
+    medium = replace(glyph(), modality=modality)
+
+    expect.refusal(lambda: pipeline.chat([medium]), "have the modality")
+
+
+@pytest.mark.parametrize("told", [20, 4096])
+def test_a_context_that_only_the_facts_say_holds(expect: Any, tmp_path: Path, told: int) -> None:
+    kit = SystemKit(tmp_path)
+    path = kit.llm / "config.json"
+    said = json.loads(path.read_text())
+    del said["max_position_embeddings"]  # and transformers takes 2048 then
+    path.write_text(json.dumps(said))
+
+    with kit.builder.llm(kit.llm, facts={"context": told}).build(untrained=True) as pipeline:
+        assert pipeline.system.model.backbone.context == told
+        expect.refusal(lambda: pipeline.chat("a" * told), f"model reads {told}")
 
 
 @pytest.mark.parametrize(

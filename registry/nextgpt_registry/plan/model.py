@@ -179,6 +179,7 @@ class Plan(Settings):
     ) -> Lock:
         """What a checkpoint of this system pins."""
         facts = self.facts.model_dump(include={"family", "width", "layers", "vocabulary", "tied"})
+        lora = self.config.llm.lora
         return Lock(
             api=self.api,
             plugins=dict(self.plugins),
@@ -187,6 +188,7 @@ class Plan(Settings):
             signals=self.signals,
             tokenizer=tokenizer,
             base=base,
+            lora_scale=lora.alpha / lora.r if lora else None,
             weights=weights or {},
         )
 

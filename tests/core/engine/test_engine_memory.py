@@ -12,6 +12,7 @@ import torch
 from nextgpt_core import Failed, Pipeline
 from nextgpt_core.engine import inputs
 from nextgpt_core.testing import glyph
+from nextgpt_registry.errors import RequestError
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -33,6 +34,21 @@ def test_many_short_prompts_keep_no_more_than_fifty(pipeline: Pipeline) -> None:
 
     assert len(pool) == 32
     assert max(sizes[50:]) <= 1.05 * sizes[49]
+
+
+@pytest.mark.parametrize(
+    "parts", [["a" * 100_000], ["a" * 12_500] * 8, ["\N{PARTY POPPER}" * 70_000]]
+)
+def test_text_that_cannot_fit_is_not_cut_into_tokens(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, parts: list[str]
+) -> None:
+    composer, asked = pipeline.system.model.composer, []
+    monkeypatch.setattr(composer, "compose", lambda *a, **o: asked.append(a))
+
+    with pytest.raises(RequestError, match=r"has \d+,000 characters of text.* reads 1024 tokens"):
+        pipeline.chat(parts)
+
+    assert asked == []
 
 
 def test_feature_cache_counts_what_is_allocated(pipeline: Pipeline) -> None:

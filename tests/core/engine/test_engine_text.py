@@ -172,6 +172,13 @@ def test_item_seeds_differ_and_stay() -> None:
         ("A dog of 3.5 kg sleeps.", "A dog of 3.5 kg sleeps."),
         ("A portrait of Dr. Strange.", "A portrait of Dr. Strange."),
         ("Children who enjoy the sun", "Children who enjoy the sun"),
+        ("A sunset over the U.S. coast.", "A sunset over the U.S. coast."),
+        ("A thank you card with roses", "A thank you card with roses"),
+        ("A red fox. Thank you for asking!", "A red fox."),
+        ("A fox in the snow — tell me if it should be bigger!", "A fox in the snow"),
+        ("A red fox. I can also draw it at night, if that helps.", "A red fox."),
+        ("A red fox. Just ask if you want another. Have a great day!", "A red fox."),
+        ("Voilà! Good luck. Cheers!", ""),
         ("Of course! Here you are:", ""),
         ("Let me know if you'd like anything else!", ""),
         ("Is it this one?", ""),
@@ -186,7 +193,7 @@ def test_caption_is_the_last_description_that_describes_something(text: str, sen
 
 @pytest.mark.timeout(5)
 def test_caption_of_a_long_text_takes_no_time() -> None:
-    for piece in ("? ", "and, ", "  ", "hope ", "ok ", "a.", "\n"):
+    for piece in ("? ", "and, ", "and but so please ", "  ", "hope ", "ok ", "a.", "\n"):
         last_description(piece * 20_000 + "x let me know")
 
 

@@ -31,7 +31,7 @@ UNTRIED = {  # and why
     "mllama": "saved as its text part, which no auto class loads",
     "phi4_multimodal": "two minutes, for its vision tower",
 }
-LAST_ONLY = ("hrm_text", "hy_v4", "longcat_flash", "prophetnet", "qwen4_exp", "qwen4_exp_text")
+LAST_ONLY = ("hrm_text", "hy_v4", "longcat_flash", "qwen4_exp", "qwen4_exp_text")
 HEADS = "treats its embeddings or logits"
 IDS = "look up each token's id again"
 STATE = "cannot go on from what it has read"
@@ -41,6 +41,7 @@ REFUSED = {
     **dict.fromkeys(("megatron-bert", "modernbert-decoder", "roberta", "roformer", "xmod"), HEADS),
     **dict.fromkeys(("roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "roc_bert"), HEADS),
     **dict.fromkeys(("recurrent_gemma", "xlstm", "inkling_text", "inkling2_text"), HEADS),
+    "prophetnet": HEADS,
     **dict.fromkeys(("gemma3n_text", "gemma4_text", "gemma4"), IDS),
     **dict.fromkeys(("minimax", "openai-gpt", "rwkv", "xlnet", "xlm"), STATE),
     **dict.fromkeys(("rembert", "reformer"), WIDTH),
@@ -48,7 +49,7 @@ REFUSED = {
     "cpmant": "cannot read token ids",
     "gemma4_unified": "cannot read embeddings",
 }
-CHOSEN = ["bamba", "jamba", "mamba", "openai-gpt", "llama4_text", "gemma4_text", "phi3"]
+CHOSEN = ["bamba", "bart", "jamba", "mamba", "openai-gpt", "llama4_text", "gemma4_text", "phi3"]
 TRIED = sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - set(UNTRIED))
 SAMPLE = CHOSEN + Random(15).sample(sorted(set(TRIED) - set(CHOSEN)), 5)
 ALL = [
