@@ -140,7 +140,7 @@ def _mp3_starts(data: bytes) -> list[int]:
 
 
 def _ogg_starts(data: bytes) -> list[int]:
-    """Where each link of a chained Ogg begins: at a page that begins a stream, after one of none."""
+    """Where each link of a chained Ogg begins: at the page of a new stream, after pages of none."""
     at, starts, began = 0, [], False
     while at < len(data) and data[at : at + 4] == b"OggS" and len(starts) <= _MOST_LINKS:
         begins = bool(data[at + 5] & 2)
