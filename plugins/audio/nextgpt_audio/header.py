@@ -124,7 +124,10 @@ def _xing(data: bytes, at: int = 0) -> int:
 
 
 def _mp3_starts(data: bytes) -> list[int]:
-    """Where each of several MP3s begins: the first frame of each counts the bytes of its own."""
+    """Where each of several MP3s begins: the first frame of each counts the bytes of its own.
+
+    Some encoders count one frame too few, so what follows has to begin with a count or a tag too.
+    """
     starts = [0]
     while len(starts) <= _MOST_LINKS:
         counts = _xing(data, starts[-1])
@@ -133,7 +136,8 @@ def _mp3_starts(data: bytes) -> list[int]:
         flags, _, length = struct.unpack_from(">III", data, counts + 4)
         ends = _tag_ends(data, starts[-1]) + length
         ends += 128 if data[ends : ends + 3] == b"TAG" else 0
-        if flags & 3 != 3 or not length or format_of(data[ends : ends + 12]) != "MP3":
+        again = data[ends : ends + 3] == b"ID3" or _xing(data, ends) >= 0
+        if flags & 3 != 3 or not length or format_of(data[ends : ends + 12]) != "MP3" or not again:
             break
         starts.append(ends)
     return starts
@@ -141,7 +145,8 @@ def _mp3_starts(data: bytes) -> list[int]:
 
 def _ogg_starts(data: bytes) -> list[int]:
     """Where each link of a chained Ogg begins: at the page of a new stream, after pages of none."""
-    at, starts, began = 0, [], False
+    starts: list[int] = []
+    at, began = 0, False
     while at < len(data) and data[at : at + 4] == b"OggS" and len(starts) <= _MOST_LINKS:
         begins = bool(data[at + 5] & 2)
         if begins and not began:

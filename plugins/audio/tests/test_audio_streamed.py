@@ -187,6 +187,17 @@ def test_mp3s_put_together_are_all_read(tag: bytes, before: bytes) -> None:
     assert media.data.tolist() == 3 * read(one).data.tolist()
 
 
+def test_an_mp3_that_counts_a_frame_too_few_is_no_two() -> None:
+    data = encode("MP3", np.tile(TONE, 8), compression_level=0.5, bitrate_mode="CONSTANT")
+    frame = data.index(data[:3], 4)
+    at = max(data.find(b"Info"), data.find(b"Xing")) + 12
+    (counted,) = struct.unpack_from(">I", data, at)
+
+    media = read(data[:at] + struct.pack(">I", counted - frame) + data[at + 4 :])
+
+    assert media.data.tolist() == read(data).data.tolist()
+
+
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "AIFF"])
 def test_a_tag_before_other_sounds_costs_none_of_their_samples(kind: str) -> None:
     data = encode(kind, subtype="PCM_16")
