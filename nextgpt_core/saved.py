@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from safetensors import SafetensorError
 
-from nextgpt_registry.aside import flush, flush_names, remove, scratch
+from nextgpt_registry.aside import flush, flush_names, remove, scratch, share
 from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import CONFIG_FILE, dump_config
@@ -80,6 +80,7 @@ def _exchange(folder: Path, stage: Path, fill: Fill) -> None:
     config = fill(fresh)
     names = {path.name: _free(folder, path) for path in sorted(fresh.iterdir())}
     (fresh / CONFIG_FILE).write_text(dump_config(_renamed(config, names)), "utf-8")
+    share(fresh)
     flush(fresh)
     _write_names(stage, _trained(folder) | set(names.values()))
     for own, name in names.items():

@@ -21,7 +21,10 @@ from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # a Path makes one / of two
-_DATA_URL = re.compile(r"\s*data:(?P<mime>[^;,]*)(?P<rest>[^,]*),(?P<data>.*)", re.DOTALL | re.I)
+_FILE_URL = re.compile(r"file:/+", re.IGNORECASE)
+_DATA_URL = re.compile(
+    r'\s*data:(?P<mime>[^;,]*)(?P<rest>(?:"[^"]*"|[^,"])*),(?P<data>.*)', re.DOTALL | re.I
+)
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")  # from the alphabet that is safe in URLs
 _SPACE = b" \t\r\n\f\v"
 _KINDS = (
@@ -40,7 +43,8 @@ def is_data_url(text: str) -> bool:
 
 def is_address(text: str) -> bool:
     """Whether it is a URL: of the web, of a store, of a file."""
-    return _ADDRESS.match(text) is not None and "://" in text[:64]
+    found = _ADDRESS.match(text)
+    return found is not None and ("://" in text[:64] or _FILE_URL.match(text) is not None)
 
 
 def local(text: str) -> Path:
@@ -113,7 +117,7 @@ def data_url(text: str) -> Blob:
         if match is None:
             raise ValueError("no comma after the header")
         data = unquote_to_bytes(match["data"])
-        if match["rest"].lower().replace(" ", "").endswith(";base64"):
+        if "base64" in match["rest"].lower().replace(" ", "").split(";"):
             data = _base64(data)
     except (ValueError, binascii.Error) as error:
         raise MediaError("data URL", f"cannot be read: {error}", "check how it was made") from error

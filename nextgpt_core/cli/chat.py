@@ -39,11 +39,13 @@ def command(
 
     from nextgpt_core.cli.live import live  # lazy: torch
     from nextgpt_core.cli.session import Session
+    from nextgpt_core.cli.talkfile import load_talk
 
+    turns = load_talk(load, plan, catalog) if load is not None else ()
     with live(plan, catalog, untrained=untrained) as pipeline:
         if told := pipeline.engine.readiness.summary():
             console.print(told)
         session = Session(pipeline, console, out, seed=seed)
         if load is not None:
-            session.load(load)
+            session.go_on(turns, load)
         session.talk(interactive=sys.stdin.isatty())

@@ -6,7 +6,7 @@ What a line can be besides a message stands in `COMMANDS`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from nextgpt_core.engine.events import (
 )
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import NextGPTError, RequestError
-from nextgpt_registry.messages import Part
+from nextgpt_registry.messages import Part, Turn
 from nextgpt_registry.paths import local_path
 
 COMMANDS = {
@@ -111,7 +111,11 @@ class Session:
         Raises:
             NextGPTError: it cannot be read; the conversation is as before.
         """
-        turns = load_talk(folder, self._pipeline)
+        system = self._pipeline.system
+        self.go_on(load_talk(folder, system.plan, system.catalog), folder)
+
+    def go_on(self, turns: Sequence[Turn], folder: Path) -> None:
+        """Have these turns, which were read from a folder, in place of the conversation."""
         self._talk = self._pipeline.conversation(history=turns)
         self._attached.clear()
         self._console.print(f"[loaded: {folder}, {len(turns)} turns]")

@@ -18,11 +18,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from nextgpt_core.media_hooks import read_media
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_registry.content import replace_file
+from nextgpt_core.sources import contents, file_size
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.content import check_limit, replace_file
+from nextgpt_registry.documents import LARGEST_JSON, read_text
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart, Part, Role, Turn
+from nextgpt_registry.paths import local_path
+from nextgpt_registry.plan import Plan
 
 FILE = "conversation.json"
 _AGAIN = "give a folder that `/save` wrote"
@@ -58,7 +64,7 @@ def save_talk(turns: Sequence[Turn], folder: Path, pipeline: Pipeline) -> Path:
     Raises:
         MediaError: the folder cannot be written to.
     """
-    folder = folder.expanduser().absolute()
+    folder = local_path(folder, who="folder", error=MediaError).absolute()
     told = tuple(
         _Turn(role=turn.role, parts=tuple(_told(part, folder, pipeline) for part in turn.parts))
         for turn in turns
@@ -73,16 +79,16 @@ def save_talk(turns: Sequence[Turn], folder: Path, pipeline: Pipeline) -> Path:
     return path
 
 
-def load_talk(folder: Path, pipeline: Pipeline) -> tuple[Turn, ...]:
-    """The turns of a conversation that was saved.
+def load_talk(folder: Path, plan: Plan, catalog: Catalog) -> tuple[Turn, ...]:
+    """The turns of a conversation that was saved, for a system that need not be live.
 
     Raises:
         RequestError: there is none, or this system has no such channel.
         MediaError: one of its media cannot be read.
     """
-    folder = folder.expanduser().absolute()
+    folder = local_path(folder, who="folder", error=RequestError).absolute()
     return tuple(
-        Turn(turn.role, tuple(_part(part, folder, pipeline) for part in turn.parts))
+        Turn(turn.role, tuple(_part(part, folder, plan, catalog) for part in turn.parts))
         for turn in _read(folder)
     )
 
@@ -98,42 +104,39 @@ def _told(part: Part, folder: Path, pipeline: Pipeline) -> _Text | _Medium:
     return _Medium(type=part.media.modality, channel=part.channel, path=path.name)
 
 
-def _part(part: _Text | _Medium, folder: Path, pipeline: Pipeline) -> Part:
+def _part(part: _Text | _Medium, folder: Path, plan: Plan, catalog: Catalog) -> Part:
     if isinstance(part, _Text):
         return part.text
-    if part.channel not in pipeline.system.plan.channels:
-        have = ", ".join(pipeline.system.plan.channels)
+    if part.channel not in plan.channels:
         raise RequestError(
             f"{folder / FILE}: channel {part.channel!r}",
             "is none of this system",
-            f"it has {have}: load the conversation into a system like the one it was held with",
+            f"it has {', '.join(plan.channels)}: load the conversation into a system like the one "
+            "it was held with",
         )
     if part.path is None:
         return MediaPart(part.channel)
     if Path(part.path).is_absolute() or ".." in Path(part.path).parts:
         raise RequestError(str(folder / FILE), f"{part.path!r} lies outside the folder", _AGAIN)
-    return MediaPart(part.channel, _medium(folder / part.path, part.type, pipeline))
+    return MediaPart(part.channel, _medium(folder / part.path, part.type, catalog))
 
 
-def _medium(path: Path, modality: str, pipeline: Pipeline) -> Media:
-    try:
-        blob = Blob(path.read_bytes(), name=path.name)
-    except OSError as error:
-        raise MediaError(str(path), f"cannot be read: {error}", _AGAIN) from error
-    media: Media | None = pipeline.system.catalog.hook.nextgpt_read_media(
-        modality=modality, blob=blob
-    )
-    if media is None:
-        raise MediaError(str(path), f"no plugin of this system reads it as {modality}", _AGAIN)
-    return media
+def _medium(path: Path, modality: str, catalog: Catalog) -> Media:
+    who, path = str(path), local_path(path, who="medium", error=MediaError)
+    size = file_size(path, who)
+    if modality in catalog.modalities:
+        check_limit(catalog.modality(modality), "bytes", size, who=who)
+        media = read_media(catalog, modality, Blob(contents(path, size, who), name=path.name))
+        if media is not None:
+            return media
+    raise MediaError(who, f"no plugin of this system reads it as {modality!r}", _AGAIN)
 
 
 def _read(folder: Path) -> tuple[_Turn, ...]:
     path = folder / FILE
+    text = read_text(path, error=RequestError, fix=_AGAIN, at_most=LARGEST_JSON)
     try:
-        return _TURNS.validate_json(path.read_bytes())
-    except OSError as error:
-        raise RequestError(str(path), f"cannot be read: {error}", _AGAIN) from error
+        return _TURNS.validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

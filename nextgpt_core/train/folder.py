@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from nextgpt_core.checkpoint import save_parts
-from nextgpt_registry.aside import flush
+from nextgpt_registry.aside import flush, share
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import TrainingError
@@ -134,6 +134,7 @@ class RunFolder:
             shutil.rmtree(left, ignore_errors=True)
         fresh.mkdir()
         save_parts(parts, fresh)
+        share(fresh)
         flush(fresh)
         if target.exists():
             target.replace(old)

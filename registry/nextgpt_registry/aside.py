@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HELD = ".held"
 _PATIENCE_S = 2
 _MISSES, _PAUSE_S = 1000, 0.001
+_READ = 0o444
 _OPEN_FILES_STAY = os.name == "nt"
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def replacing(path: Path) -> Iterator[Path]:
         fresh = room / path.name
         remove(fresh)
         yield fresh
+        share(fresh)
         flush(fresh)
         if path.is_dir():
             path.rmdir()  # an empty one; some systems put nothing in its place
@@ -73,6 +75,16 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def share(path: Path) -> None:
+    """Let a new file, or those of a new folder, be read by whoever may read the folder it is in.
+
+    safetensors writes for its owner alone, and a saved system may be another account's to run.
+    """
+    for file in path.rglob("*") if path.is_dir() else (path,):
+        if file.is_file():
+            file.chmod(file.stat().st_mode | file.parent.stat().st_mode & _READ)
 
 
 def flush(path: Path) -> None:

@@ -7,6 +7,7 @@ Names are those of file formats; which modality a format belongs to is its plugi
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob
 from nextgpt_registry.specs import Modality
 
+_HANDLE = re.compile(r"\s*<_io[^>]*>")  # how decoders name the bytes that they were handed
 _FORGOTTEN_S = 3600  # what was written aside and is older is a killed writer's
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -124,7 +126,7 @@ def decoding(blob: Blob, modality: Modality, kind: str = "") -> Iterator[None]:
     except MediaError:
         raise
     except Exception as error:
-        who, said = blob.name or modality.name, str(error).partition("<_io")[0].strip()
+        who, said = blob.name or modality.name, _HANDLE.sub("", str(error)).strip()
         what = f"is a damaged or truncated {kind or modality.name}: {said}"
         raise MediaError(who, what, _AGAIN) from error
 

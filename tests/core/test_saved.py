@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,23 @@ def test_files_of_others_in_the_folder_stay(kit: SystemKit, tmp_path: Path) -> N
 
     assert (folder / "README.md").read_text() == "mine"
     assert (folder / "lora.safetensors").read_bytes() == b"of another tool"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+@pytest.mark.parametrize("compact", [False, True])
+def test_whoever_may_read_the_folder_may_read_the_system(
+    kit: SystemKit, tmp_path: Path, compact: bool
+) -> None:
+    with kit.pipeline() as pipeline:
+        pipeline.system.model.mark_trained(PARTS)
+        before = os.umask(0o027)
+        try:
+            folder = pipeline.save(tmp_path / "saved", compact=compact)
+        finally:
+            os.umask(before)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
+    assert set(modes.values()) == {0o640}, modes
 
 
 def test_name_that_is_taken_gets_a_hash(kit: SystemKit, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.timeout(300)
 NOBODY = "~nobody-has-this-name/x"
 LONG = "a" * 300
 BYTES = "\udcff\udcfe"  # how Python hands on bytes that are no UTF-8
+ODD_TALKS = {"linked": "a.glyph", "piped": "a.glyph", "nul": "a\0b", "long": LONG, "itself": "."}
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -39,6 +41,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "half.yaml").write_bytes(b"\xff\xfe")
     shutil.copy(folder / "one.glyph", os.fsencode(folder) + b"/\xff\xfe.glyph")
     os.mkfifo(folder / "pipe.glyph")
+    for name, path in ODD_TALKS.items():
+        (folder / name).mkdir()
+        part = {"type": "glyph", "channel": "glyph", "path": path}
+        talk = json.dumps([{"role": "user", "parts": [part]}])
+        (folder / name / "conversation.json").write_text(talk)
+    (folder / "linked" / "a.glyph").symlink_to("/dev/zero")
+    os.mkfifo(folder / "piped" / "a.glyph")
+    (folder / "pipes").mkdir()
+    os.mkfifo(folder / "pipes" / "conversation.json")
     dist = folder / "site" / "toy_plugin-1.0.dist-info"
     dist.mkdir(parents=True)
     (dist / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-plugin\nVersion: 1.0\n")
@@ -112,6 +123,7 @@ def test_a_system_that_is_none_is_refused(
     expect.answer(lambda: nextgpt(*line), lambda found: _told(found, 2))
 
 
+RUN = ["run", "kit.yaml", "--untrained"]
 NO_LINES: list[list[str]] = [
     ["nothing"],
     [""],
@@ -134,43 +146,44 @@ NO_LINES: list[list[str]] = [
     ["plan", "kit.yaml", "plugins=[']']"],
     ["plan", "kit.yaml", "plugins=[toy,toy]", "plugins=5"],
     ["plan", "kit.yaml", "modalities.glyph.decoder.weights={a: {source: 'file:/dev/zero'}}"],
-    ["run", "kit.yaml"],
-    ["run", "kit.yaml", "--text"],
-    ["run", "kit.yaml", "--text", BYTES],
-    ["run", "kit.yaml", "--text", "a\ud800"],
-    ["run", "kit.yaml", "--media", ""],
-    ["run", "kit.yaml", "--media", "="],
-    ["run", "kit.yaml", "--media", "glyph="],
-    ["run", "kit.yaml", "--media", "photo=one.glyph"],
-    ["run", "kit.yaml", "--media", NOBODY],
-    ["run", "kit.yaml", "--media", f"glyph={NOBODY}"],
-    ["run", "kit.yaml", "--media", LONG],
-    ["run", "kit.yaml", "--media", f"glyph={LONG}"],
-    ["run", "kit.yaml", "--media", f"{LONG}={LONG}.glyph"],
-    ["run", "kit.yaml", "--media", "\0"],
-    ["run", "kit.yaml", "--media", "."],
-    ["run", "kit.yaml", "--media", "empty.glyph"],
-    ["run", "kit.yaml", "--media", "pipe.glyph"],
-    ["run", "kit.yaml", "--media", "glyph=/dev/zero"],
-    ["run", "kit.yaml", "--media", BYTES],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph"],
-    ["run", "kit.yaml", "--text", "a", "--require", "=1"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=-1"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=²"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=" + "9" * 5000],
-    ["run", "kit.yaml", "--text", "a", "--require", f"{BYTES}=1"],
-    ["run", "kit.yaml", "--text", "a", "--require", "photo=1"],
-    ["run", "kit.yaml", "--text", "a", "--seed", "x"],
-    ["run", "kit.yaml", "--text", "a", "--seed", "1.5"],
-    ["run", "kit.yaml", "--text", "a", "--seed", "9" * 5000],
-    ["run", "kit.yaml", "--text", "a", "--out", NOBODY],
-    ["run", "kit.yaml", "--text", "a", "--out", LONG],
-    ["run", "kit.yaml", "--text", "a", "--out", "\0"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=1", "--out", "/etc/passwd/x"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=1", "--out", "one.glyph"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=1", "--out", "/proc/x"],
+    RUN,
+    [*RUN, "--text"],
+    [*RUN, "--text", BYTES],
+    [*RUN, "--text", "a\ud800"],
+    [*RUN, "--media", ""],
+    [*RUN, "--media", "="],
+    [*RUN, "--media", "glyph="],
+    [*RUN, "--media", "photo=one.glyph"],
+    [*RUN, "--media", NOBODY],
+    [*RUN, "--media", f"glyph={NOBODY}"],
+    [*RUN, "--media", LONG],
+    [*RUN, "--media", f"glyph={LONG}"],
+    [*RUN, "--media", f"{LONG}={LONG}.glyph"],
+    [*RUN, "--media", "\0"],
+    [*RUN, "--media", "."],
+    [*RUN, "--media", "empty.glyph"],
+    [*RUN, "--media", "pipe.glyph"],
+    [*RUN, "--media", "glyph=/dev/zero"],
+    [*RUN, "--media", BYTES],
+    [*RUN, "--text", "a", "--require", "glyph"],
+    [*RUN, "--text", "a", "--require", "=1"],
+    [*RUN, "--text", "a", "--require", "glyph=-1"],
+    [*RUN, "--text", "a", "--require", "glyph=²"],
+    [*RUN, "--text", "a", "--require", "glyph=" + "9" * 5000],
+    [*RUN, "--text", "a", "--require", f"{BYTES}=1"],
+    [*RUN, "--text", "a", "--require", "photo=1"],
+    [*RUN, "--text", "a", "--seed", "x"],
+    [*RUN, "--text", "a", "--seed", "1.5"],
+    [*RUN, "--text", "a", "--seed", "9" * 5000],
+    [*RUN, "--text", "a", "--out", NOBODY],
+    [*RUN, "--text", "a", "--out", LONG],
+    [*RUN, "--text", "a", "--out", "\0"],
+    [*RUN, "--text", "a", "--require", "glyph=1", "--out", "/etc/passwd/x"],
+    [*RUN, "--text", "a", "--require", "glyph=1", "--out", "one.glyph"],
+    [*RUN, "--text", "a", "--require", "glyph=1", "--out", "/proc/x"],
     ["chat", "kit.yaml", "--out", NOBODY],
     ["chat", "kit.yaml", "--seed", "x"],
+    *(["chat", "kit.yaml", "--load", name] for name in [*ODD_TALKS, "pipes", NOBODY, LONG, "\0"]),
     ["demo", "kit.yaml"],
     ["demo", "kit.yaml", "--script", NOBODY],
     ["demo", "kit.yaml", "--script", LONG],
@@ -243,14 +256,14 @@ def test_a_line_that_makes_no_sense_is_refused(expect: Any, nextgpt: Run, line: 
 
 
 ODD_LINES: list[list[str]] = [
-    ["run", "kit.yaml", "--text", ""],
-    ["run", "kit.yaml", "--text", "a", "--seed", "-1"],
-    ["run", "kit.yaml", "--text", "a", "--seed", "9" * 40],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=0"],
-    ["run", "kit.yaml", "--media", f"{BYTES}.glyph", "--json"],
-    ["run", "kit.yaml", "--media", f"glyph={BYTES}.glyph"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=1", "--out", f"o{BYTES}", "--json"],
-    ["run", "kit.yaml", "--text", "a", "--require", "glyph=1", "--out", f"p{BYTES}"],
+    [*RUN, "--text", ""],
+    [*RUN, "--text", "a", "--seed", "-1"],
+    [*RUN, "--text", "a", "--seed", "9" * 40],
+    [*RUN, "--text", "a", "--require", "glyph=0"],
+    [*RUN, "--media", f"{BYTES}.glyph", "--json"],
+    [*RUN, "--media", f"glyph={BYTES}.glyph"],
+    [*RUN, "--text", "a", "--require", "glyph=1", "--out", f"o{BYTES}", "--json"],
+    [*RUN, "--text", "a", "--require", "glyph=1", "--out", f"p{BYTES}"],
     ["plan", "kit.yaml", "weights={}"],
     ["plan", "kit.yaml", "modalities.glyph=null"],
     [],
@@ -267,8 +280,9 @@ def test_an_odd_line_is_done(expect: Any, nextgpt: Run, line: list[str]) -> None
 def test_a_chat_goes_on_after_every_line_that_cannot_be_done(expect: Any, nextgpt: Run) -> None:
     odd = ["/media", f"/media {NOBODY}", f"/media {LONG}", "/media \0", "/media pipe.glyph",
            "/media /dev/zero", f"/media {BYTES}", f"/save {NOBODY}", f"/save {LONG}",
-           "/save /etc/passwd/x", "/save one.glyph", "/nothing", BYTES, "a\ud800", "/",
-           "\0"]  # fmt: skip
+           "/save /etc/passwd/x", "/save one.glyph", f"/load {NOBODY}", f"/load {LONG}",
+           *(f"/load {name}" for name in [*ODD_TALKS, "pipes"]), "/load \0", "/nothing",
+           BYTES, "a\ud800", "/", "\0"]  # fmt: skip
 
     found = nextgpt("chat", "kit.yaml", lines=[*odd, "hello", "/quit"])
 
@@ -308,7 +322,7 @@ def _process(
 
 PROCESSES: dict[str, tuple[list[str | bytes], dict[str, Any], set[int]]] = {
     "bytes for a system": (["plan", b"\xff\xfe"], {}, {2}),
-    "bytes for a text": (["run", "kit.yaml", "--text", b"\xc3\x28"], {}, {2}),
+    "bytes for a text": ([*RUN, "--text", b"\xc3\x28"], {}, {2}),
     "bytes for a command": ([b"\xff"], {}, {2}),
     "bytes for a name, in ASCII": (["plan", b"\xff"], {"env": {"PYTHONIOENCODING": "ascii"}}, {2}),
     "another alphabet, in ASCII": (["plan", "ü"], {"env": {"PYTHONIOENCODING": "ascii"}}, {2}),

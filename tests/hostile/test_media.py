@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import av
 import numpy as np
@@ -95,6 +96,9 @@ FILES: dict[str, tuple[str, bytes, Any]] = {
     "no suffix, film": ("film", MP4, VIDEO),
     "no suffix, still GIF": ("gif", GIF, IMAGE),
     "hidden": (".png", PNG, IMAGE),
+    "as browsers save JPEG": ("a.jfif", picture("JPEG"), IMAGE),
+    "as old programs save WAV": ("a.WAVE", WAV, AUDIO),
+    "animated PNG's suffix": ("a.apng", PNG, IMAGE),
     "JPEG called PNG": ("a.png", picture("JPEG"), IMAGE),
     "FLAC called WAV": ("a.wav", sound("FLAC"), AUDIO),
     "Matroska called MP4": ("a.mp4", WHOLE["MKV"], VIDEO),
@@ -134,6 +138,11 @@ def test_files(expect: Any, tmp_path: Path, name: str, data: bytes, right: Any) 
 # --- where it lies --------------------------------------------------------------------------------
 
 
+def named(folder: Path, name: str) -> Path:
+    (folder / name).write_bytes(PNG)
+    return folder / name
+
+
 def pipe(folder: Path) -> str:
     os.mkfifo(folder / "pipe.png")
     return str(folder / "pipe.png")
@@ -159,9 +168,16 @@ PLACES: dict[str, tuple[str | Callable[[Path], str], Any]] = {
     "web, a query": ("https://h/?name=a.png", "addresses are not fetched"),
     "store": ("s3://bucket/a.png", "addresses are not fetched"),
     "another machine's file": ("file://host/a.png", "addresses are not fetched"),
+    "file's address, one slash": (lambda folder: f"file:{named(folder, 'a b.png')}", IMAGE),
+    "file's address, named": (lambda folder: f"image=FILE:{named(folder, 'a b.png')}", IMAGE),
+    "file's address, encoded": (
+        lambda folder: named(folder, "a b.png").as_uri().replace("///", "//localhost/"),
+        IMAGE,
+    ),
+    "a query of its own": ("file:/nowhere/a.png?b=c", "no such file"),
     "pipe": (pipe, "is a pipe"),
     "dangling link": (dangling, "gone.png, which is not there"),
-    "loop of links": (looping, "cannot be read"),
+    "loop of links": (looping, "levels of symbolic links"),
     "endless device": ("image=/dev/zero", "is a device"),
     "empty device": ("image=/dev/null", "is a device"),
     "terminal": ("image=/dev/tty", "device"),
@@ -172,10 +188,13 @@ PLACES: dict[str, tuple[str | Callable[[Path], str], Any]] = {
     "empty": ("", "is empty"),
     "empty, named": ("audio=", "is empty"),
     "nothing there": ("none.png", "no such file"),
-    "300 letters": ("a" * 300 + ".png", "cannot be read"),
+    "300 letters": ("a" * 300 + ".png", "too long"),
     "data": (f"data:image/png;base64,{encoded()}", IMAGE),
     "data, named": (f"image=data:;base64,{encoded()}", IMAGE),
     "data in capitals": (f"DATA:IMAGE/PNG;BASE64,{encoded()}", IMAGE),
+    "data, base64 before another word": (f"data:image/png;base64;name=a,{encoded()}", IMAGE),
+    "data, a comma in quotes": (f'data:image/png;name="a,b";base64,{encoded()}', IMAGE),
+    "data, percent in base64": (f"data:;base64,{quote(encoded(), safe='')}", IMAGE),
     "data, unpadded": (f"data:image/png;base64,{encoded().rstrip('=')}", IMAGE),
     "data of URLs": (
         "data:image/png;base64," + encoded().replace("+", "-").replace("/", "_"),

@@ -176,7 +176,7 @@ def test_chat_saved_over_another_leaves_none_of_its_media(nextgpt: Run, tmp_path
         ),
         (
             '[{"role": "user", "parts": [{"type": "glyph", "channel": "glyph", "path": "x"}]}]',
-            "cannot be read",
+            "no such file",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from nextgpt_audio.header import is_exact, ogg_holds_sound, whole
+from nextgpt_audio.header import is_exact, links, ogg_holds_sound, untagged, whole
 from nextgpt_audio.modality import AUDIO, FORMATS, LOWEST_RATE
 from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
 from nextgpt_registry.errors import MediaError
@@ -34,13 +34,14 @@ def read(blob: Blob) -> Media | None:
     Raises:
         MediaError: empty, damaged, over a limit, or named as sound without being any.
     """
-    kind = format_of(blob.data)
-    found = kind in FORMATS and (kind != "OGG" or ogg_holds_sound(blob.data))
+    data = untagged(blob.data)
+    kind = format_of(data)
+    found = kind in FORMATS and (kind != "OGG" or ogg_holds_sound(data))
     if not is_ours(blob, AUDIO, found, accepted=", ".join(FORMATS)):
         return None
     with decoding(blob, AUDIO, kind):
-        data, rate = _decode(blob.data, kind, blob.name or AUDIO.name)
-    return Media(AUDIO.name, data, float(rate), source=blob.name)
+        wave, rate = _decode(data, kind, blob.name or AUDIO.name)
+    return Media(AUDIO.name, wave, float(rate), source=blob.name)
 
 
 def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
@@ -85,33 +86,43 @@ def wav(media: Media) -> bytes:
 
 
 def _decode(data: bytes, kind: str, who: str) -> tuple[Any, int]:
-    data = whole(data, kind)
-    with _Forward(io.BytesIO(data)) as file:
-        _check_rate(file.samplerate, who)
-        promised = file.frames if is_exact(data, kind, file.frames) else 0
-        check_limit(AUDIO, "seconds", promised / file.samplerate, who=who)
-        slack = _MP3_SLACK if kind == "MP3" else 0
-        return _mono(file, promised - slack, who), file.samplerate
+    blocks: list[Any] = []
+    rate = total = 0
+    for link in links(whole(data, kind), kind):
+        with _Forward(io.BytesIO(link)) as file:
+            _check_rate(file.samplerate, who)
+            if rate and file.samplerate != rate:
+                raise ValueError(f"its rate changes from {rate} to {file.samplerate} Hz")
+            rate = file.samplerate
+            promised = file.frames if is_exact(link, kind, file.frames) else 0
+            check_limit(AUDIO, "seconds", (total + promised) / rate, who=who)
+            found = _mono(file, total, who)
+            held = sum(map(len, found))
+            _check_whole(held, promised - (_MP3_SLACK if kind == "MP3" else 0))
+            blocks += found
+            total += held
+    samples = np.concatenate(blocks)
+    _check_samples(samples, _OVERSHOOT, who)
+    return samples.clip(-1, 1), rate
 
 
-def _mono(file: Any, promised: int, who: str) -> Any:
+def _mono(file: Any, before: int, who: str) -> list[Any]:
+    """The rest of a file in blocks, downmixed; `before` it there were samples that count too."""
     most = int(AUDIO.limit("seconds") * file.samplerate)
-    blocks, total = [], 0
-    while True:
-        block = file.read(_BLOCK, dtype="float32", always_2d=True)
-        if not len(block):
-            break
+    blocks, total = [], before
+    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
         blocks.append(block.mean(axis=1, dtype=np.float32))
         total += len(block)
         if total > most:  # the header promised less, or nothing
             check_limit(AUDIO, "seconds", total / file.samplerate, who=who)
-    if not total:
+    return blocks
+
+
+def _check_whole(held: int, promised: int) -> None:
+    if not held:
         raise ValueError("it holds no sound (0 samples)")
-    if total < promised:
-        raise ValueError(f"{promised - total} of its {promised} samples are missing")
-    samples = np.concatenate(blocks)
-    _check_samples(samples, _OVERSHOOT, who)
-    return samples.clip(-1, 1)
+    if held < promised:
+        raise ValueError(f"{promised - held} of its {promised} samples are missing")
 
 
 def _check_rate(rate: float, who: str) -> None:

@@ -7,10 +7,34 @@ from __future__ import annotations
 
 import struct
 
+from nextgpt_registry.content import format_of
+
 _STREAMED = 0x7FFF_0000
 """Bytes from which a WAV's size is what programs write that cannot know it yet: FFmpeg 0xFFFFFFFF,
 arecord 0x80000000, SoX 0x7FFFF000. Nothing as long is accepted."""
 _UNKNOWN = 1 << 62  # samples: libsndfile's length of a FLAC that does not say its own is above
+_TAGGED = ("WAV", "FLAC", "AIFF")
+_MOST_LINKS = 1000  # each is opened for itself
+
+
+def untagged(data: bytes) -> bytes:
+    """The file less an ID3 tag before a WAV or FLAC, which would be read short by its length."""
+    after = _tag_ends(data)
+    return data[after:] if after and format_of(data[after : after + 12]) in _TAGGED else data
+
+
+def links(data: bytes, kind: str) -> list[bytes]:
+    """The sounds that a whole file holds one after another; libsndfile reads the first alone.
+
+    What records a radio writes such an Ogg; MP3s are put together by `cat`.
+
+    Raises:
+        ValueError: there are too many.
+    """
+    starts = {"OGG": _ogg_starts, "MP3": _mp3_starts}.get(kind, lambda _: [0])(data)
+    if len(starts) > _MOST_LINKS:
+        raise ValueError(f"it holds more than {_MOST_LINKS} sounds one after another")
+    return [data[a:b] for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
 
 
 def whole(data: bytes, kind: str) -> bytes:
@@ -80,11 +104,57 @@ def _chunks_follow(data: bytes, at: int) -> bool:
 
 def _counts_frames(data: bytes) -> bool:
     """Whether the first frame of an MP3 is a header that counts the others, as LAME writes it."""
-    at = 0
-    if data[:3] == b"ID3":
-        at = 10 + sum((byte & 0x7F) << 7 * (3 - n) for n, byte in enumerate(data[6:10]))
-    first = data[at : at + 256]
-    return b"Xing" in first or b"Info" in first
+    return _xing(data) >= 0
+
+
+def _tag_ends(data: bytes, at: int = 0) -> int:
+    """Where what follows an ID3 tag at `at` begins; `at` if there is none."""
+    if data[at : at + 3] != b"ID3":
+        return at
+    return (
+        at + 10 + sum((byte & 0x7F) << 7 * (3 - n) for n, byte in enumerate(data[at + 6 : at + 10]))
+    )
+
+
+def _xing(data: bytes, at: int = 0) -> int:
+    """Where in the first frame of an MP3 the count of the others stands; -1 if nowhere."""
+    begins = _tag_ends(data, at)
+    found = (data.find(name, begins, begins + 256) for name in (b"Xing", b"Info"))
+    return max(found)
+
+
+def _mp3_starts(data: bytes) -> list[int]:
+    """Where each of several MP3s begins: the first frame of each counts the bytes of its own.
+
+    Some encoders count one frame too few, so what follows has to begin with a count or a tag too.
+    """
+    starts = [0]
+    while len(starts) <= _MOST_LINKS:
+        counts = _xing(data, starts[-1])
+        if counts < 0 or counts + 16 > len(data):
+            break
+        flags, _, length = struct.unpack_from(">III", data, counts + 4)
+        ends = _tag_ends(data, starts[-1]) + length
+        ends += 128 if data[ends : ends + 3] == b"TAG" else 0
+        again = data[ends : ends + 3] == b"ID3" or _xing(data, ends) >= 0
+        if flags & 3 != 3 or not length or format_of(data[ends : ends + 12]) != "MP3" or not again:
+            break
+        starts.append(ends)
+    return starts
+
+
+def _ogg_starts(data: bytes) -> list[int]:
+    """Where each link of a chained Ogg begins: at the page of a new stream, after pages of none."""
+    starts: list[int] = []
+    at, began = 0, False
+    while at < len(data) and data[at : at + 4] == b"OggS" and len(starts) <= _MOST_LINKS:
+        begins = bool(data[at + 5] & 2)
+        if begins and not began:
+            starts.append(at)
+        began = begins
+        after = at + 27 + data[at + 26]
+        at = after + sum(data[at + 27 : after])
+    return starts or [0]
 
 
 def _check_ogg(data: bytes) -> None:

@@ -11,7 +11,10 @@ AUDIO = Modality(
     name="audio",
     summary="sound: float32 (samples,), mono, within [-1, 1]",
     mime=("audio/wav", "audio/x-wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aiff"),
-    suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".w64", ".aif", ".aiff"),
+    suffixes=(
+        *(".wav", ".wave", ".w64", ".aif", ".aiff", ".aifc"),
+        *(".flac", ".ogg", ".oga", ".opus", ".mp3"),
+    ),
     limits=(
         Limit(of="bytes", at_most=256_000_000),
         Limit(of="seconds", at_most=600),

@@ -152,3 +152,63 @@ def test_samples_that_an_opus_encoder_primes_with_are_left_out() -> None:
 
 def test_suffixes_of_the_formats_are_known() -> None:
     assert {".w64", ".aiff", ".wav", ".flac"} <= set(AUDIO.suffixes)
+
+
+def test_every_link_of_a_chained_ogg_is_read() -> None:
+    vorbis, opus = encode("OGG", np.tile(TONE, 4)), encode("OGG", np.tile(TONE, 4), subtype="OPUS")
+
+    for one, more in ((vorbis, vorbis), (opus, opus), (vorbis, opus)):
+        media = read(one + more)
+
+        assert media.data.tolist() == [*read(one).data, *read(more).data]
+
+
+def test_a_chained_ogg_whose_rate_changes_is_refused() -> None:
+    with pytest.raises(MediaError, match="its rate changes from 8000 to 16000 Hz"):
+        read(encode("OGG") + encode("OGG", rate=16_000))
+
+
+def test_limits_hold_for_all_links_together() -> None:
+    minute = encode("OGG", np.zeros(60 * RATE, np.float32))
+
+    with pytest.raises(MediaError, match="660 seconds, more than the 600 accepted"):
+        read(minute * 11)
+    with pytest.raises(MediaError, match="more than 1000 sounds"):
+        read(encode("OGG", TONE[:1]) * 1001)
+
+
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125)], ids=["bare", "ID3v1"])
+@pytest.mark.parametrize("before", [b"", b"ID3\3\0\0\0\0\0\x0a" + bytes(10)], ids=["bare", "ID3v2"])
+def test_mp3s_put_together_are_all_read(tag: bytes, before: bytes) -> None:
+    one = before + encode("MP3", np.tile(TONE, 8)) + tag
+
+    media = read(one * 3)
+
+    assert media.data.tolist() == 3 * read(one).data.tolist()
+
+
+def test_an_mp3_that_counts_a_frame_too_few_is_no_two() -> None:
+    data = encode("MP3", np.tile(TONE, 8), compression_level=0.5, bitrate_mode="CONSTANT")
+    frame = data.index(data[:3], 4)
+    at = max(data.find(b"Info"), data.find(b"Xing")) + 12
+    (counted,) = struct.unpack_from(">I", data, at)
+
+    media = read(data[:at] + struct.pack(">I", counted - frame) + data[at + 4 :])
+
+    assert media.data.tolist() == read(data).data.tolist()
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "AIFF"])
+def test_a_tag_before_other_sounds_costs_none_of_their_samples(kind: str) -> None:
+    data = encode(kind, subtype="PCM_16")
+
+    tagged = read(b"ID3\3\0\0\0\0\0\x64" + bytes(100) + data)
+
+    assert tagged.data.tolist() == read(data).data.tolist()
+
+
+def test_a_wav_of_another_codec_is_told_by_the_decoders_words() -> None:
+    data = WAV[:20] + struct.pack("<H", 0x028F) + WAV[22:]  # G.722
+
+    with pytest.raises(MediaError, match=r"Error opening: \w+"):
+        read(data)

@@ -11,7 +11,7 @@ IMAGE = Modality(
     name="image",
     summary="still pictures: uint8 (height, width, 3), RGB",
     mime=("image/png", "image/jpeg", "image/webp", "image/gif"),
-    suffixes=(".png", ".jpg", ".jpeg", ".webp", ".gif"),
+    suffixes=(".png", ".apng", ".jpg", ".jpeg", ".jfif", ".webp", ".gif"),
     limits=(
         Limit(of="bytes", at_most=64_000_000),
         Limit(of="pixels", at_most=50_000_000),

@@ -70,9 +70,10 @@ def _open(data: bytes, kind: str) -> InputContainer:
 
 
 def _film(container: InputContainer) -> VideoStream | None:
-    """The first track of moving pictures; the cover of a sound is none."""
-    streams = container.streams.video
-    return next((s for s in streams if not s.disposition & Disposition.attached_pic), None)
+    """The track of moving pictures that is shown, the first if none says so; a cover is none."""
+    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    shown = (s for s in films if s.disposition & Disposition.default)
+    return next(shown, films[0] if films else None)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

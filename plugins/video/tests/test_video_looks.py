@@ -288,3 +288,20 @@ def test_the_cover_of_a_sound_is_no_film(hook: Any) -> None:
         container.mux([*cover.encode(picture), *cover.encode(None)])
 
     assert hook.nextgpt_read_media(modality="video", blob=Blob(out.getvalue(), "a.m4a")) is None
+
+
+def test_the_track_that_is_shown_by_default_is_taken(hook: Any) -> None:
+    out = io.BytesIO()
+    with av.open(out, "w", format="matroska") as container:
+        for width in (16, 32):
+            track = container.add_stream("ffv1", rate=10)
+            assert isinstance(track, av.VideoStream)
+            track.height, track.width, track.pix_fmt = 16, width, "yuv420p"
+        container.streams[1].disposition = Disposition.default
+        for track in container.streams.video:
+            frame = av.VideoFrame.from_ndarray(np.zeros((16, track.width, 3), np.uint8))
+            container.mux([*track.encode(frame), *track.encode(None)])
+
+    media = hook.nextgpt_read_media(modality="video", blob=Blob(out.getvalue(), "a.mkv"))
+
+    assert media.data.shape == (1, 16, 32, 3)
