@@ -49,7 +49,7 @@ def test_out_that_cannot_be_used_is_told_before_anything_is_done(
 
     told = capsys.readouterr()
     assert ended.value.code == 2
-    assert told.err.startswith(("nextgpt: --out ", "nextgpt: --export "))
+    assert told.err.startswith(("nextgpt: --out", "nextgpt: --export"))
     assert told.out == ""
     assert loaded == {one for one in ("torch", "transformers") if one in sys.modules}
     assert sorted(places["a file"].parent.iterdir()) == before

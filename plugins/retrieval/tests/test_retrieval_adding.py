@@ -55,7 +55,7 @@ def test_the_channel_is_trained_and_finds_real_pictures(base: Path, tmp_path: Pa
 
     assert added.channels == ("found",)
     assert [run.folder.name for run in added.runs] == ["retrieval-decode", "retrieval-choose"]
-    with Pipeline.from_pretrained(added.folder) as pipeline:
+    with Pipeline.from_pretrained(added.folder, untrained=True) as pipeline:
         answer = pipeline.chat("Find a frog.", require={"found": 1}, max_tokens=4)
         [found] = answer.media
         asker = Asker(pipeline, retrieval(library="samples").live_judges())

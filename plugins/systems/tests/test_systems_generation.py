@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from nextgpt_registry.configfile import load_config
 
 
-@pytest.mark.parametrize(("system", "top_k"), [("nextgpt-7b-v0", 50), ("nextgpt-7b-v1.5", 1)])
-def test_the_original_drew_from_so_many_tokens(system: str, top_k: int) -> None:
-    assert load_config(system).config.generation.top_k == top_k
+def test_what_the_original_drew_from() -> None:
+    first, second = (
+        load_config(name).config.generation for name in ("nextgpt-7b-v0", "nextgpt-7b-v1.5")
+    )
+
+    assert (first.top_k, first.temperature) == (50, 0.4)
+    assert second.temperature == 0  # its script's top_k is 1: the likeliest token

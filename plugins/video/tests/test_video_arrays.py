@@ -94,4 +94,10 @@ def test_a_medium_made_from_an_array_is_held_to_the_layout(hook: Any) -> None:
 
 
 def test_limits_are_declared() -> None:
-    assert {limit.of for limit in VIDEO.limits} == {"bytes", "seconds", "frames", "pixels"}
+    assert {limit.of for limit in VIDEO.limits} == {
+        "bytes",
+        "seconds",
+        "frames",
+        "pixels",
+        "columns-or-rows",
+    }

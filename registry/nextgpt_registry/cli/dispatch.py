@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import io
 import os
 import sys
@@ -132,22 +133,34 @@ def _guard_paths(app: Any) -> None:
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    from typer.models import OptionInfo  # typer is there by now
+
+    shown = {
+        name: f"--{name.replace('_', '-')}" if _marks(parameter, OptionInfo) else name.upper()
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
+    }
+
     @functools.wraps(function)
     def called(**arguments: Any) -> Any:
-        return function(**{name: _fit(name, value) for name, value in arguments.items()})
+        return function(**{name: _fit(shown[name], value) for name, value in arguments.items()})
 
     called.guards = function  # type: ignore[attr-defined]
     return called
 
 
-def _fit(name: str, value: Any) -> Any:
+def _marks(parameter: inspect.Parameter, kind: type) -> bool:
+    """Whether `Annotated` says that a parameter is of this kind."""
+    return any(isinstance(one, kind) for one in getattr(parameter.annotation, "__metadata__", ()))
+
+
+def _fit(shown: str, value: Any) -> Any:
     if isinstance(value, Path):
-        path = local_path(value, who=name.upper(), error=RequestError)
+        path = local_path(value, who=shown, error=RequestError)
         if path.exists() and not path.is_file() and not path.is_dir():  # it may never end
             raise RequestError(str(path), "is a pipe or a device", "give a file or a folder")
         return path
     if isinstance(value, list):
-        return [_fit(name, one) for one in value]
+        return [_fit(shown, one) for one in value]
     return value
 
 

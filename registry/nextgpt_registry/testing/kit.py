@@ -46,6 +46,7 @@ class Kit:
         with blamed(declared.sample):
             found = resolve(declared.sample)(seed)
         assert isinstance(found, Media), f"{declared.sample} gave {found!r}, wanted a Media"
+        assert found.sha256  # taken now, so that a medium changed in place is told from itself
         return found
 
     @classmethod
