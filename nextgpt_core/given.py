@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import Any, get_args
 
 from nextgpt_core.engine.request import Cancel
+from nextgpt_core.text import check_text
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Part, Role, Turn
@@ -46,14 +47,7 @@ def text(given: str, who: str = "text") -> str:
     Raises:
         RequestError: it holds half a character (a lone surrogate), which nothing can encode.
     """
-    try:
-        given.encode()
-    except UnicodeEncodeError as error:
-        raise RequestError(
-            who,
-            f"holds half a character at {error.start}: {given[error.start]!a}",
-            "decode the bytes that it comes from with their true encoding, or errors='replace'",
-        ) from error
+    check_text(given, who)
     return given
 
 
