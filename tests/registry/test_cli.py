@@ -310,3 +310,29 @@ def test_the_doctor_works_where_torch_is_broken(
 
 def _ctrl_c(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_where_an_error_comes_from_is_shown_when_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTGPT_DEBUG", "")  # put back afterwards
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--debug", "frobnicate"])
+
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "Traceback" in told
+    assert "nextgpt: 'frobnicate': is no command" in told
+
+
+def test_without_the_core_its_commands_say_what_brings_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextgpt_registry.cli.dispatch.commands", lambda: {"plan": None})
+    monkeypatch.setattr("nextgpt_registry.cli.dispatch.find_spec", lambda name: None)
+
+    with pytest.raises(SystemExit):
+        main(["run", "mini"])
+
+    assert "pip install nextgpt-core" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 Dispatched by hand: a typer group would import every command to print its help. Exit codes: 0; 2
 for whatever the user can mend, told in one message; 130 when interrupted; 1 for a fault of ours or
-of a plugin, whose traceback `NEXTGPT_DEBUG=1` shows.
+of a plugin, whose traceback `nextgpt --debug` (or NEXTGPT_DEBUG=1) shows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import inspect
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,12 +26,17 @@ from nextgpt_registry.extras import how_to_install
 from nextgpt_registry.paths import local_path
 
 _INTERRUPTED = 130
+_OUR_FAULT = 1
+_DEBUG = "NEXTGPT_DEBUG"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `nextgpt COMMAND …`; always ends in `SystemExit`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
+    if given[:1] == ["--debug"]:
+        os.environ[_DEBUG] = "1"  # of processes that it starts as well
+        given = given[1:]
     try:
         code = _main(given)
         sys.stdout.flush()  # here, where a full disk can be told
@@ -40,29 +47,35 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if ended.code == _INTERRUPTED:
             _interrupted()
         raise
-    except ModuleNotFoundError as error:
-        if (error.name or "nextgpt_").startswith("nextgpt_"):
-            raise  # ours is a fault of ours, and not of the installation
-        sys.stderr.write(f"nextgpt: {_missing(given, error.name or '')}\n")
-        sys.exit(2)
-    except NextGPTError as error:
-        _fail(str(error), 2)
     except BrokenPipeError:  # whoever read along has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (to the end of the process)
         sys.exit(141)
-    except OSError as error:  # no place left, a disk gone: what no code could have known before
-        _fail(f"the system refused: {error}\n  fix: make room, or use other files", 2)
-    except MemoryError:
-        _fail("the memory is full\n  fix: free some, or take a smaller system or medium", 2)
     except Exception as error:
-        if os.environ.get("NEXTGPT_DEBUG"):
-            raise
-        _fail(
-            f"unexpected {type(error).__name__}: {error}\n"
-            "  this is a fault of nextgpt or of a plugin, not yours\n"
-            "  fix: report it, with what the same command prints under NEXTGPT_DEBUG=1",
-            1,
-        )
+        message, code = _told(error, given)
+        if os.environ.get(_DEBUG):
+            if code == _OUR_FAULT:
+                raise
+            traceback.print_exc()
+        _fail(message, code)
+
+
+def _told(error: Exception, given: Sequence[str]) -> tuple[str, int]:
+    """What is said of an error, and the exit code."""
+    match error:
+        case NextGPTError():
+            return str(error), 2
+        case ModuleNotFoundError(name=str(name)) if not name.startswith("nextgpt_"):
+            return str(_missing(given, name)), 2
+        case OSError():  # no place left, a disk gone: what no code could have known before
+            return f"the system refused: {error}\n  fix: make room, or use other files", 2
+        case MemoryError():
+            return "the memory is full\n  fix: free some, or take a smaller system or medium", 2
+    return (
+        f"unexpected {type(error).__name__}: {error}\n"
+        "  this is a fault of nextgpt or of a plugin, not yours\n"
+        "  fix: report it, with what `nextgpt --debug …` prints",
+        _OUR_FAULT,
+    )
 
 
 def _open_streams() -> None:
@@ -104,6 +117,8 @@ def _main(given: Sequence[str]) -> int:
     known = commands()
     if given[0] not in known:
         fix = did_you_mean(given[0], known)
+        if find_spec("nextgpt_core") is None:
+            fix = "`pip install nextgpt-core` brings run, chat, train, eval and others"
         raise NextGPTError(repr(given[0]), "is no command", f"{fix}; see `nextgpt --help`")
     _run(load(known[given[0]]), given[0], list(given[1:]))
     return 0
@@ -169,10 +184,11 @@ def _help() -> str:
     width = max(map(len, known), default=0) + 2
     rows = "".join(f"  {name:<{width}}{summary(entry)}\n" for name, entry in known.items())
     return (
-        "Usage: nextgpt COMMAND [ARGUMENTS] [--help]\n\n"
+        "Usage: nextgpt [--debug] COMMAND [ARGUMENTS] [--help]\n\n"
         "Any-to-any multimodal chat, made of plugins.\n\n"
         f"Commands:\n{rows}\n"
-        "`nextgpt COMMAND --help` says more about one of them.\n"
+        "`nextgpt COMMAND --help` says more about one of them; --debug shows where errors come "
+        "from.\n"
     )
 
 
