@@ -46,7 +46,7 @@ $(STAMP): $(PROJECTS) constraints.txt
 	$(PIP) install --quiet -c constraints.txt --no-deps $(WRAPPED)
 	@touch $@
 
-demo: $(STAMP) ## a conversation in text, pictures, sound and film; one HTML page in out/demo
+demo: $(STAMP) ## a conversation in text, pictures, sound and video; one HTML page in out/demo
 	$(VENV)/bin/nextgpt demo mini --out $(OUT)
 
 # Killed at any moment and started again, it goes on; its table, logs and locks are to be committed.

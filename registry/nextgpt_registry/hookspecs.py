@@ -49,7 +49,7 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
     Return `None` for another plugin's modality, or for content that is plainly something else (its
     name and MIME type may lie). Raise `MediaError` for content of this kind that is damaged or over
     a declared limit; hold the limits before decoding. `blob.guess` says that `modality` is one of
-    several candidates: then decline whatever is not plainly yours, such as a film to a reader of
+    several candidates: then decline whatever is not plainly yours, such as a video to a reader of
     pictures.
     """
 

@@ -74,7 +74,7 @@ class Blob:
     """Undecoded bytes with the name or MIME type they came under; both may lie.
 
     `guess` says that the modality a reader is asked for is one of several candidates: it then
-    declines whatever is not plainly its own (a film to a reader of pictures) instead of stretching.
+    declines whatever is not plainly its own (a video to a reader of pictures) and stretches none.
     """
 
     data: bytes

@@ -22,7 +22,7 @@ from nextgpt_registry.lock import Signals
 
 BASE = 10
 EOS = 2
-SIGNALS = Signals(base=BASE).extended({"photo": (4, ""), "ping": (1, ""), "film": (3, "")})
+SIGNALS = Signals(base=BASE).extended({"photo": (4, ""), "ping": (1, ""), "video": (3, "")})
 VOCABULARY = SignalVocabulary.of(SIGNALS)
 
 pieces = st.one_of(
@@ -62,7 +62,7 @@ def test_new_channel_keeps_old_signal_ids() -> None:
 
 
 def test_ids_are_placed() -> None:
-    assert VOCABULARY.channel_of(15) == "film"
+    assert VOCABULARY.channel_of(15) == "video"
     assert [t for t in range(20) if VOCABULARY.is_first(t)] == [10, 14, 15]
     with pytest.raises(KeyError):
         VOCABULARY.block_of(9)
@@ -117,7 +117,7 @@ def test_text_is_passed_on_at_once_and_groups_when_whole() -> None:
 
     assert scanner.feed([1]) == [TextSpan((1,), 0)]
     assert scanner.feed([15, 16]) == []
-    assert scanner.feed([17]) == [GroupSpan("film", (15, 16, 17), 1)]
+    assert scanner.feed([17]) == [GroupSpan("video", (15, 16, 17), 1)]
 
 
 # --- grammar ---
@@ -164,7 +164,7 @@ def test_channels_not_allowed_and_ids_never_allowed_are_not_written(seed: int) -
 
 
 def test_an_early_end_opens_the_required_group() -> None:
-    grammar = Grammar(VOCABULARY, eos={EOS}, required={"film": 1})
+    grammar = Grammar(VOCABULARY, eos={EOS}, required={"video": 1})
 
     state, ids = grammar.accept(grammar.start(), EOS)
     ended, nothing = grammar.accept(state, EOS)
@@ -176,7 +176,7 @@ def test_an_early_end_opens_the_required_group() -> None:
 @pytest.mark.parametrize("count", [4, 10**18])
 def test_requiring_more_than_an_answer_holds_says_how_to_raise_it(count: int) -> None:
     with pytest.raises(RequestError, match=rf"{count} media are required") as caught:
-        Grammar(VOCABULARY, eos={EOS}, required={"film": count}, max_media=3)
+        Grammar(VOCABULARY, eos={EOS}, required={"video": count}, max_media=3)
 
     assert f"generation.max_media={count}" in caught.value.fix
 

@@ -47,11 +47,11 @@ WRONG = {
     "endless line": (Media("image", endless(1, 40_000_000, 3)), "columns-or-rows"),
     "endless column": (Media("image", endless(40_000_000, 1, 3)), "columns-or-rows"),
     "picture that is bytes": (Media("image", b"\x89PNG"), "wanted uint8"),
-    "film of floats": (Media("video", FILM / 255, 8), "wanted uint8"),
-    "film without a rate": (Media("video", FILM), "without a rate"),
-    "film of rate infinity": (Media("video", FILM, float("inf")), "rate of inf"),
-    "film of endless frames": (Media("video", endless(10**9, 99, 99, 3), 8), "frames"),
-    "film of endless size": (Media("video", endless(9, 10**6, 10**6, 3), 8), "pixels"),
+    "video of floats": (Media("video", FILM / 255, 8), "wanted uint8"),
+    "video without a rate": (Media("video", FILM), "without a rate"),
+    "video of rate infinity": (Media("video", FILM, float("inf")), "rate of inf"),
+    "video of endless frames": (Media("video", endless(10**9, 99, 99, 3), 8), "frames"),
+    "video of endless size": (Media("video", endless(9, 10**6, 10**6, 3), 8), "pixels"),
 }
 
 

@@ -59,7 +59,7 @@ def is_exact(data: bytes, kind: str, samples: int) -> bool:
 
 
 def ogg_holds_sound(data: bytes) -> bool:
-    """Whether the first page of an Ogg names a codec of sound (it may hold a film)."""
+    """Whether the first page of an Ogg names a codec of sound (it may hold a video)."""
     head = data[:96]
     return any(name in head for name in (b"vorbis", b"OpusHead", b"FLAC", b"Speex"))
 

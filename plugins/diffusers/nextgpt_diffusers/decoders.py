@@ -12,7 +12,7 @@ from nextgpt_registry.specs import Condition, Decoder
 
 _NEEDS = ("torch", "transformers", "diffusers")
 _PICTURES: dict[str, Any] = {"narrow": 16, "height": 64, "width": 64, "steps": 2}
-_FILMS: dict[str, Any] = {"narrow": 16, "height": 64, "width": 64, "frames": 5, "steps": 2}
+_VIDEOS: dict[str, Any] = {"narrow": 16, "height": 64, "width": 64, "frames": 5, "steps": 2}
 _SOUNDS: dict[str, Any] = {"narrow": 16, "seconds": 0.5, "steps": 2}
 _WAN = (Condition(name="text", tokens=128, width=4096),)
 _STABLE_AUDIO = (Condition(name="text", tokens=128, width=768),)
@@ -91,7 +91,7 @@ DECODERS = (
         ),
         twin={**_PICTURES, "guidance": 5.0},
     ),
-    _any("video", "VideoOptions", signals=24, conditions=_WAN, twin=_FILMS, max_batch=2),
+    _any("video", "VideoOptions", signals=24, conditions=_WAN, twin=_VIDEOS, max_batch=2),
     _any(
         "audio",
         "AudioOptions",
@@ -127,7 +127,7 @@ DECODERS = (
         parameters=7_226_799_667,
         target="nextgpt_diffusers.models:Wan21",
         options="nextgpt_diffusers.options:WanOptions",
-        twin=_FILMS,
+        twin=_VIDEOS,
         weights=("pipeline",),
         requires=_NEEDS,
         licence="Apache-2.0",

@@ -79,8 +79,8 @@ def pictures(pipe: Any, media: Sequence[Media], *, height: int, width: int) -> T
     return fitted
 
 
-def films(pipe: Any, media: Sequence[Media], *, frames: int, height: int, width: int) -> Tensor:
-    """B films -> (B, F, C, H, W) in [-1, 1]: `frames` spread over all of each."""
+def videos(pipe: Any, media: Sequence[Media], *, frames: int, height: int, width: int) -> Tensor:
+    """B videos -> (B, F, C, H, W) in [-1, 1]: `frames` spread over all of each."""
     taken = [
         [_cut(medium.data[n], height, width) for n in _spread(len(medium.data), frames)]
         for medium in media
@@ -93,8 +93,8 @@ def as_pictures(made: Any) -> list[Media]:
     return [Media("image", _bytes(one)) for one in made]
 
 
-def as_films(made: Any, rate: float) -> list[Media]:
-    """(B, F, H, W, C) in [0, 1] -> B films."""
+def as_videos(made: Any, rate: float) -> list[Media]:
+    """(B, F, H, W, C) in [0, 1] -> B videos."""
     return [Media("video", _bytes(one), rate) for one in made]
 
 

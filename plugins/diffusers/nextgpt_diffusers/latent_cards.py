@@ -1,4 +1,4 @@
-"""The latent diffusion models of pictures, films and sound that are known by name, as configs.
+"""The latent diffusion models of pictures, videos and sound that are known by name, as configs.
 
 Each number of a full card is that of the model's own files; a twin changes widths and depths, never
 what goes in (the text states) or the factors between pixels or samples and latents. Builds nothing.

@@ -82,11 +82,11 @@ class Flux2KleinOptions(ImageOptions):
 
 
 class VideoOptions(Options):
-    """Of films."""
+    """Of videos."""
 
     frames: int | None = Field(default=None, ge=1, le=129)
     rate: float | None = Field(default=None, gt=0, le=60)
-    """Frames a second that the film is played at."""
+    """Frames a second that the video is played at."""
     height: int | None = Field(default=None, ge=64, le=1280, multiple_of=16)
     width: int | None = Field(default=None, ge=64, le=1280, multiple_of=16)
 

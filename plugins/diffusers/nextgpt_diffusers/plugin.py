@@ -9,7 +9,7 @@ from nextgpt_registry.specs import Manifest
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
-    """Declare `diffusers` for pictures, films and sound, and the models that are known by name."""
+    """Declare `diffusers` for pictures, videos and sound, and the models that are known by name."""
     return Manifest(
         api="1.0",
         summary="any known pipeline of diffusers, from its folder; some current models by name",

@@ -1,4 +1,4 @@
-"""ModelScope's text to video, and ZeroScope: films by a UNet that attends to CLIP's text states."""
+"""ModelScope's text to video, and ZeroScope: a UNet that attends to CLIP's text states."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Generator, Tensor
 
-from nextgpt_diffusers.family import as_films, default, films, sampled
+from nextgpt_diffusers.family import as_videos, default, sampled, videos
 from nextgpt_diffusers.noise import Noised
 from nextgpt_registry.media import Media
 
@@ -38,9 +38,9 @@ class TextToVideo:
     def latents(
         self, pipe: Any, media: Sequence[Media], options: Any, generators: Sequence[Generator]
     ) -> Tensor:
-        """B films -> (B, C, F, H, W); the autoencoder sees each frame alone."""
+        """B videos -> (B, C, F, H, W); the autoencoder sees each frame alone."""
         own = pipe.unet.config.sample_size
-        pixels = films(
+        pixels = videos(
             pipe,
             media,
             frames=options.frames or default(pipe, "num_frames"),
@@ -64,5 +64,5 @@ class TextToVideo:
         return said
 
     def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
-        """B films."""
-        return as_films(made.frames, options.rate or _RATE)
+        """B videos."""
+        return as_videos(made.frames, options.rate or _RATE)

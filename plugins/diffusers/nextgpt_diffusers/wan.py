@@ -1,4 +1,4 @@
-"""Wan 2.1: films by a transformer that attends to UMT5's text states and predicts a flow."""
+"""Wan 2.1: videos by a transformer that attends to UMT5's text states and predicts a flow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-from nextgpt_diffusers.family import as_films, default, films
+from nextgpt_diffusers.family import as_videos, default, videos
 from nextgpt_diffusers.noise import Noised
 from nextgpt_diffusers.pipelines import WAN_TOKENS
 from nextgpt_registry.media import Media
@@ -48,8 +48,8 @@ class Wan:
     def latents(
         self, pipe: Any, media: Sequence[Media], options: Any, generators: Sequence[Generator]
     ) -> Tensor:
-        """B films -> (B, C, F, H, W): the middle of what the autoencoder says, standardised."""
-        pixels = films(
+        """B videos -> (B, C, F, H, W): the middle of what the autoencoder says, standardised."""
+        pixels = videos(
             pipe,
             media,
             frames=options.frames or default(pipe, "num_frames"),
@@ -74,8 +74,8 @@ class Wan:
         return said
 
     def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
-        """B films."""
-        return as_films(made.frames, options.rate or _RATE)
+        """B videos."""
+        return as_videos(made.frames, options.rate or _RATE)
 
 
 def _longer(text: Tensor) -> Tensor:

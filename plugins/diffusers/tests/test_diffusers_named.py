@@ -269,12 +269,12 @@ def test_spectra_are_as_long_as_asked_for_and_show_the_tone() -> None:
     assert torch.isfinite(log_mel(silence, seconds=0.7, **shape)).all()
 
 
-def test_the_rate_asked_for_is_that_of_the_film() -> None:
+def test_the_rate_asked_for_is_that_of_the_shown() -> None:
     decoder = twin("zeroscope")
 
-    [film] = draw(decoder, decoder.caption_targets(["a cat"]), 1, rate=12.0)
+    [video] = draw(decoder, decoder.caption_targets(["a cat"]), 1, rate=12.0)
 
-    assert film.rate == 12
+    assert video.rate == 12
 
 
 def test_a_line_of_pixels_is_cut_before_it_is_resized() -> None:

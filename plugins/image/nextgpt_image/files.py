@@ -20,7 +20,7 @@ def read(blob: Blob) -> Media | None:
     """The picture in `blob`, or None when it holds something else and does not claim otherwise.
 
     Of an animation the first frame is taken, unless `blob.guess` says that nobody asked for a
-    picture: then an animated GIF is declined, since it is a film.
+    picture: then an animated GIF is declined, since it is a video.
 
     Raises:
         MediaError: empty, damaged, over a limit, or named as a picture without being one.

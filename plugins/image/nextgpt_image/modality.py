@@ -22,4 +22,4 @@ IMAGE = Modality(
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 SHARED = (".gif", "image/gif")
-"""Also used for films: such a name promises nothing."""
+"""Also used for videos: such a name promises nothing."""

@@ -1,4 +1,4 @@
-"""Where the clips of films and sounds begin. Knows neither.
+"""Where the clips of videos and sounds begin. Knows neither.
 
 As in pytorchvideo 0.1.5, which every requirements file of NExT-GPT pins: its projections were
 trained on clips that lie so. Fractions, as there, because a rounded start is another frame.

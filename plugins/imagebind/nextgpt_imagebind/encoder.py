@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from nextgpt_imagebind.films import film
 from nextgpt_imagebind.model import build
 from nextgpt_imagebind.motions import motion
 from nextgpt_imagebind.options import WIDTH, EncoderOptions
 from nextgpt_imagebind.pictures import depth, heat, picture
 from nextgpt_imagebind.sounds import sound
 from nextgpt_imagebind.unseen import unseen
+from nextgpt_imagebind.videos import video
 from nextgpt_registry.media import Media
 from nextgpt_registry.parts import load_part
 
@@ -55,7 +55,7 @@ class ImageBindEncoder(torch.nn.Module):
         modality = media[0].modality
         readers: dict[str, Callable[[Media], Tensor]] = {
             "image": picture,
-            "video": film,
+            "video": video,
             "audio": sound,
             "depth": partial(depth, scale=self.options.disparity),
             "thermal": heat,

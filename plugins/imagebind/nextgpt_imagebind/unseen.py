@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nextgpt_imagebind import films, motions, sounds
+from nextgpt_imagebind import motions, sounds, videos
 from nextgpt_imagebind.clips import SECONDS
 from nextgpt_registry.media import Media
 
@@ -14,10 +14,10 @@ def unseen(media: Media) -> str:
     match media.modality:
         case "audio" if lasts > sounds.CLIPS * SECONDS:
             said = f"{sounds.CLIPS} clips of {SECONDS:g} s, from start to end, are heard"
-        case "video" if lasts > films.CLIPS * SECONDS:
+        case "video" if lasts > videos.CLIPS * SECONDS:
             said = (
-                f"{films.CLIPS} clips of {SECONDS:g} s, from start to end, are seen, "
-                f"{films.FRAMES} frames of each"
+                f"{videos.CLIPS} clips of {SECONDS:g} s, from start to end, are seen, "
+                f"{videos.FRAMES} frames of each"
             )
         case "imu" if lasts > motions.STEPS / motions.RATE:
             said = f"the first {motions.STEPS / motions.RATE:g} s are felt"

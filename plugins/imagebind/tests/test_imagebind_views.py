@@ -1,4 +1,4 @@
-"""Pictures, films, heat, depth and motion equal references written from the definitions.
+"""Pictures, videos, heat, depth and motion equal references written from the definitions.
 
 The references go pixel by pixel; the original is ImageBind's data.py with torchvision's and
 pytorchvideo's steps.
@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from nextgpt_imagebind.clips import starts
-from nextgpt_imagebind.films import chosen, film
 from nextgpt_imagebind.motions import motion
 from nextgpt_imagebind.pictures import depth, heat, picture
+from nextgpt_imagebind.videos import chosen, video
 from nextgpt_registry.media import Media
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -95,7 +95,7 @@ def test_frames_are_first_and_last_of_each_clip(count: int, rate: float) -> None
 def test_views_are_bilinear_crops_along_the_longer_side(height: int, width: int) -> None:
     media = Media("video", pixels(30, height, width, 3), 10.0)
 
-    seen = film(media)
+    seen = video(media)
 
     assert seen.shape == (15, 3, 2, 224, 224)
     tall = 224 if width >= height else math.floor(height / width * 224)
@@ -128,7 +128,7 @@ def at(frame: Any, tall: int, wide: int, row: int, column: int) -> Any:
 def test_a_long_strip_does_not_fill_the_memory() -> None:
     strip = Media("video", pixels(2, 1, 4000, 3), 1.0)
 
-    assert film(strip).shape == (15, 3, 2, 224, 224)
+    assert video(strip).shape == (15, 3, 2, 224, 224)
     assert picture(Media("image", pixels(1, 4000, 3))).shape == (3, 224, 224)
 
 

@@ -1,4 +1,4 @@
-"""Films for nextgpt. Names are imported when first used, so that planning stays light."""
+"""Videos for nextgpt. Names are imported when first used, so that planning stays light."""
 
 from __future__ import annotations
 

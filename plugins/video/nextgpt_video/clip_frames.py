@@ -1,4 +1,4 @@
-"""CLIP's vision transformer over frames: eight frames of a film, the patches of each in turn.
+"""CLIP's vision transformer over frames: eight frames of a video, the patches of each in turn.
 
 Legend: B batch, F frames, C channels, H height, W width, T tokens, D width.
 """
@@ -42,7 +42,7 @@ class Size:
 
 
 class ClipFramesEncoder(torch.nn.Module):
-    """Films -> (B, T, D): frame by frame, the states of one layer (the last but one)."""
+    """Videos -> (B, T, D): frame by frame, the states of one layer (the last but one)."""
 
     def __init__(self, size: Size, options: ClipOptions) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class ClipFramesEncoder(torch.nn.Module):
             load_part(self.model, paths["model"], who="clip", prefixes=prefixes)
 
     def preprocess(self, media: Sequence[Media]) -> Tensor:
-        """B films -> (B, F, C, H, W): frames spread over the film, the middle of each."""
+        """B videos -> (B, F, C, H, W): frames spread over the video, the middle of each."""
         return clips(media, LOOK)
 
     def left_out(self, media: Media) -> str:

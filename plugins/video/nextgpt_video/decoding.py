@@ -1,4 +1,4 @@
-"""Frames of a film, through FFmpeg, bounded in size, number and memory before any is decoded."""
+"""Frames of a video, through FFmpeg, bounded in size, number and memory before any is decoded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
         MediaError: a declared limit is passed.
     """
     with _open(data, kind) as container:
-        stream = _film(container)
+        stream = _shown(container)
         if stream is None:
             return None
         longest = max(stream.codec_context.width, stream.codec_context.height)
@@ -49,7 +49,7 @@ def decode(data: bytes, kind: str, who: str) -> tuple[Any, float] | None:
         _check_length(times, last, who)
         size = _size(stream, len(_timing(times, last, stream, who).picks))
     with _open(data, kind) as container:
-        stream = _film(container)
+        stream = _shown(container)
         assert stream is not None
         frames: list[Any] = []
         shown: list[float] = []
@@ -69,11 +69,11 @@ def _open(data: bytes, kind: str) -> InputContainer:
     return av.open(io.BytesIO(data), "r", format=_DEMUXERS[kind], metadata_errors="ignore")
 
 
-def _film(container: InputContainer) -> VideoStream | None:
+def _shown(container: InputContainer) -> VideoStream | None:
     """The track of moving pictures that is shown, the first if none says so; a cover is none."""
-    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    shown = (s for s in films if s.disposition & Disposition.default)
-    return next(shown, films[0] if films else None)
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    shown = (s for s in streams if s.disposition & Disposition.default)
+    return next(shown, streams[0] if streams else None)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

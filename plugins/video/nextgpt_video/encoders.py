@@ -1,4 +1,4 @@
-"""The encoders of films, as declared: sizes and places, nothing that runs."""
+"""The encoders of videos, as declared: sizes and places, nothing that runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _videomae(name: str, target: str, *, width: int, parameters: int) -> Encoder
     return _encoder(
         name,
         f"videomae:{target}",
-        "VideoMAE: 16 frames over the whole film, 8 tubes of 14 x 14 patches",
+        "VideoMAE: 16 frames over the whole video, 8 tubes of 14 x 14 patches",
         tokens=1568,
         width=width,
         parameters=parameters,
@@ -50,7 +50,7 @@ def _clip(
     return _encoder(
         name,
         f"clip_frames:{target}",
-        f"CLIP over 8 frames of the film, {patches} tokens each, last layer but one",
+        f"CLIP over 8 frames of the video, {patches} tokens each, last layer but one",
         tokens=tokens,
         width=width,
         parameters=parameters,

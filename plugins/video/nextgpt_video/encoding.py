@@ -1,4 +1,4 @@
-"""Films to MP4, as browsers play it: H.264, 4:2:0, index first. Knows nothing about reading."""
+"""Videos to MP4, as browsers play it: H.264, 4:2:0, index first. Knows nothing about reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUALITY = {"crf": "16", "preset": "fast"}
 
 
 def mp4(media: Media) -> bytes:
-    """The film as an MP4 file; an odd width or height gains one repeated row or column."""
+    """The video as an MP4 file; an odd width or height gains one repeated row or column."""
     frames = media.data
     frames = np.pad(
         frames,
@@ -25,7 +25,7 @@ def mp4(media: Media) -> bytes:
         mode="edge",
     )
     with TemporaryDirectory() as folder:  # FFmpeg goes back over the file to put the index first
-        path = Path(folder) / "film.mp4"
+        path = Path(folder) / "video.mp4"
         _encode(frames, Fraction(media.rate or 1).limit_denominator(60_000), path)
         return path.read_bytes()
 

@@ -1,4 +1,4 @@
-"""Films from bytes and arrays. Knows nothing about models; writing is `encoding`'s."""
+"""Videos from bytes and arrays. Knows nothing about models; writing is `encoding`'s."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nextgpt_video.modality import FORMATS, HIGHEST_RATE, SHARED, VIDEO
 
 
 def read(blob: Blob) -> Media | None:
-    """The film in `blob`, or None when it holds something else (a still GIF is a picture).
+    """The video in `blob`, or None when it holds something else (a still GIF is a picture).
 
     Raises:
-        MediaError: empty, damaged, over a limit, or named as a film without being one.
+        MediaError: empty, damaged, over a limit, or named as a video without being one.
     """
     who, kind = blob.name or VIDEO.name, format_of(blob.data)
     if not is_ours(blob, VIDEO, kind in FORMATS, accepted=", ".join(FORMATS), but=SHARED):
@@ -32,16 +32,16 @@ def read(blob: Blob) -> Media | None:
                 return None
             _check_size(*gif_size(data), who)  # before FFmpeg makes room for a frame
             data = with_controls(data)
-        film = decode(data, kind, who)
-    if film is None:
+        decoded = decode(data, kind, who)
+    if decoded is None:
         if blob.guess or not promises(blob, VIDEO, but=SHARED):
             return None
         raise MediaError(who, f"is a {kind} without a picture track", "pass it as what it is")
-    return Media(VIDEO.name, *film, source=blob.name)
+    return Media(VIDEO.name, *decoded, source=blob.name)
 
 
 def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
-    """A film from uint8 (F, H, W, 3), RGB, at `rate` frames a second.
+    """A video from uint8 (F, H, W, 3), RGB, at `rate` frames a second.
 
     Raises:
         MediaError: another dtype, shape or rate; the error says how to convert.
@@ -70,7 +70,7 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
 
 
 def sample(seed: int) -> Media:
-    """A film of a few soft frames; shape, length and colours differ with the seed."""
+    """A video of a few soft frames; shape, length and colours differ with the seed."""
     chance = np.random.default_rng(seed)
     height, width = (16 * chance.integers(2, 5, 2)).tolist()
     times, rows, columns = np.indices((5 + seed % 5, height, width))[..., None] / 64

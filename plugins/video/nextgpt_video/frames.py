@@ -1,4 +1,4 @@
-"""Films to the tensors that encoders were trained on. Knows no encoder.
+"""Videos to the tensors that encoders were trained on. Knows no encoder.
 
 Legend: B batch, F frames, C channels, H height, W width.
 """
@@ -29,12 +29,12 @@ class Look:
 
 
 def clips(media: Sequence[Media], look: Look) -> Tensor:
-    """B films -> (B, F, C, size, size), normalised."""
+    """B videos -> (B, F, C, size, size), normalised."""
     return torch.stack([_clip(medium.data, look) for medium in media])
 
 
 def between(media: Media, look: Look) -> str:
-    """What a sender is told of a film of which less is seen than a frame a second, or half of each
+    """What a sender is told of a video of which less is seen than a frame a second, or half of each
     frame; "" of others."""
     lasts = len(media.data) / float(media.rate or 1)
     height, width = media.data.shape[1:3]
@@ -48,7 +48,7 @@ def between(media: Media, look: Look) -> str:
 
 
 def chosen(count: int, wanted: int) -> list[int]:
-    """`wanted` of `count` frames, spread over the whole film; short films repeat frames."""
+    """`wanted` of `count` frames, spread over the whole video; short videos repeat frames."""
     middles = (np.arange(wanted) + 0.5) * count / wanted
     return [int(n) for n in middles]
 

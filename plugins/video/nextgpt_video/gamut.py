@@ -1,4 +1,4 @@
-"""Wide gamut and high dynamic range to sRGB. Knows nothing about films.
+"""Wide gamut and high dynamic range to sRGB. Knows nothing about videos.
 
 PQ is SMPTE ST 2084, HLG is ITU-R BT.2100 shown at 1000 cd/m2; white is 203 cd/m2 (BT.2408), what is
 brighter is white as well. The numbers of transfers and primaries are those of ISO/IEC 23091-2.

@@ -1,4 +1,4 @@
-"""Whether a film's file is whole, from its boxes alone. Decodes nothing.
+"""Whether a video's file is whole, from its boxes alone. Decodes nothing.
 
 FFmpeg plays what is left of a file that was cut short; a reader should say that it was.
 """

@@ -1,6 +1,6 @@
 """A decoded frame to the pixels that it shows: RGB, upright, on white, its pixels square.
 
-What a film says of its colours, shape and orientation is honoured; where it says no matrix, large
+What a video says of its colours, shape and orientation is honoured; where it says no matrix, large
 frames are taken for BT.709 and small ones for BT.601, as players do.
 """
 

@@ -1,6 +1,6 @@
-"""What a film is here: formats, limits, layout. Imports no decoder.
+"""What a video is here: formats, limits, layout. Imports no decoder.
 
-Layout of a film's `Media.data`: uint8 (F, H, W, 3), RGB, upright; `Media.rate` in frames a second,
+Layout of a video's `Media.data`: uint8 (F, H, W, 3), RGB, upright; `Media.rate` in frames a second,
 the same throughout. Sound tracks are not kept.
 """
 
@@ -10,7 +10,7 @@ from nextgpt_registry.specs import Limit, Modality
 
 VIDEO = Modality(
     name="video",
-    summary="films: uint8 (frames, height, width, 3), RGB, at a constant rate",
+    summary="videos: uint8 (frames, height, width, 3), RGB, at a constant rate",
     mime=("video/mp4", "video/webm", "video/quicktime", "video/x-matroska", "image/gif"),
     suffixes=(".mp4", ".webm", ".mov", ".m4v", ".mkv", ".gif"),
     limits=(
@@ -31,4 +31,4 @@ HIGHEST_RATE = 240
 """Frames a second above which a rate is taken for a mistake."""
 
 MEMORY = 1 << 28
-"""Bytes of decoded frames; a longer or larger film is scaled down to fit while it is decoded."""
+"""Bytes of decoded frames; a longer or larger video is scaled down to fit while it is decoded."""

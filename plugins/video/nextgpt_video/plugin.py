@@ -11,15 +11,15 @@ from nextgpt_registry.specs import Manifest
 from nextgpt_video.encoders import ENCODERS
 from nextgpt_video.modality import VIDEO
 
-_SMALL = 256  # films with a longer side under this are shown enlarged
+_SMALL = 256  # videos with a longer side under this are shown enlarged
 
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
-    """Declare films and their encoders."""
+    """Declare videos and their encoders."""
     return Manifest(
         api="1.0",
-        summary="films: reading, writing, VideoMAE and CLIP",
+        summary="videos: reading, writing, VideoMAE and CLIP",
         license="Apache-2.0",
         modalities=(VIDEO,),
         encoders=ENCODERS,
@@ -78,7 +78,7 @@ def nextgpt_show_media(media: Media) -> str | None:
 
 @hookimpl
 def nextgpt_log_media(writer: Any, tag: str, media: Media, step: int) -> bool | None:
-    """Log the film as TensorBoard's video, or as a strip of frames where moviepy is missing."""
+    """Log the video as TensorBoard's video, or as a strip of frames where moviepy is missing."""
     if media.modality != VIDEO.name:
         return None
     from importlib.util import find_spec

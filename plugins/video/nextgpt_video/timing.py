@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_LONE = 10.0  # frames a second of a film of one frame that says none
-_FASTEST = 60.0  # frames a second that an uneven film is resampled to at most
+_LONE = 10.0  # frames a second of a video of one frame that says none
+_FASTEST = 60.0  # frames a second that an uneven video is resampled to at most
 
 
 @dataclass(frozen=True)

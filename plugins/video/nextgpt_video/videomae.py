@@ -1,4 +1,4 @@
-"""VideoMAE's encoder as an encoder of films: 16 frames in tubes of two, 14 x 14 patches each.
+"""VideoMAE's encoder as an encoder of videos: 16 frames in tubes of two, 14 x 14 patches each.
 
 The pre-trained models end in a norm; those fine-tuned on Kinetics do not.
 Legend: B batch, F frames, C channels, H height, W width, T tokens, D width.
@@ -46,7 +46,7 @@ class Size:
 
 
 class VideoMaeEncoder(torch.nn.Module):
-    """Films -> (B, T, D), time first, then rows, then columns."""
+    """Videos -> (B, T, D), time first, then rows, then columns."""
 
     def __init__(self, size: Size, options: EncoderOptions) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class VideoMaeEncoder(torch.nn.Module):
             )
 
     def preprocess(self, media: Sequence[Media]) -> Tensor:
-        """B films -> (B, F, C, H, W): frames spread over the film, the middle of each."""
+        """B videos -> (B, F, C, H, W): frames spread over the video, the middle of each."""
         return clips(media, LOOK)
 
     def left_out(self, media: Media) -> str:

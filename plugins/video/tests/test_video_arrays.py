@@ -1,4 +1,4 @@
-"""Films made from arrays: what is refused, and how they are written, shown and logged."""
+"""Videos made from arrays: what is refused, and how they are written, shown and logged."""
 
 from __future__ import annotations
 

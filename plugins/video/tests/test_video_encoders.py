@@ -1,4 +1,4 @@
-"""What is declared of the encoders of films is so: full size without weights, live as twins."""
+"""What is declared of the encoders of videos is so: full size without weights, live as twins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Films of every format are read as they look; whatever is wrong with a file is said."""
+"""Videos of every format are read as they look; whatever is wrong with a file is said."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ for _n in range(6):
 
 
 def encode(kind: str, codec: str, frames: Any = FRAMES, times: Sequence[int] = ()) -> bytes:
-    """A film whose frame n is shown at n (or times[n]) tenths of a second."""
+    """A video whose frame n is shown at n (or times[n]) tenths of a second."""
     out = io.BytesIO()
     with av.open(out, "w", format=kind) as container:
         stream = container.add_stream(codec, rate=10)

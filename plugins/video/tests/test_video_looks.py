@@ -1,4 +1,4 @@
-"""Films look as their files say: transparency, colours, shape of pixels, orientation, timing."""
+"""Videos look as their files say: transparency, colours, shape of pixels, orientation, timing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def encode(
     shape: str = "",
     muxer: dict[str, str] | None = None,
 ) -> bytes:
-    """A film of one colour, its left half clear where `stored` has an alpha."""
+    """A video of one colour, its left half clear where `stored` has an alpha."""
     see_through = any(c.is_alpha for c in av.VideoFormat(stored).components)
     pixels = np.empty((*size, 4), np.uint8)
     pixels[:] = (*colour, 255)[:4]
@@ -195,7 +195,7 @@ def test_display_matrices_are_honoured(hook: Any, quarters: int, mirrored: bool)
 
 
 def gif(count: int, control: bytes = b"") -> bytes:
-    """A film of red and blue by turns, 4 x 4, with one control block before each picture."""
+    """A video of red and blue by turns, 4 x 4, with one control block before each picture."""
     blocks = []
     for n in range(count):
         codes = [code for _ in range(16) for code in (4, n % 2)] + [5]

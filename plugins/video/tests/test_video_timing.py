@@ -1,4 +1,4 @@
-"""Whatever the times of its frames, a film comes out at one rate and in the right order."""
+"""Whatever the times of its frames, a video comes out at one rate and in the right order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Films as ImageBind was trained on them: 15 views of two frames each. Knows no model.
+"""Videos as ImageBind was trained on them: 15 views of two frames each. Knows no model.
 
 The original's code and the steps that it takes from pytorchvideo, written from their definitions.
 
@@ -25,7 +25,7 @@ CROPS = 3
 FRAMES = 2
 
 
-def film(media: Media) -> Tensor:
+def video(media: Media) -> Tensor:
     """uint8 (F, H, W, 3) -> (15, 3, 2, 224, 224): for each clip its crops, left or top first."""
     views = []
     for taken in chosen(len(media.data), float(media.rate or 1)):
@@ -35,7 +35,7 @@ def film(media: Media) -> Tensor:
 
 
 def chosen(count: int, rate: float) -> list[tuple[int, int]]:
-    """The first and the last frame of each clip, of a film of `count` frames."""
+    """The first and the last frame of each clip, of a video of `count` frames."""
     found = []
     for start in starts(count / rate, CLIPS):
         first = min(math.ceil(rate * start), count - 1)
