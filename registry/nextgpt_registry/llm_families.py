@@ -71,6 +71,8 @@ _FAMILIES = {
     "smollm3": _Family(),
 }
 
+_OPTIONAL = ("intermediate_size", "n_inner", "num_key_value_heads", "head_dim")
+
 
 def is_tied(*kinds: str) -> bool:
     """Whether any of these model types ties its embeddings unless told otherwise."""
@@ -105,6 +107,8 @@ def linears_of(
 ) -> dict[str, tuple[int, int]]:
     """The linear layers of one block: name -> (in, out); none of a family not known here."""
     width, heads = sizes.get("width", 0), sizes.get("heads", 0)
+    if any(config.get(key) is not None and not whole(config[key]) for key in _OPTIONAL):
+        return {}  # said, and no number: what it stands for is not known
     inner = whole(config.get("intermediate_size")) or whole(config.get("n_inner")) or 4 * width
     if not width or not heads:
         return {}

@@ -201,6 +201,7 @@ NO_FACTS: dict[str, Any] = {
     "unknown type": {**FACTS, "model_type": "nothing"},
     "head of words": {**FACTS, "head_dim": "x"},
     "keys of words": {**FACTS, "num_key_value_heads": "x"},
+    "numbers as text": {**FACTS, "hidden_size": "8", "vocab_size": "100"},  # no model loads so
     "text config that spoils": {**FACTS, "text_config": {"hidden_size": "x"}},
 }
 
@@ -213,7 +214,6 @@ def test_a_config_without_sizes_is_refused(expect: Any, tmp_path: Path, told: An
 
 
 ODD_FACTS = {
-    "numbers as text": {**FACTS, "hidden_size": "8", "vocab_size": "100"},
     "text config of none": {**FACTS, "text_config": None},
     "text config of a list": {**FACTS, "text_config": [1]},
     "infinity elsewhere": {**FACTS, "time_step_limit": [0, float("inf")]},
