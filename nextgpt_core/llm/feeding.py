@@ -9,7 +9,7 @@ that is right; whoever wants to know what a model can do (cut back, share a begi
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from torch import nn
@@ -50,9 +50,11 @@ class Feeding:
 def feedings(config: PreTrainedConfig, inner: nn.Module) -> Iterator[Feeding]:
     """The ways that may suit a headless model, the quickest first; none, if it takes no cache."""
     takes = inspect.signature(inner.forward).parameters
-    wild = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
-    # A wrapper hands on what it does not name; whether it does is for the probe to find out.
-    argument = next((name for name in _CACHES if name in takes), _CACHES[1] if wild else None)
+    argument = _argument(takes)
+    if argument is None and any(p.kind is inspect.Parameter.VAR_KEYWORD for p in takes.values()):
+        # A wrapper hands on what it does not name; whether it does is for the probe to find out.
+        within = [inspect.signature(one.forward).parameters for one in inner.children()]
+        argument = next(filter(None, map(_argument, within)), _CACHES[1])
     if argument is None:
         return
     cuttable = argument not in _STATES and keeps_positions_only(config)
@@ -60,6 +62,10 @@ def feedings(config: PreTrainedConfig, inner: nn.Module) -> Iterator[Feeding]:
         for stepwise in (False, True):
             for positions in (True, False) if "position_ids" in takes else (False,):
                 yield Feeding(argument, kept, positions, stepwise)
+
+
+def _argument(takes: Collection[str]) -> str | None:
+    return next((name for name in _CACHES if name in takes), None)
 
 
 def keeps_positions_only(config: PreTrainedConfig) -> bool:

@@ -38,8 +38,8 @@ _TIED = frozenset(
     camembert cohere cohere2 cohere2_moe cohere_compass_text cpmant ctrl data2vec-text electra
     ernie ernie4_5 ernie4_5_moe falcon falcon_mamba gemma gemma2 gemma3 gemma3_text gemma3n
     gemma3n_text gemma4 gemma4_text gemma4_unified gemma4_unified_text got_ocr2 gpt-sw3 gpt2
-    gpt_bigcode gpt_neo gpt_neox_japanese granite_swa jetmoe lfm2 lfm2_moe lfm3 mamba marian
-    mbart megatron-bert minicpm3 modernbert-decoder mpt mvp openai-gpt opt pegasus plbart
+    gpt_bigcode gpt_neo gpt_neox_japanese granite_swa jetmoe lara_mini lfm2 lfm2_moe lfm3 mamba
+    marian mbart megatron-bert minicpm3 modernbert-decoder mpt mvp openai-gpt opt pegasus plbart
     prophetnet recurrent_gemma roberta roberta-prelayernorm roc_bert roformer smollm3 starcoder2
     trocr vaultgemma whisper xglm xlm xlm-roberta xlm-roberta-xl xlnet xmod youtu zamba zamba2
     zaya

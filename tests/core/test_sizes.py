@@ -150,6 +150,9 @@ NAMES = {
     "context": "max_position_embeddings",
 }
 
+PASSED_SEVERAL_TIMES = {("dory", "layers")}
+"""What a config says counts passes through layers, and not layers."""
+
 
 def test_what_families_call_their_sizes_and_tie_is_as_transformers_has_it() -> None:
     """Of every causal language model that this version of transformers knows."""
@@ -166,6 +169,8 @@ def test_what_families_call_their_sizes_and_tie_is_as_transformers_has_it() -> N
         facts = said_by(said)
         for name, key in NAMES.items():
             wanted = getattr(text, key, None)
+            if (kind, name) in PASSED_SEVERAL_TIMES:
+                continue
             if name in facts and wanted is not None:
                 told += 1
                 wrong += [(kind, name, facts[name], wanted)] * (facts[name] != wanted)
