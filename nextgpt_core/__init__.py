@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nextgpt_core.answer import Answer, Failed, Made, Text, Timings
+    from nextgpt_core.answer import Answer, FailedMedia, GeneratedMedia, Text, Timings
     from nextgpt_core.builder import Builder
     from nextgpt_core.conversation import Conversation
     from nextgpt_core.engine.events import (
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
         Finished,
         MediaDone,
         MediaFailed,
+        MediaNoted,
         MediaProgress,
         MediaStarted,
-        Noted,
         TextDelta,
     )
     from nextgpt_core.engine.request import Cancel
@@ -29,14 +29,14 @@ __all__ = [
     "Cancel",
     "Conversation",
     "Event",
-    "Failed",
+    "FailedMedia",
     "Finished",
-    "Made",
+    "GeneratedMedia",
     "MediaDone",
     "MediaFailed",
+    "MediaNoted",
     "MediaProgress",
     "MediaStarted",
-    "Noted",
     "Pipeline",
     "Text",
     "TextDelta",
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "nextgpt_core.answer": ("Answer", "Failed", "Made", "Text", "Timings"),
+    "nextgpt_core.answer": ("Answer", "FailedMedia", "GeneratedMedia", "Text", "Timings"),
     "nextgpt_core.builder": ("Builder",),
     "nextgpt_core.conversation": ("Conversation",),
     "nextgpt_core.engine.events": (
@@ -54,7 +54,7 @@ _HOME = {
         "MediaFailed",
         "MediaProgress",
         "MediaStarted",
-        "Noted",
+        "MediaNoted",
         "TextDelta",
     ),
     "nextgpt_core.engine.request": ("Cancel",),

@@ -21,24 +21,24 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedMedia:
     """A medium that a decoder made."""
 
     channel: str
     media: Media
-    made_in_s: float = 0.0  # from the close of its signal group to the finished medium
-    words: str = ""  # that drove the decoder, on the caption route
+    seconds: float = 0.0  # from the close of its signal group to the finished medium
+    prompt: str = ""  # that drove the decoder, on the caption route
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedMedia:
     """A medium that could not be made, and why; the parts around it are whole."""
 
     channel: str
     error: NextGPTError
 
 
-AnswerPart = Text | Made | Failed
+AnswerPart = Text | GeneratedMedia | FailedMedia
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ class Answer:
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
     @property
-    def media(self) -> tuple[Made, ...]:
+    def media(self) -> tuple[GeneratedMedia, ...]:
         """The media that were made, in order."""
-        return tuple(part for part in self.parts if isinstance(part, Made))
+        return tuple(part for part in self.parts if isinstance(part, GeneratedMedia))
 
     @property
-    def failures(self) -> tuple[Failed, ...]:
+    def failures(self) -> tuple[FailedMedia, ...]:
         """The media that were not, in order."""
-        return tuple(part for part in self.parts if isinstance(part, Failed))
+        return tuple(part for part in self.parts if isinstance(part, FailedMedia))
 
 
 def warned(answer: Answer) -> Answer:

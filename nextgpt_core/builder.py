@@ -12,8 +12,8 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.fetch.sources import OnProgress
 from nextgpt_registry.paths import local_path
-from nextgpt_registry.sources import OnProgress
 
 
 def _name(what: str, given: object) -> str:

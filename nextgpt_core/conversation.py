@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Unpack
 
-from nextgpt_core import given
-from nextgpt_core.answer import Answer, AnswerPart, Made, Text, warned
+from nextgpt_core.answer import Answer, AnswerPart, GeneratedMedia, Text, warned
 from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.reading import GivenPart
 from nextgpt_core.options import Options
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.reading import GivenPart
 from nextgpt_registry.errors import RequestError
-from nextgpt_registry.messages import MediaPart, Part, Turn
+from nextgpt_registry.messages import MediaPart, Message, Part
 
 
 class Conversation:
@@ -23,20 +23,20 @@ class Conversation:
     Media are not encoded again, and what is shared with the turns before is not computed again.
     """
 
-    def __init__(self, pipeline: Pipeline, *, history: Sequence[Turn] = ()) -> None:
+    def __init__(self, pipeline: Pipeline, *, history: Sequence[Message] = ()) -> None:
         if not isinstance(pipeline, Pipeline):
             raise RequestError(
                 "conversation", f"is with a {type(pipeline).__name__}", "give a Pipeline"
             )
         self._pipeline = pipeline
-        self._turns = list(given.turns(history))
+        self._messages = list(given.messages(history))
         self._answered: dict[int, tuple[int, ...]] = {}
         self._busy = threading.Lock()
 
     @property
-    def turns(self) -> tuple[Turn, ...]:
+    def messages(self) -> tuple[Message, ...]:
         """What was said so far."""
-        return tuple(self._turns)
+        return tuple(self._messages)
 
     def say(self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]) -> Answer:
         """The answer to the next turn; see `Pipeline.chat`."""
@@ -49,16 +49,16 @@ class Conversation:
         self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]
     ) -> Iterator[Event]:
         """The events of the answer to the next turn; see `Pipeline.stream`."""
-        turn = Turn("user", self._pipeline.reader.parts(parts))
-        events = self._pipeline.ask((*self._turns, turn), answered=self._answered, **options)
-        return self._remember(turn, events)
+        message = Message("user", self._pipeline.reader.parts(parts))
+        events = self._pipeline.ask((*self._messages, message), answered=self._answered, **options)
+        return self._remember(message, events)
 
     def reset(self) -> None:
         """Forget everything."""
-        self._turns.clear()
+        self._messages.clear()
         self._answered.clear()
 
-    def _remember(self, turn: Turn, events: Iterator[Event]) -> Iterator[Event]:
+    def _remember(self, message: Message, events: Iterator[Event]) -> Iterator[Event]:
         if not self._busy.acquire(blocking=False):
             raise RequestError(
                 "conversation", "is still answering", "wait for it, or start another conversation"
@@ -67,27 +67,27 @@ class Conversation:
             with closing(events):  # type: ignore[type-var]
                 for event in events:
                     if isinstance(event, Finished):
-                        self._add(turn, event.answer)
+                        self._add(message, event.answer)
                     yield event
         finally:
             self._busy.release()
 
-    def _add(self, turn: Turn, answer: Answer) -> None:
-        self._turns += [turn, answer_turn(answer)]
+    def _add(self, message: Message, answer: Answer) -> None:
+        self._messages += [message, answer_message(answer)]
         if answer.finish != "stop":  # the ids go on into the stop string, which was not said
-            self._answered[len(self._turns) - 1] = answer.ids
+            self._answered[len(self._messages) - 1] = answer.ids
 
 
-def answer_turn(answer: Answer) -> Turn:
+def answer_message(answer: Answer) -> Message:
     """An answer as a turn of the conversation that goes on."""
-    return Turn("assistant", tuple(_part(part) for part in answer.parts))
+    return Message("assistant", tuple(_part(part) for part in answer.parts))
 
 
 def _part(part: AnswerPart) -> Part:
     match part:
         case Text(text):
             return text
-        case Made(channel, media):
+        case GeneratedMedia(channel, media):
             return MediaPart(channel, media)
         case _:
             return MediaPart(part.channel)

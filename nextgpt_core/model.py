@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from nextgpt_core.compose import Composer
+from nextgpt_core.assembly.trained import Key, keys_of, lacking, only
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
-from nextgpt_core.prompt import FEATURE, FeatureKey, Prompt
+from nextgpt_core.prompt.compose import Composer
+from nextgpt_core.prompt.positions import FEATURE, FeatureKey, Prompt
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_core.signal.vocabulary import SignalVocabulary
-from nextgpt_core.trained import Key, keys_of, lacking, only
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.plan import VOCABULARY, Side
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from pydantic import ValidationError
 
 from nextgpt_core.engine.request import Cancel
-from nextgpt_core.given import plain, text
+from nextgpt_core.intake.arguments import plain, text
 from nextgpt_registry.config import Generation
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines

@@ -9,25 +9,25 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from nextgpt_core import given
 from nextgpt_core.answer import Answer, warned
-from nextgpt_core.assemble import assemble
-from nextgpt_core.checkpoint import save_system
+from nextgpt_core.assembly.assemble import assemble
+from nextgpt_core.assembly.checkpoint import save_system
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
+from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_core.options import Options, generation
-from nextgpt_core.reading import GivenPart, Reader
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
+from nextgpt_registry.fetch.sources import OnProgress, fetch
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import resolve
-from nextgpt_registry.sources import OnProgress, fetch
 
 if TYPE_CHECKING:
     from nextgpt_core.conversation import Conversation
@@ -111,7 +111,7 @@ class Pipeline:
         self,
         parts: GivenPart | Sequence[GivenPart],
         *,
-        history: Sequence[Turn] = (),
+        history: Sequence[Message] = (),
         **options: Unpack[Options],
     ) -> Answer:
         """The answer to one turn of ordered parts: text, paths, media.
@@ -132,16 +132,16 @@ class Pipeline:
         self,
         parts: GivenPart | Sequence[GivenPart],
         *,
-        history: Sequence[Turn] = (),
+        history: Sequence[Message] = (),
         **options: Unpack[Options],
     ) -> Iterator[Event]:
         """The events of one answer, as they happen; closing the iterator calls it off."""
-        turns = (*given.turns(history), Turn("user", self.reader.parts(parts)))
-        return self.ask(turns, **options)
+        messages = (*given.messages(history), Message("user", self.reader.parts(parts)))
+        return self.ask(messages, **options)
 
     def ask(
         self,
-        turns: Sequence[Turn],
+        messages: Sequence[Message],
         *,
         answered: Mapping[int, Sequence[int]] | None = None,
         **options: Unpack[Options],
@@ -150,11 +150,11 @@ class Pipeline:
 
         `answered` holds the exact ids of assistant turns that this system wrote, by index.
         """
-        asked = given.turns(turns, "turns")
+        asked = given.messages(messages, "messages")
         if not asked:
-            raise RequestError("turns", "are none", "give at least a user's turn")
+            raise RequestError("messages", "are none", "give at least a user's turn")
         request = Request(
-            turns=asked,
+            messages=asked,
             generation=generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
@@ -168,7 +168,7 @@ class Pipeline:
         self,
         parts: GivenPart | Sequence[GivenPart],
         *,
-        history: Sequence[Turn] = (),
+        history: Sequence[Message] = (),
         **options: Unpack[Options],
     ) -> Answer:
         """As `chat`; cancelling the task calls the answer off."""
@@ -181,7 +181,7 @@ class Pipeline:
         self,
         parts: GivenPart | Sequence[GivenPart],
         *,
-        history: Sequence[Turn] = (),
+        history: Sequence[Message] = (),
         **options: Unpack[Options],
     ) -> AsyncIterator[Event]:
         """As `stream`; the work is done in a thread, an event at a time."""
@@ -196,7 +196,7 @@ class Pipeline:
             with contextlib.suppress(ValueError, NameError):  # its thread is still inside
                 events.close()  # type: ignore[attr-defined]
 
-    def conversation(self, *, history: Sequence[Turn] = ()) -> Conversation:
+    def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
         from nextgpt_core.conversation import Conversation  # it imports this module
 

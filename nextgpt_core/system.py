@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nextgpt_core.components import LiveEncoder, Recipe
+from nextgpt_core.assembly.components import LiveEncoder, Recipe
 from nextgpt_core.model import NextGPT
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config

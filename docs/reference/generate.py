@@ -19,7 +19,7 @@ import typer
 from pydantic import BaseModel
 from typer.main import get_command
 
-from nextgpt_core.train.settings import RunSettings
+from nextgpt_core.training.settings import RunSettings
 from nextgpt_registry import config, hookspecs, specs
 from nextgpt_registry.cli.commands import commands, load
 from nextgpt_registry.cli.explain import gist, pages

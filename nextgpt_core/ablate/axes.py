@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from nextgpt_core.evaluate.scores import METRICS
+from nextgpt_core.evaluation.scores import METRICS
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.config import Settings
 from nextgpt_registry.documents import read_yaml

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nextgpt_core.ablate.axes import Ablations, Variant
-from nextgpt_core.train.folder import part_files
-from nextgpt_core.train.settings import split_overrides, untrained
+from nextgpt_core.training.folder import part_files
+from nextgpt_core.training.settings import split_overrides, untrained
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.config import Weight
 from nextgpt_registry.configfile import Loaded, load_config

@@ -13,16 +13,16 @@ from typing import Any
 from nextgpt_core.ablate.axes import Ablations
 from nextgpt_core.ablate.chain import Chain, chains, with_parts
 from nextgpt_core.ablate.table import columns
-from nextgpt_core.assemble import assemble
-from nextgpt_core.evaluate.run import evaluate, load_suite
+from nextgpt_core.assembly.assemble import assemble
+from nextgpt_core.evaluation.run import evaluate, load_suite
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.train.folder import part_files
-from nextgpt_core.train.start import check_data, train
-from nextgpt_registry.cache import sha256_of
+from nextgpt_core.training.folder import part_files
+from nextgpt_core.training.start import check_data, train
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import Loaded
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.documents import read_json
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.plan import resolve
 
 Say = Callable[[str], None]

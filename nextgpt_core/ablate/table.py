@@ -11,8 +11,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from nextgpt_core.evaluate.metrics import macro
-from nextgpt_core.evaluate.scores import Result, rounded
+from nextgpt_core.evaluation.metrics import macro
+from nextgpt_core.evaluation.scores import Result, rounded
 from nextgpt_registry.content import replace_file
 
 Figure = list[float] | None

@@ -41,11 +41,11 @@ def command(
     from nextgpt_core.cli.session import Session
     from nextgpt_core.cli.talkfile import load_talk
 
-    turns = load_talk(load, plan, catalog) if load is not None else ()
+    messages = load_talk(load, plan, catalog) if load is not None else ()
     with live(plan, catalog, untrained=untrained) as pipeline:
         if told := pipeline.engine.readiness.summary():
             console.print(told)
         session = Session(pipeline, console, out, seed=seed)
         if load is not None:
-            session.go_on(turns, load)
+            session.go_on(messages, load)
         session.talk(interactive=sys.stdin.isatty())

@@ -19,8 +19,8 @@ from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nextgpt_core.play import Exchange, Played
-    from nextgpt_core.script import Line, Talk
+    from nextgpt_core.demo.play import Exchange, Played
+    from nextgpt_core.demo.script import Line, Talk
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import Loaded
     from nextgpt_registry.plan import Plan
@@ -44,9 +44,9 @@ def command(
     untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
     """Play a scripted conversation, and write it to one HTML page."""
-    from nextgpt_core.readiness import Readiness
-    from nextgpt_core.reading import Reader
-    from nextgpt_core.script import read_script, talks
+    from nextgpt_core.assembly.readiness import Readiness
+    from nextgpt_core.demo.script import read_script, talks
+    from nextgpt_core.intake.reading import Reader
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.outputs import check_file
@@ -69,8 +69,8 @@ def command(
     with contextlib.redirect_stdout(sys.stderr):
         load_s, exchanges = _play(plan, catalog, acts, seed, untrained=untrained)
 
-    from nextgpt_core.page import page
-    from nextgpt_core.play import Played
+    from nextgpt_core.demo.page import page
+    from nextgpt_core.demo.play import Played
     from nextgpt_registry.content import replace_file
 
     played = Played(
@@ -109,7 +109,7 @@ def _play(
         bar.say(f"loading {plan.system}")
 
         from nextgpt_core.cli.live import live  # lazy: torch
-        from nextgpt_core.play import play
+        from nextgpt_core.demo.play import play
 
         with live(plan, catalog, untrained=untrained) as pipeline:
             load_s = time.monotonic() - start
@@ -135,7 +135,7 @@ def _facts(plan: Plan) -> dict[str, str]:
 
 
 def _print(played: Played, path: Path) -> None:
-    from nextgpt_core.page import counted
+    from nextgpt_core.demo.page import counted
     from nextgpt_registry.cli.tables import print_lines, print_table
 
     rows = [
@@ -162,7 +162,7 @@ def _print(played: Played, path: Path) -> None:
 
 
 def _print_json(played: Played, path: Path) -> None:
-    from nextgpt_core.play import exchange_json
+    from nextgpt_core.demo.play import exchange_json
 
     told: dict[str, Any] = {
         "system": played.system,

@@ -49,7 +49,7 @@ def command(
         plan = resolve(loaded, catalog)
 
         from nextgpt_core.cli.live import live  # lazy: torch
-        from nextgpt_core.evaluate.run import evaluate, load_suite
+        from nextgpt_core.evaluation.run import evaluate, load_suite
 
         chosen = load_suite(loaded.config, suite, catalog)
         with live(plan, catalog, untrained=untrained) as pipeline:
@@ -65,8 +65,8 @@ def _print(report: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nextgpt_core.evaluate.scores import JUDGED, METRICS
-    from nextgpt_core.evaluate.sheet import beside, percent
+    from nextgpt_core.evaluation.scores import JUDGED, METRICS
+    from nextgpt_core.evaluation.sheet import beside, percent
 
     console = Console(highlight=False, markup=False)
     table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")

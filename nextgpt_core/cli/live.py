@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nextgpt_core.assemble import assemble
+from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.cli.quiet import quiet
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.fetch.progress import busy
 from nextgpt_registry.plan import Plan
-from nextgpt_registry.progress import busy
 
 
 def live(plan: Plan, catalog: Catalog, *, untrained: bool = False) -> Pipeline:

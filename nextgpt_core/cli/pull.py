@@ -20,7 +20,7 @@ def command(
     """Fetch and verify every file that a system needs."""
     loaded = load_config(system, overrides or [])
 
-    from nextgpt_core import weights  # lazy: torch
+    from nextgpt_core.assembly import weights  # lazy: torch
 
     needed = all_weights(loaded.config)
     absent = weights.missing(needed, loaded.config.llm, base=loaded.base)

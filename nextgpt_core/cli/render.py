@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from nextgpt_core.answer import Answer, AnswerPart, Failed, Made, Text
-from nextgpt_core.reading import Reader
+from nextgpt_core.answer import Answer, AnswerPart, FailedMedia, GeneratedMedia, Text
+from nextgpt_core.intake.reading import Reader
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Media
 
@@ -55,17 +55,17 @@ def part_json(part: AnswerPart, gallery: Gallery) -> dict[str, Any]:
     match part:
         case Text(text):
             return {"type": "text", "text": text}
-        case Made(channel, media, made_in_s, words):
+        case GeneratedMedia(channel, media, seconds, prompt):
             return {
                 "type": media.modality,
                 "channel": channel,
                 "path": str(gallery.add(channel, media)),
-                "made_in_s": round(made_in_s, 4),
+                "seconds": round(seconds, 4),
                 "duration_s": duration_s(media),
-                **({"words": words} if words else {}),
+                **({"prompt": prompt} if prompt else {}),
                 **({"about": dict(media.about)} if media.about else {}),
             }
-        case Failed(channel, error):
+        case FailedMedia(channel, error):
             return {"type": "error", "channel": channel, "message": str(error)}
 
 

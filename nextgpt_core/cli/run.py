@@ -20,8 +20,8 @@ from nextgpt_registry.paths import shortened
 if TYPE_CHECKING:
     from nextgpt_core.answer import Answer
     from nextgpt_core.engine.events import Event
+    from nextgpt_core.intake.reading import Reader
     from nextgpt_core.pipeline import Pipeline
-    from nextgpt_core.reading import Reader
     from nextgpt_registry.messages import Part
 
 command = typer.Typer(
@@ -112,8 +112,8 @@ def _prepare(
     untrained: bool,
 ) -> tuple[Pipeline, list[Part]]:
     """Plan and read first, without torch: what is wrong is told before anything loads."""
-    from nextgpt_core.readiness import Readiness
-    from nextgpt_core.reading import Reader
+    from nextgpt_core.assembly.readiness import Readiness
+    from nextgpt_core.intake.reading import Reader
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.plan import resolve
@@ -168,10 +168,10 @@ class Spaced:
 
 
 def _tell(event: Event, spaced: Spaced, *, quiet: bool) -> None:
-    from nextgpt_core.engine.events import MediaFailed, MediaStarted, Noted, TextDelta
+    from nextgpt_core.engine.events import MediaFailed, MediaNoted, MediaStarted, TextDelta
 
     match event:
-        case Noted(channel, text):
+        case MediaNoted(channel, text):
             sys.stderr.write(f"[{channel}: {text}]\n")
         case TextDelta(text) if not quiet:
             spaced.text(text)
@@ -197,5 +197,5 @@ def _show(pipeline: Pipeline, answer: Answer, out: Path, *, as_json: bool) -> No
 def _media_lines(parts: Sequence[dict[str, Any]]) -> Iterator[str]:
     for part in parts:
         if "path" in part:
-            yield f"{part['channel']}: {part['path']}  ({part['made_in_s']:.1f} s)"
+            yield f"{part['channel']}: {part['path']}  ({part['seconds']:.1f} s)"
             yield from (f"  {name}: {told}" for name, told in part.get("about", {}).items())

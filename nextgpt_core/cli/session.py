@@ -21,14 +21,14 @@ from nextgpt_core.engine.events import (
     Finished,
     MediaDone,
     MediaFailed,
+    MediaNoted,
     MediaProgress,
     MediaStarted,
-    Noted,
     TextDelta,
 )
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import NextGPTError, RequestError
-from nextgpt_registry.messages import Part, Turn
+from nextgpt_registry.messages import Message, Part
 from nextgpt_registry.paths import local_path
 
 COMMANDS = {
@@ -89,7 +89,7 @@ class Session:
                 self._attached.append(part)
                 self._console.print(f"[{part.channel} attached]")
             case "/save":
-                path = save_talk(self._talk.turns, self._folder(rest), self._pipeline)
+                path = save_talk(self._talk.messages, self._folder(rest), self._pipeline)
                 self._console.print(f"[saved: {path}]")
             case "/load":
                 self.load(self._folder(rest))
@@ -114,11 +114,11 @@ class Session:
         system = self._pipeline.system
         self.go_on(load_talk(folder, system.plan, system.catalog), folder)
 
-    def go_on(self, turns: Sequence[Turn], folder: Path) -> None:
-        """Have these turns, which were read from a folder, in place of the conversation."""
-        self._talk = self._pipeline.conversation(history=turns)
+    def go_on(self, messages: Sequence[Message], folder: Path) -> None:
+        """Have these messages, which were read from a folder, in place of the conversation."""
+        self._talk = self._pipeline.conversation(history=messages)
         self._attached.clear()
-        self._console.print(f"[loaded: {folder}, {len(turns)} turns]")
+        self._console.print(f"[loaded: {folder}, {len(messages)} messages]")
 
     def _answer(self, line: str) -> None:
         parts = [*self._attached, line]
@@ -173,7 +173,7 @@ class _Screen:
     def show(self, event: Event) -> None:
         """Show one event."""
         match event:
-            case Noted(channel, text):
+            case MediaNoted(channel, text):
                 self.say(f"[{channel}: {text}]", style="yellow")
             case TextDelta(text):
                 self._text(text)

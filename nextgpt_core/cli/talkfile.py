@@ -18,15 +18,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from nextgpt_core.media_hooks import read_media
+from nextgpt_core.intake.hooks import read_media
+from nextgpt_core.intake.sources import contents, file_size
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.sources import contents, file_size
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import check_limit, replace_file
 from nextgpt_registry.documents import LARGEST_JSON, read_text
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
-from nextgpt_registry.messages import MediaPart, Part, Role, Turn
+from nextgpt_registry.messages import MediaPart, Message, Part, Role
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import Plan
 
@@ -58,7 +58,7 @@ class _Turn(_Said):
 _TURNS = TypeAdapter(tuple[_Turn, ...])
 
 
-def save_talk(turns: Sequence[Turn], folder: Path, pipeline: Pipeline) -> Path:
+def save_talk(messages: Sequence[Message], folder: Path, pipeline: Pipeline) -> Path:
     """Write a conversation into a folder, in place of one that is there; returns the JSON file.
 
     Raises:
@@ -66,8 +66,10 @@ def save_talk(turns: Sequence[Turn], folder: Path, pipeline: Pipeline) -> Path:
     """
     folder = local_path(folder, who="folder", error=MediaError).absolute()
     told = tuple(
-        _Turn(role=turn.role, parts=tuple(_told(part, folder, pipeline) for part in turn.parts))
-        for turn in turns
+        _Turn(
+            role=message.role, parts=tuple(_told(part, folder, pipeline) for part in message.parts)
+        )
+        for message in messages
     )
     before = _files(folder)
     content = _TURNS.dump_python(told, exclude_none=True)
@@ -79,7 +81,7 @@ def save_talk(turns: Sequence[Turn], folder: Path, pipeline: Pipeline) -> Path:
     return path
 
 
-def load_talk(folder: Path, plan: Plan, catalog: Catalog) -> tuple[Turn, ...]:
+def load_talk(folder: Path, plan: Plan, catalog: Catalog) -> tuple[Message, ...]:
     """The turns of a conversation that was saved, for a system that need not be live.
 
     Raises:
@@ -88,8 +90,8 @@ def load_talk(folder: Path, plan: Plan, catalog: Catalog) -> tuple[Turn, ...]:
     """
     folder = local_path(folder, who="folder", error=RequestError).absolute()
     return tuple(
-        Turn(turn.role, tuple(_part(part, folder, plan, catalog) for part in turn.parts))
-        for turn in _read(folder)
+        Message(message.role, tuple(_part(part, folder, plan, catalog) for part in message.parts))
+        for message in _read(folder)
     )
 
 
@@ -148,8 +150,13 @@ def _read(folder: Path) -> tuple[_Turn, ...]:
 def _files(folder: Path) -> set[str]:
     """The media files of the conversation that is in a folder, as far as one is."""
     try:
-        turns = _read(folder)
+        messages = _read(folder)
     except RequestError:  # another's file, or none: then nothing is ours to remove
         return set()
-    paths = {part.path or "" for turn in turns for part in turn.parts if isinstance(part, _Medium)}
+    paths = {
+        part.path or ""
+        for message in messages
+        for part in message.parts
+        if isinstance(part, _Medium)
+    }
     return {path for path in paths if _OURS.fullmatch(path)}

@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
-    from nextgpt_core.train.settings import split_overrides, stage_of, untrained
+    from nextgpt_core.training.settings import split_overrides, stage_of, untrained
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.outputs import check_folder
@@ -76,11 +76,11 @@ def command(
 
     yield_cores()
     quiet()
-    from nextgpt_core.train.export import export_parts
-    from nextgpt_core.train.start import train
+    from nextgpt_core.training.export import export_parts
+    from nextgpt_core.training.start import train
 
     if speed:
-        from nextgpt_core.train.speed import compare_cache
+        from nextgpt_core.training.speed import compare_cache
 
         found = compare_cache(loaded, catalog, stage, steps=speed, start=start)
         times = found["with"] / max(found["without"], 1e-9)
@@ -110,7 +110,7 @@ def _add(
 ) -> None:
     """The new system, and what its training came to."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
-    from nextgpt_core.train.settings import split_overrides, stage_of
+    from nextgpt_core.training.settings import split_overrides, stage_of
     from nextgpt_registry.additions import find_offer, join
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
@@ -133,7 +133,7 @@ def _add(
 
     yield_cores()
     quiet()
-    from nextgpt_core.train.adding import add
+    from nextgpt_core.training.adding import add
 
     added = add(joined, catalog, out=out, fresh=fresh, exact=exact)
     for difference in added.unfit:

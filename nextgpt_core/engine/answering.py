@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from nextgpt_core.components import Item
+from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.captions import caption
-from nextgpt_core.engine.events import Event, Finished, MediaStarted, Noted
+from nextgpt_core.engine.events import Event, Finished, MediaNoted, MediaStarted
 from nextgpt_core.engine.inputs import Inputs
 from nextgpt_core.engine.language import End, Group, Language, Piece
 from nextgpt_core.engine.orders import Orders
@@ -19,7 +19,7 @@ from nextgpt_core.engine.request import Cancel, Request, item_seed
 from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.textstream import TextStream
 from nextgpt_core.engine.worker import DecoderWorker
-from nextgpt_core.prompt import Prompt
+from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError
@@ -74,21 +74,21 @@ class Answering:
         finally:
             self._cancel.set()  # after the last event there is nothing left to call off
 
-    def _noted(self) -> Iterator[Noted]:
+    def _noted(self) -> Iterator[MediaNoted]:
         """What of the media of the last turn is left out; of those before it was said then."""
-        for channel, text in self._shared.inputs.left_out(self._request.turns[-1:]):
+        for channel, text in self._shared.inputs.left_out(self._request.messages[-1:]):
             self._record.notes.append(f"{channel}: {text}")
-            yield Noted(channel, text)
+            yield MediaNoted(channel, text)
 
     def _prompt(self) -> Prompt:
-        model, turns = self._shared.system.model, self._request.turns
+        model, messages = self._shared.system.model, self._request.messages
         self._check_length()
         counts, encoded = self._shared.inputs.positions(
-            turns, alone=self._alone, cancel=self._cancel
+            messages, alone=self._alone, cancel=self._cancel
         )
         self._record.encoded_media += encoded
         prompt = model.composer.compose(
-            turns, feature_tokens=counts, answered=self._request.answered
+            messages, feature_tokens=counts, answered=self._request.answered
         )
         if self._room(prompt) <= 0:
             kept = self._grammar.overrun
@@ -102,7 +102,10 @@ class Answering:
 
     def _check_length(self) -> None:
         """Refuse what cannot fit before it is cut into tokens, which takes 200 bytes for each."""
-        model, characters = self._shared.system.model, sum(len(t.text) for t in self._request.turns)
+        model, characters = (
+            self._shared.system.model,
+            sum(len(t.text) for t in self._request.messages),
+        )
         if characters > model.backbone.context * model.composer.longest_token:
             raise RequestError(
                 "request",
@@ -162,7 +165,7 @@ class Answering:
         seed = item_seed(self._generation.seed, self._orders.placed)
         taken = self._taken(decoder.spec.takes)
         if decoder.route == "caption":
-            words = caption(self._record.since_medium, self._request.turns)
+            words = caption(self._record.since_medium, self._request.messages)
             return self._orders.place(group.channel, Item(seed, caption=words, taken=taken))
         try:
             conditions = self._shared.language.conditions(group)
@@ -174,7 +177,7 @@ class Answering:
         """The conversation's media of these modalities, latest first."""
         return tuple(
             part.media
-            for turn in reversed(self._request.turns)
-            for part in reversed(turn.media)
+            for message in reversed(self._request.messages)
+            for part in reversed(message.media)
             if part.media is not None and part.media.modality in modalities
         )

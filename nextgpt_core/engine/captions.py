@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 
 _ENDS = re.compile(
     r"(?<!\b(?:Mr|Ms|Dr|St|vs)\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?…])[\"'”’)*_]*\s+|(?<=[。！？])|\n+"
@@ -35,9 +35,9 @@ _TRAILING = re.compile(r"\b(and|but|so|please)$", re.IGNORECASE)
 _QUESTION = re.compile(r"[?？][\"'”’)*_\s]*$")
 
 
-def caption(written: str, turns: Sequence[Turn]) -> str:
+def caption(written: str, messages: Sequence[Message]) -> str:
     """The caption of a group that comes after the answer's text `written`."""
-    said = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
+    said = next((message.text for message in reversed(messages) if message.role == "user"), "")
     return last_description(written) or " ".join(said.split())
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from nextgpt_core.components import Item, Recipe, decode_items
+from nextgpt_core.assembly.components import Item, Recipe, decode_items
 from nextgpt_registry.errors import Cancelled, NextGPTError
 
 

@@ -1,6 +1,6 @@
 """What happens while a request is answered, in order. Knows nothing about how to show it.
 
-    Noted* TextDelta* (MediaStarted -> MediaProgress* -> MediaDone | MediaFailed)* Finished
+    MediaNoted* TextDelta* (MediaStarted -> MediaProgress* -> MediaDone | MediaFailed)* Finished
 
 `MediaStarted` comes at the place in the text where the medium belongs, and counts up from 0;
 the later events of a medium carry the same `index` and may arrive while text goes on.
@@ -16,7 +16,7 @@ from nextgpt_registry.media import Media
 
 
 @dataclass(frozen=True)
-class Noted:
+class MediaNoted:
     """Something of a medium just given is left out by its encoder; said once for each."""
 
     channel: str
@@ -36,7 +36,7 @@ class MediaStarted:
 
     index: int
     channel: str
-    words: str = ""  # that drive the decoder, on the caption route
+    prompt: str = ""  # that drives the decoder, on the caption route
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class MediaDone:
     index: int
     channel: str
     media: Media
-    made_in_s: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,4 @@ class Finished:
 
 
 MediaEvent = MediaStarted | MediaProgress | MediaDone | MediaFailed
-Event = Noted | TextDelta | MediaEvent | Finished
+Event = MediaNoted | TextDelta | MediaEvent | Finished

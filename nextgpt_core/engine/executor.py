@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from nextgpt_core.components import Item, Recipe, decode_items
+from nextgpt_core.assembly.components import Item, Recipe, decode_items
 from nextgpt_registry.errors import DecodeError, NextGPTError
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from nextgpt_core.components import LiveEncoder
+from nextgpt_core.assembly.components import LiveEncoder
 from nextgpt_core.engine.request import Cancel
 from nextgpt_registry.media import Media
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from nextgpt_core.boundary import check_finite
+from nextgpt_core.assembly.boundary import check_finite
 from nextgpt_core.engine.features import FeatureStore
 from nextgpt_core.engine.request import Cancel
-from nextgpt_core.prompt import FeatureKey, FeatureSlot
+from nextgpt_core.prompt.positions import FeatureKey, FeatureSlot
 from nextgpt_core.system import System
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 
 _MOST = 4096
 """Lengths kept of media; one that is forgotten is found again by encoding."""
@@ -35,22 +35,22 @@ class Inputs:
         }
         self._counts: dict[FeatureKey, int] = {}  # positions of media whose length varies
 
-    def left_out(self, turns: Sequence[Turn]) -> list[tuple[str, str]]:
+    def left_out(self, messages: Sequence[Message]) -> list[tuple[str, str]]:
         """Channel and words, for each medium of which an encoder leaves something out."""
         found: dict[tuple[str, str], None] = {}  # the same medium twice is said once
-        for channel, media in _by_channel(_read(turns)).items():
+        for channel, media in _by_channel(_read(messages)).items():
             for medium in media:
                 if text := self._system.encoders[channel].left_out(medium):
                     found[channel, text] = None
         return list(found)
 
     def positions(
-        self, turns: Sequence[Turn], *, alone: bool, cancel: Cancel
+        self, messages: Sequence[Message], *, alone: bool, cancel: Cancel
     ) -> tuple[dict[FeatureKey, int], int]:
         """How many positions each medium takes, and how many had to be encoded to know."""
         counts: dict[FeatureKey, int] = {}
         encoded = 0
-        for channel, media in _by_channel(_read(turns)).items():
+        for channel, media in _by_channel(_read(messages)).items():
             if channel not in self._system.encoders:
                 continue  # the composer's error says it better
             if channel in self._fixed:
@@ -97,11 +97,11 @@ class Inputs:
         return found, encoded
 
 
-def _read(turns: Sequence[Turn]) -> Iterable[tuple[str, Media]]:
+def _read(messages: Sequence[Message]) -> Iterable[tuple[str, Media]]:
     """The media that are read: an assistant's own are signals, and are never encoded."""
-    for turn in turns:
-        if turn.role != "assistant":
-            yield from ((p.channel, p.media) for p in turn.media if p.media is not None)
+    for message in messages:
+        if message.role != "assistant":
+            yield from ((p.channel, p.media) for p in message.media if p.media is not None)
 
 
 def _by_channel(media: Iterable[tuple[str, Media]]) -> dict[str, list[Media]]:

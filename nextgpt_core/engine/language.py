@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.answer import Finish
-from nextgpt_core.boundary import check_finite
+from nextgpt_core.assembly.boundary import check_finite
 from nextgpt_core.engine.prefix import Prefix
 from nextgpt_core.engine.request import Cancel
 from nextgpt_core.engine.sampling import Sampler
@@ -22,7 +22,7 @@ from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.llm.cache import held as positions_held
 from nextgpt_core.llm.finite import all_finite, not_finite
 from nextgpt_core.model import NextGPT
-from nextgpt_core.prompt import FEATURE, FeatureKey, Prompt
+from nextgpt_core.prompt.positions import FEATURE, FeatureKey, Prompt
 from nextgpt_core.signal import Grammar
 
 

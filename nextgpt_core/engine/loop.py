@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nextgpt_core.answer import Answer
+from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.engine.answering import Answering, Resources
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.engine.executor import Executor, InlineExecutor
@@ -24,11 +25,10 @@ from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker
-from nextgpt_core.media_hooks import check_media, check_turns
-from nextgpt_core.readiness import Readiness
+from nextgpt_core.intake.hooks import check_media, check_messages
+from nextgpt_core.intake.text import check_text
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import LiveDecoder, System
-from nextgpt_core.text import check_text
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
@@ -65,7 +65,7 @@ class Engine:
             Cancelled: (from the iterator) `cancel` was set.
         """
         decoders, model = self.system.decoders, self.system.model
-        request = replace(request, turns=check_turns(self.system.catalog, request.turns))
+        request = replace(request, messages=check_messages(self.system.catalog, request.messages))
         self._check_names(request.decoder_options)
         options = {
             channel: _options(channel, decoder, request.decoder_options.get(channel, {}))
@@ -110,7 +110,12 @@ class Engine:
         Raises:
             RequestError: media are required of another one.
         """
-        shown = {part.media.modality for turn in request.turns for part in turn.media if part.media}
+        shown = {
+            part.media.modality
+            for message in request.messages
+            for part in message.media
+            if part.media
+        }
         needed = {
             channel: decoder.spec.takes
             for channel, decoder in self.system.decoders.items()
@@ -137,8 +142,8 @@ class Engine:
 def _check_ready(ready: Readiness, request: Request) -> None:
     """Hold that the request's media are of trained channels; those answered before too."""
     required = [channel for channel, count in request.required.items() if count > 0]
-    given = [p.channel for t in request.turns if t.role != "assistant" for p in t.media]
-    answered = [p.channel for t in request.turns if t.role == "assistant" for p in t.media]
+    given = [p.channel for t in request.messages if t.role != "assistant" for p in t.media]
+    answered = [p.channel for t in request.messages if t.role == "assistant" for p in t.media]
     ready.check(given=given, required=required, answered=answered)
 
 

@@ -13,8 +13,8 @@ from functools import partial
 
 from pydantic import BaseModel
 
-from nextgpt_core.answer import Failed, Made
-from nextgpt_core.components import Item
+from nextgpt_core.answer import FailedMedia, GeneratedMedia
+from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.events import (
     MediaDone,
     MediaEvent,
@@ -41,7 +41,7 @@ class Orders:
         alone: bool,
         cancel: Cancel,
     ) -> None:
-        self.outcomes: dict[int, Made | Failed] = {}
+        self.outcomes: dict[int, GeneratedMedia | FailedMedia] = {}
         self._words: dict[int, str] = {}
         self.placed = 0
         self._workers = workers
@@ -109,9 +109,9 @@ class Orders:
     def _noted(self, event: MediaEvent) -> MediaEvent:
         match event:
             case MediaDone(index, channel, media, seconds):
-                self.outcomes[index] = Made(channel, media, seconds, self._words[index])
+                self.outcomes[index] = GeneratedMedia(channel, media, seconds, self._words[index])
             case MediaFailed(index, channel, error):
-                self.outcomes[index] = Failed(channel, error)
+                self.outcomes[index] = FailedMedia(channel, error)
         return event
 
 

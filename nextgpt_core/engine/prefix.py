@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from transformers import Cache
 
 from nextgpt_core.llm.cache import GrowingCache, can_cut, held_bytes
-from nextgpt_core.prompt import common_prefix
+from nextgpt_core.prompt.positions import common_prefix
 
 _MOST = 32
 """Prefixes kept: each is looked through for each prompt, and has a least size of its own."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nextgpt_core.components import Item, Recipe
+from nextgpt_core.assembly.components import Item, Recipe
 from nextgpt_core.engine.child import pack, serve
 from nextgpt_core.engine.executor import Check
 from nextgpt_registry import errors

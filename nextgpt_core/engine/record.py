@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from nextgpt_core.answer import Answer, AnswerPart, Failed, Finish, Made, Text, Timings
+from nextgpt_core.answer import (
+    Answer,
+    AnswerPart,
+    FailedMedia,
+    Finish,
+    GeneratedMedia,
+    Text,
+    Timings,
+)
 from nextgpt_core.engine.events import MediaStarted, TextDelta
 
 
@@ -57,7 +65,7 @@ class Record:
         self.finish = finish
         self._language_s = self._elapsed()
 
-    def answer(self, outcomes: Mapping[int, Made | Failed]) -> Answer:
+    def answer(self, outcomes: Mapping[int, GeneratedMedia | FailedMedia]) -> Answer:
         """The answer, with what became of its media."""
         parts: list[AnswerPart] = [
             Text(part) if isinstance(part, str) else outcomes[part] for part in self._parts

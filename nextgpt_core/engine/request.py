@@ -10,19 +10,19 @@ from typing import Any
 
 from nextgpt_registry.config import Generation
 from nextgpt_registry.errors import Cancelled, RequestError
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 
 
 @dataclass(frozen=True)
 class Request:
     """A conversation up to the answer that is wanted."""
 
-    turns: tuple[Turn, ...]
+    messages: tuple[Message, ...]
     generation: Generation = field(default_factory=Generation)
     required: Mapping[str, int] = field(default_factory=dict)  # media wanted, by channel
     decoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by channel
     answered: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    """The exact ids of assistant turns that this model wrote, by index into `turns`."""
+    """The exact ids of assistant turns that this model wrote, by index into `messages`."""
 
 
 class Cancel:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from nextgpt_core.components import Item
+from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.executor import Executor, as_decode_error
 from nextgpt_core.engine.request import Cancel
 from nextgpt_registry.errors import Cancelled, DecodeError, MediaError, NextGPTError, ShapeError

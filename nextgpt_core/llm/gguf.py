@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from nextgpt_registry.cache import sha256_of, store, stored
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.progress import bar
+from nextgpt_registry.fetch.cache import sha256_of, store, stored
+from nextgpt_registry.fetch.progress import bar
 
 VERSION = 1
 """Part of the cache key: raise it when the converter writes something else for the same file."""

@@ -30,7 +30,7 @@ class SignalRows(nn.Module):
     """Input and output rows (S, D): what a signal is read as, and what it is written for.
 
     They are two parameters even where the model ties its own: so new output rows can be learned
-    while every state of the language model stays what it was (see `nextgpt_core.train.states`).
+    while every state of the language model stays what it was (see `nextgpt_core.training.states`).
     """
 
     def __init__(self, backbone: Backbone, vocabulary: SignalVocabulary) -> None:

@@ -22,7 +22,7 @@ from nextgpt_registry.errors import (
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.lock import Lock, read_lock, write_lock
 from nextgpt_registry.media import Blob, Media
-from nextgpt_registry.messages import Dialogue, MediaPart, Turn
+from nextgpt_registry.messages import Dialogue, MediaPart, Message
 from nextgpt_registry.plan import Plan, make_plan, resolve
 from nextgpt_registry.specs import (
     API,
@@ -58,6 +58,7 @@ __all__ = [
     "Media",
     "MediaError",
     "MediaPart",
+    "Message",
     "Modality",
     "NextGPTError",
     "Plan",
@@ -69,7 +70,6 @@ __all__ = [
     "SourceError",
     "System",
     "TrainingError",
-    "Turn",
     "dump_config",
     "hookimpl",
     "load_config",

@@ -28,7 +28,7 @@ Part = str | MediaPart
 
 
 @dataclass(frozen=True)
-class Turn:
+class Message:
     """What one side says, in order: text and media of any channel, any number."""
 
     role: Role
@@ -45,4 +45,4 @@ class Turn:
         return tuple(part for part in self.parts if isinstance(part, MediaPart))
 
 
-Dialogue = Sequence[Turn]
+Dialogue = Sequence[Message]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import Dialogue, Turn
+from nextgpt_registry.messages import Dialogue, Message
 from nextgpt_registry.targets import blamed, resolve
 
 TEXT = "text"
@@ -50,16 +50,16 @@ class Prompt:
     id: str  # unique in its suite, the same in every run
     direction: str  # "text->image"; any name that its results are gathered under
     expected: tuple[Expected, ...]
-    turns: tuple[Turn, ...] | Callable[[], tuple[Turn, ...]]
+    messages: tuple[Message, ...] | Callable[[], tuple[Message, ...]]
 
     @property
     def concept(self) -> str:
         """The first expected concept: what scores are averaged over; empty if there is none."""
         return next((e.facts[e.concept] for e in self.expected if e.concept in e.facts), "")
 
-    def request(self) -> tuple[Turn, ...]:
+    def request(self) -> tuple[Message, ...]:
         """The conversation."""
-        return self.turns() if callable(self.turns) else self.turns
+        return self.messages() if callable(self.messages) else self.messages
 
 
 @runtime_checkable

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nextgpt_registry.aside import replacing
-from nextgpt_registry.cache import sha256_of, store
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.fetch.cache import sha256_of, store
 from nextgpt_registry.headers import sort_metadata
 
 if TYPE_CHECKING:

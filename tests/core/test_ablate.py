@@ -14,9 +14,9 @@ from nextgpt_core.ablate import run as ablating
 from nextgpt_core.ablate.axes import Ablations, narrowed, read_axes
 from nextgpt_core.ablate.run import ablate
 from nextgpt_core.ablate.table import cells, columns, markdown, write
-from nextgpt_core.evaluate.scores import Result
+from nextgpt_core.evaluation.scores import Result
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_registry import ConfigError, MediaPart, NextGPTError, Turn
+from nextgpt_registry import ConfigError, MediaPart, Message, NextGPTError
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.suites import Expected, Prompt, Suite
 
@@ -24,15 +24,15 @@ from nextgpt_registry.suites import Expected, Prompt, Suite
 class Drawings:
     """Dialogues without an end: words to glyphs."""
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         word = Random(number).choice(("cat", "drum"))
         made = MediaPart("glyph", None, caption=word)
-        return (Turn("user", (f"Draw {word}.",)), Turn("assistant", ("Here: ", made)))
+        return (Message("user", (f"Draw {word}.",)), Message("assistant", ("Here: ", made)))
 
 
 def suite() -> Suite:
     prompts = [
-        Prompt(f"draw/{n}", "text->glyph", (Expected("glyph"),), (Turn("user", ("Draw.",)),))
+        Prompt(f"draw/{n}", "text->glyph", (Expected("glyph"),), (Message("user", ("Draw.",)),))
         for n in range(3)
     ]
     prompts.append(
@@ -40,7 +40,7 @@ def suite() -> Suite:
             "tell/0",
             "glyph->text",
             (Expected("text"),),
-            (Turn("user", (MediaPart("glyph", glyph(1)), "What?")),),
+            (Message("user", (MediaPart("glyph", glyph(1)), "What?")),),
         )
     )
     return Suite("toy", prompts)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from nextgpt_core.components import Recipe
+from nextgpt_core.assembly.components import Recipe
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_core.testing.toy import MANIFEST
 from nextgpt_core.testing.toy_parts import RowEncoder

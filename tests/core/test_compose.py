@@ -4,13 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextgpt_core.compose import Composer
-from nextgpt_core.prompt import FEATURE, UNLABELLED, Prompt, common_prefix
+from nextgpt_core.prompt.compose import Composer
+from nextgpt_core.prompt.positions import FEATURE, UNLABELLED, Prompt, common_prefix
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_registry.errors import ConfigError, RequestError
 from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 
 PICTURE = MediaPart("photo", Media("photo", b"cat"), caption="a cat")
 SOUND = MediaPart("ping", Media("ping", b"miaow"))
@@ -18,12 +18,12 @@ TOKENS = {"photo": 3, "ping": 2}
 ONE_EACH = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
-def user(*parts: str | MediaPart) -> Turn:
-    return Turn("user", parts)
+def user(*parts: str | MediaPart) -> Message:
+    return Message("user", parts)
 
 
-def assistant(*parts: str | MediaPart) -> Turn:
-    return Turn("assistant", parts)
+def assistant(*parts: str | MediaPart) -> Message:
+    return Message("assistant", parts)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def signal(composer: Composer, token: int) -> str:
 
 
 def test_plain_text_is_what_the_chat_template_makes_of_it(composer) -> None:
-    turns = [Turn("system", ("Be brief.",)), user("Hi!"), assistant("Yo."), user("12  3\n")]
+    turns = [Message("system", ("Be brief.",)), user("Hi!"), assistant("Yo."), user("12  3\n")]
     messages = [{"role": turn.role, "content": turn.text} for turn in turns]
 
     prompt = composer.compose(turns, feature_tokens={})
@@ -214,7 +214,7 @@ def with_template(tokenizer, monkeypatch):
 @pytest.mark.parametrize(
     ("turns", "message"),
     [
-        ([Turn("system", ("Be brief.",)), user("Q")], "no system role"),
+        ([Message("system", ("Be brief.",)), user("Q")], "no system role"),
         ([user("Q"), user("R")], "roles must alternate"),
     ],
 )

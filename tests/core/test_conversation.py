@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from nextgpt_core import Cancel, Finished, Made, MediaProgress, Pipeline
+from nextgpt_core import Cancel, Finished, GeneratedMedia, MediaProgress, Pipeline
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.errors import Cancelled, RequestError
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,19 +26,19 @@ def test_conversation_remembers_both_sides(pipeline: Pipeline) -> None:
     talk = pipeline.conversation()
     answer = talk.say(["hi", glyph(1)], require={"glyph": 1})
 
-    user, own = talk.turns
-    assert user == Turn("user", ("hi", MediaPart("glyph", glyph(1))))
+    user, own = talk.messages
+    assert user == Message("user", ("hi", MediaPart("glyph", glyph(1))))
     assert own.role == "assistant"
     assert own.media == (MediaPart("glyph", answer.media[0].media),)
     talk.reset()
-    assert talk.turns == ()
+    assert talk.messages == ()
 
 
 def test_failed_medium_stays_in_the_conversation_as_a_gap(pipeline: Pipeline) -> None:
     talk = pipeline.conversation()
     talk.say("hi", require={"glyph": 1}, decoder_options={"glyph": {"fail": "raise"}})
 
-    assert talk.turns[1].media == (MediaPart("glyph"),)
+    assert talk.messages[1].media == (MediaPart("glyph"),)
     assert talk.say("go on").timings.reused_tokens > 0
 
 
@@ -50,7 +50,7 @@ def test_broken_off_answer_leaves_no_trace(pipeline: Pipeline) -> None:
         next(talk.stream("me too"))
     events.close()
 
-    assert talk.turns == ()
+    assert talk.messages == ()
     assert talk.say("hi")
 
 
@@ -60,7 +60,7 @@ def test_stopped_answer_is_remembered_as_it_was_shown(pipeline: Pipeline) -> Non
     answer = talk.say("hi", stop=whole[2:4])
 
     assert answer.finish == "stop"
-    assert talk.turns[1].text == answer.text == whole[: whole.index(whole[2:4])]
+    assert talk.messages[1].text == answer.text == whole[: whole.index(whole[2:4])]
     assert talk.say("go on").ids
 
 
@@ -68,8 +68,8 @@ def test_history_is_what_a_conversation_would_be(pipeline: Pipeline) -> None:
     talk = pipeline.conversation()
     talk.say("one")
     second = talk.say("two")
-    given = pipeline.conversation(history=talk.turns[:2]).say("two")
-    asked = pipeline.chat("two", history=talk.turns[:2])
+    given = pipeline.conversation(history=talk.messages[:2]).say("two")
+    asked = pipeline.chat("two", history=talk.messages[:2])
 
     assert given.ids == asked.ids
     assert second.finish == asked.finish
@@ -88,7 +88,7 @@ def test_async_forms_answer_alike(pipeline: Pipeline) -> None:
 
     assert answer.ids == pipeline.chat("hello", require={"glyph": 1}).ids
     assert isinstance(events[-1], Finished)
-    assert isinstance(answer.media[0], Made)
+    assert isinstance(answer.media[0], GeneratedMedia)
 
 
 def test_cancelled_task_calls_the_answer_off(pipeline: Pipeline) -> None:

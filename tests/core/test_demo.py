@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from nextgpt_core.play import exchange_json, play
-from nextgpt_core.reading import Reader
-from nextgpt_core.script import Line, Talk, read_script, talks
+from nextgpt_core.demo.play import exchange_json, play
+from nextgpt_core.demo.script import Line, Talk, read_script, talks
+from nextgpt_core.intake.reading import Reader
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_core.testing.toy import PLUGIN
 from nextgpt_registry.catalog import Catalog

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from nextgpt_core.evaluate.choose import choose
-from nextgpt_core.evaluate.run import evaluate, load_suite
+from nextgpt_core.evaluation.choose import choose
+from nextgpt_core.evaluation.run import evaluate, load_suite
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_registry import ConfigError, Media, MediaPart, Turn
+from nextgpt_registry import ConfigError, Media, MediaPart, Message
 from nextgpt_registry.suites import Expected, Judge, Prompt, Suite
 
 
@@ -38,15 +38,15 @@ class Greys:
 
 
 def suite(*, kind: str = "glyph", count: int = 3) -> Suite:
-    def asked(number: int) -> tuple[Turn, ...]:
-        return (Turn("user", (MediaPart("glyph", glyph(number)), "What is it?")),)
+    def asked(number: int) -> tuple[Message, ...]:
+        return (Message("user", (MediaPart("glyph", glyph(number)), "What is it?")),)
 
     prompts = [
         Prompt(
             id=f"draw/{number}",
             direction=f"text->{kind}",
             expected=(Expected(kind, {"tone": tone, "size": "big"}, "tone"),),
-            turns=(Turn("user", (f"Draw something {tone}.",)),),
+            messages=(Message("user", (f"Draw something {tone}.",)),),
         )
         for number, tone in zip(range(count), ("light", "dark") * count, strict=False)
     ]
@@ -55,7 +55,7 @@ def suite(*, kind: str = "glyph", count: int = 3) -> Suite:
             id=f"tell/{number}",
             direction="glyph->text",
             expected=(Expected("text", {"animal": "cat"}, "animal"),),
-            turns=partial(asked, number),
+            messages=partial(asked, number),
         )
         for number in range(count)
     ]
@@ -90,7 +90,7 @@ def test_a_report_has_a_figure_with_its_interval_for_each_direction(
 
 
 @torch.no_grad()
-def eager(pipeline: Pipeline, turns: Sequence[Turn]) -> None:
+def eager(pipeline: Pipeline, turns: Sequence[Message]) -> None:
     """Make the language model begin its answer to these turns with a signal."""
     model = pipeline.system.model
     prompt = model.composer.compose(turns, feature_tokens={})
@@ -132,7 +132,7 @@ def test_required_counts_are_never_passed(pipeline: Pipeline, tmp_path: Path) ->
     asked: list[dict[str, Any]] = []
     ask = pipeline.ask
 
-    def watched(turns: Sequence[Turn], **options: Any) -> Any:
+    def watched(turns: Sequence[Message], **options: Any) -> Any:
         asked.append(options)
         return ask(turns, **options)
 

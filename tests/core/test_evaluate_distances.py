@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nextgpt_core.evaluate.distances import distances, frechet, kernel
+from nextgpt_core.evaluation.distances import distances, frechet, kernel
 
 pytest.importorskip("torchmetrics", reason="an extra")
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextgpt_core.evaluate import metrics
-from nextgpt_core.evaluate.confusion import concept_counts, plot
-from nextgpt_core.evaluate.scores import Result, ceiling, confusions, report
+from nextgpt_core.evaluation import metrics
+from nextgpt_core.evaluation.confusion import concept_counts, plot
+from nextgpt_core.evaluation.scores import Result, ceiling, confusions, report
 from nextgpt_registry.suites import AtMost, Expected, Suite
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from nextgpt_core.evaluate.perplexity import perplexities, ratio, surprise
-from nextgpt_core.evaluate.run import evaluate
+from nextgpt_core.evaluation.perplexity import perplexities, ratio, surprise
+from nextgpt_core.evaluation.run import evaluate
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_registry import MediaPart, RequestError, Turn
+from nextgpt_registry import MediaPart, Message, RequestError
 from nextgpt_registry.suites import AtMost, Suite
 
 DIALOGUES = [
-    (Turn("user", (f"What is {n}?",)), Turn("assistant", (f"It is {n} and more.",)))
+    (Message("user", (f"What is {n}?",)), Message("assistant", (f"It is {n} and more.",)))
     for n in range(4)
 ]
 
@@ -87,7 +87,7 @@ def test_dialogues_that_differ_make_the_ratio_less_sure() -> None:
 
 def test_dialogues_with_media_are_refused(pipeline: Pipeline) -> None:
     with pytest.raises(RequestError, match="holds media"):
-        perplexities(pipeline.system, [(Turn("user", (MediaPart("glyph", glyph()),)),)])
+        perplexities(pipeline.system, [(Message("user", (MediaPart("glyph", glyph()),)),)])
 
 
 def test_a_suite_of_dialogues_alone_is_reported_with_its_goal(

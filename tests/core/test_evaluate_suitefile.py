@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextgpt_core.evaluate.run import evaluate, load_suite
-from nextgpt_core.evaluate.suitefile import read_suite, write_suite
+from nextgpt_core.evaluation.run import evaluate, load_suite
+from nextgpt_core.evaluation.suitefile import read_suite, write_suite
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_registry import ConfigError, Media, MediaPart, Turn
+from nextgpt_registry import ConfigError, Media, MediaPart, Message
 from nextgpt_registry.suites import AtMost, Expected, Named, Prompt, Suite
 
 
@@ -39,16 +39,16 @@ PROMPTS = (
         "draw",
         "text->glyph",
         (Expected("glyph", {"tone": "light", "size": "big"}, "tone"),),
-        (Turn("user", ("Draw something light.",)),),
+        (Message("user", ("Draw something light.",)),),
     ),
     Prompt(
         "again",
         "glyph->glyph",
         (Expected("text"), Expected("glyph", {"tone": "dark"}, "tone")),
         (
-            Turn("user", ("One", MediaPart("glyph", glyph(1)), "and another?")),
-            Turn("assistant", ("Here: ", MediaPart("glyph", None, "a glyph"))),
-            Turn("user", (MediaPart("glyph", glyph(2)), MediaPart("glyph", glyph(1)), "Again?")),
+            Message("user", ("One", MediaPart("glyph", glyph(1)), "and another?")),
+            Message("assistant", ("Here: ", MediaPart("glyph", None, "a glyph"))),
+            Message("user", (MediaPart("glyph", glyph(2)), MediaPart("glyph", glyph(1)), "Again?")),
         ),
     ),
 )
@@ -58,7 +58,7 @@ SUITE = Suite(
     {"glyph": JUDGE},
     {"*/structure": 0.9, "*/false_media": AtMost(0.01)},
     reference=Named(f"{__name__}:glyphs"),
-    dialogues=((Turn("user", ("Hi",)), Turn("assistant", ("Hello",))),),
+    dialogues=((Message("user", ("Hi",)), Message("assistant", ("Hello",))),),
 )
 
 
@@ -98,7 +98,7 @@ def test_an_evaluation_keeps_its_suite_and_the_file_asks_the_same(
 
 
 def test_a_prompt_that_was_not_asked_is_not_in_the_file(pipeline: Pipeline, tmp_path: Path) -> None:
-    smell = Prompt("smell", "text->smell", (Expected("smell"),), (Turn("user", ("Smell!",)),))
+    smell = Prompt("smell", "text->smell", (Expected("smell"),), (Message("user", ("Smell!",)),))
 
     evaluate(pipeline, Suite("toy", (*PROMPTS, smell), {"glyph": JUDGE}), out=tmp_path / "out")
 
@@ -116,7 +116,7 @@ def test_a_prompt_that_was_not_asked_is_not_in_the_file(pipeline: Pipeline, tmp_
         (
             [
                 '{"suite": "x"}',
-                '{"id": "1", "direction": "d", "expected": [], "turns": '
+                '{"id": "1", "direction": "d", "expected": [], "messages": '
                 '[{"role": "user", "parts": [{"kind": "glyph", "file": "../secret"}]}]}',
             ],
             "outside the suite",
@@ -135,8 +135,8 @@ def test_a_file_that_is_no_suite_is_told_by_its_line(
 
 def test_distances_to_real_media_stand_in_the_report(pipeline: Pipeline, tmp_path: Path) -> None:
     """Features of answers are kept, so that a second call has them without asking again."""
-    from nextgpt_core.evaluate.folder import EvaluationFolder
-    from nextgpt_core.evaluate.run import about_evaluation
+    from nextgpt_core.evaluation.folder import EvaluationFolder
+    from nextgpt_core.evaluation.run import about_evaluation
 
     pytest.importorskip("torchmetrics", reason="an extra")
     judge = Greys()

@@ -10,15 +10,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import Module
 
-from nextgpt_core.boundary import Blame, check_conditions
-from nextgpt_core.evaluate.perplexity import surprise
+from nextgpt_core.assembly.boundary import Blame, check_conditions
+from nextgpt_core.evaluation.perplexity import surprise
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.finite import all_finite
 from nextgpt_core.llm.half import HalfLinear, halve
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.testing import SystemKit, glyph, save_tiny_llm
 from nextgpt_registry.errors import ConfigError, ShapeError
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 
 
 def linear(*rows: list[float], bias: list[float] | None = None) -> torch.nn.Linear:
@@ -92,7 +92,9 @@ def test_perplexity_that_is_no_number_is_an_error(make_backbone, kit: SystemKit)
     backbone.model.model.norm.weight.data[0] = torch.nan
     with kit.pipeline() as pipeline:
         prompt = pipeline.system.model.composer.compose(
-            (Turn("user", ("hi",)), Turn("assistant", ("ho",))), feature_tokens={}, answer=False
+            (Message("user", ("hi",)), Message("assistant", ("ho",))),
+            feature_tokens={},
+            answer=False,
         )
 
     with pytest.raises(ShapeError, match="NaN or infinite"):

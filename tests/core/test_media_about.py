@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nextgpt_core.answer import Made
+from nextgpt_core.answer import GeneratedMedia
 from nextgpt_core.cli.render import Gallery, part_json
 from nextgpt_core.cli.run import _media_lines
 from nextgpt_core.cli.session import _Screen
 from nextgpt_core.engine.events import MediaDone, MediaStarted
-from nextgpt_core.evaluate.show import show_parts
-from nextgpt_core.reading import Reader
+from nextgpt_core.evaluation.show import show_parts
+from nextgpt_core.intake.reading import Reader
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.media import Media
 
@@ -39,8 +39,8 @@ def test_it_crosses_to_a_process_of_its_own() -> None:
 def test_json_and_lines_of_an_answer_tell_it(tmp_path: Path) -> None:
     with SystemKit(tmp_path).pipeline() as pipeline:
         reader: Reader = pipeline.reader
-        told = part_json(Made("glyph", found()), Gallery(reader, tmp_path))
-        plain = part_json(Made("glyph", glyph(1)), Gallery(reader, tmp_path))
+        told = part_json(GeneratedMedia("glyph", found()), Gallery(reader, tmp_path))
+        plain = part_json(GeneratedMedia("glyph", glyph(1)), Gallery(reader, tmp_path))
 
     assert told["about"] == TOLD
     assert "about" not in plain
@@ -62,7 +62,8 @@ def test_a_chat_tells_it(tmp_path: Path) -> None:
 def test_a_contact_sheet_tells_it(tmp_path: Path) -> None:
     with SystemKit(tmp_path).pipeline() as pipeline:
         shown = show_parts(
-            pipeline.system.catalog, [Made("glyph", found()), Made("glyph", glyph(1))]
+            pipeline.system.catalog,
+            [GeneratedMedia("glyph", found()), GeneratedMedia("glyph", glyph(1))],
         )
 
     assert shown.count("<small>") == 1

@@ -9,15 +9,15 @@ from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import add_lora, linear_names
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input, build_output
-from nextgpt_core.prompt import Prompt
+from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.signal import SignalVocabulary
-from nextgpt_core.train.forward import forward
-from nextgpt_core.train.settings import STAGES
+from nextgpt_core.training.forward import forward
+from nextgpt_core.training.settings import STAGES
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.specs import Condition
 
 PICTURE = MediaPart("photo", Media("photo", b"cat"), caption="a cat")
@@ -50,15 +50,15 @@ def model(make_backbone) -> NextGPT:
     return make_model(make_backbone("llama"))
 
 
-def compose(model: NextGPT, *turns: Turn, answer: bool = False) -> Prompt:
+def compose(model: NextGPT, *turns: Message, answer: bool = False) -> Prompt:
     return model.composer.compose(turns, feature_tokens={"photo": 2}, answer=answer)
 
 
 def x_to_x(model: NextGPT) -> Prompt:
     return compose(
         model,
-        Turn("user", ("Draw ", PICTURE, " again")),
-        Turn("assistant", ("Here: ", DOG, " and ", PICTURE)),
+        Message("user", ("Draw ", PICTURE, " again")),
+        Message("assistant", ("Here: ", DOG, " and ", PICTURE)),
     )
 
 
@@ -91,7 +91,7 @@ def test_one_step_moves_signal_logits_and_no_other(backbone: Backbone) -> None:
 
 def test_signals_start_no_likelier_than_other_tokens(backbone: Backbone) -> None:
     model = make_model(backbone)
-    prompt = compose(model, Turn("user", ("Hello there",)), answer=True)
+    prompt = compose(model, Message("user", ("Hello there",)), answer=True)
 
     with torch.no_grad():
         final = backbone.run(model.embed(prompt, {})).final_BTD[:, -1]
@@ -183,7 +183,10 @@ def test_conditions_come_from_state_plus_embedding(model: NextGPT) -> None:
 @torch.no_grad()
 def test_loss_and_states_are_in_step_where_media_are_read_and_made(backbone: Backbone) -> None:
     model = make_model(backbone)
-    prompts = [compose(model, Turn("user", ("Hi",)), Turn("assistant", ("Yo",))), x_to_x(model)]
+    prompts = [
+        compose(model, Message("user", ("Hi",)), Message("assistant", ("Yo",))),
+        x_to_x(model),
+    ]
     projected = features(model)
 
     out = forward(model, prompts, projected)
@@ -208,11 +211,13 @@ def test_loss_and_states_are_in_step_where_media_are_read_and_made(backbone: Bac
 
 def test_a_shared_beginning_changes_neither_loss_nor_gradients(backbone: Backbone) -> None:
     model = make_model(backbone)
-    system = Turn("system", ("You are a helpful assistant.",))
-    asked = Turn("user", ("Draw ", PICTURE, " again"))
+    system = Message("system", ("You are a helpful assistant.",))
+    asked = Message("user", ("Draw ", PICTURE, " again"))
     prompts = [
-        compose(model, system, asked, Turn("assistant", ("Here: ", DOG))),
-        compose(model, system, Turn("user", ("Hi",)), Turn("assistant", ("A dog ", PICTURE, "!"))),
+        compose(model, system, asked, Message("assistant", ("Here: ", DOG))),
+        compose(
+            model, system, Message("user", ("Hi",)), Message("assistant", ("A dog ", PICTURE, "!"))
+        ),
     ]
     parameters = [p for group in model.trainable(STAGES["instruct"]).values() for p in group]
 
@@ -253,7 +258,7 @@ def test_each_stage_trains_its_parts_and_nothing_else(model: NextGPT, stage: str
 
 
 def test_a_batch_without_labels_has_no_loss(model: NextGPT) -> None:
-    prompt = compose(model, Turn("user", ("Hello there, you",)))
+    prompt = compose(model, Message("user", ("Hello there, you",)))
 
     for batch in ([prompt], [prompt, prompt]):
         out = forward(model, batch, {})

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from nextgpt_core.train import muon
-from nextgpt_core.train.compute import chosen
-from nextgpt_core.train.muon import Muon, orthogonal
+from nextgpt_core.training import muon
+from nextgpt_core.training.compute import chosen
+from nextgpt_core.training.muon import Muon, orthogonal
 from nextgpt_registry.tensors import quick_in_bfloat16
 
 SHAPES = ((8, 24), (24, 8), (16, 16))

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from nextgpt_core.boundary import Blame
-from nextgpt_core.components import Recipe, on_device
+from nextgpt_core.assembly.boundary import Blame
+from nextgpt_core.assembly.components import Recipe, on_device
 from nextgpt_core.system import LiveDecoder
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
-from nextgpt_core.train.cache import TensorCache
-from nextgpt_core.train.media import caption_targets
+from nextgpt_core.training.cache import TensorCache
+from nextgpt_core.training.media import caption_targets
 
 _DEVICE = "cpu:0"  # told from home, "cpu"
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from nextgpt_core.answer import Answer, AnswerPart, Failed, Made, Text, Timings
-from nextgpt_core.page import counted, lacking, page
-from nextgpt_core.play import Exchange, Played
-from nextgpt_core.script import Line
+from nextgpt_core.answer import Answer, AnswerPart, FailedMedia, GeneratedMedia, Text, Timings
+from nextgpt_core.demo.page import counted, lacking, page
+from nextgpt_core.demo.play import Exchange, Played
+from nextgpt_core.demo.script import Line
 from nextgpt_core.testing import ToyPlugin, glyph
 from nextgpt_registry import hookimpl
 from nextgpt_registry.catalog import Catalog
@@ -82,7 +82,7 @@ def shown(*exchanges: Exchange, plugin: ToyPlugin | None = None, **more: Any) ->
 
 
 def test_page_shows_what_was_said_and_what_came_in_order() -> None:
-    made = Made("glyph", glyph(2), made_in_s=1.25)
+    made = GeneratedMedia("glyph", glyph(2), seconds=1.25)
     said = (MediaPart("glyph", glyph(1)), "Again")
     text = shown(exchange(1, Text("Here:"), made, Text("Done."), said=said))
 
@@ -95,7 +95,7 @@ def test_page_shows_what_was_said_and_what_came_in_order() -> None:
 def test_what_is_told_about_a_medium_stands_under_it() -> None:
     media = replace(glyph(2), about={"source": "<attic>/cat.png", "score": "0.93"})
 
-    text = shown(exchange(1, Made("glyph", media, made_in_s=1.25)))
+    text = shown(exchange(1, GeneratedMedia("glyph", media, seconds=1.25)))
 
     assert "made in 1.2 s · source: &lt;attic&gt;/cat.png · score: 0.93</figcaption>" in text
 
@@ -113,7 +113,7 @@ def test_page_names_no_address_outside_itself() -> None:
 
 def test_all_text_is_escaped() -> None:
     evil = "<script>alert('&')</script>"
-    failed = Failed("glyph", DecodeError("glyph", evil))
+    failed = FailedMedia("glyph", DecodeError("glyph", evil))
     text = page(
         Played(
             evil, evil, (evil,), (evil,),
@@ -127,7 +127,7 @@ def test_all_text_is_escaped() -> None:
 
 
 def test_page_says_what_is_missing() -> None:
-    text = shown(exchange(1, Text("I cannot draw.")), exchange(2, Made("glyph", glyph())))
+    text = shown(exchange(1, Text("I cannot draw.")), exchange(2, GeneratedMedia("glyph", glyph())))
 
     assert "asked for glyph, got text only" in text
     assert text.count('class="lacking"') == 1
@@ -137,14 +137,18 @@ def test_page_says_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("parts", "want", "told"),
     [
-        ((Made("glyph", glyph()),), ("glyph",), ""),
+        ((GeneratedMedia("glyph", glyph()),), ("glyph",), ""),
         ((Text("a"),), ("text",), ""),
         ((Text(" "),), ("text",), "asked for text, got nothing"),
         ((), ("glyph",), "asked for glyph, got nothing"),
         ((Text("a"),), ("glyph", "glyph"), "asked for 2 glyph, got text only"),
-        ((Text("a"), Made("glyph", glyph())), ("glyph", "glyph"),
+        ((Text("a"), GeneratedMedia("glyph", glyph())), ("glyph", "glyph"),
          "asked for 2 glyph, got text, glyph"),
-        ((Made("glyph", glyph()),), ("text", "glyph"), "asked for text, glyph, got glyph"),
+        (
+            (GeneratedMedia("glyph", glyph()),),
+            ("text", "glyph"),
+            "asked for text, glyph, got glyph",
+        ),
     ],
 )  # fmt: skip
 def test_lacking_says_what_was_asked_and_what_came(
@@ -154,14 +158,14 @@ def test_lacking_says_what_was_asked_and_what_came(
 
 
 def test_page_tells_of_media_that_nobody_asked_for() -> None:
-    text = shown(exchange(1, Text("Hi"), Made("glyph", glyph()), want=("text",)))
+    text = shown(exchange(1, Text("Hi"), GeneratedMedia("glyph", glyph()), want=("text",)))
 
     assert "not asked for: glyph" in text
     assert 'class="lacking"' not in text
 
 
 def test_medium_that_no_plugin_can_show_is_named() -> None:
-    made = exchange(1, Made("glyph", glyph()))
+    made = exchange(1, GeneratedMedia("glyph", glyph()))
 
     assert "no plugin shows glyph" in shown(made, plugin=ToyPlugin())
     assert "too &lt;strange&gt; to be shown" in shown(made, plugin=Refusing())
@@ -184,7 +188,9 @@ def test_directions_link_to_their_turns() -> None:
 
 
 def test_timings_add_up() -> None:
-    text = shown(*(exchange(n, Made("glyph", glyph(), made_in_s=0.25)) for n in (1, 2)), load_s=3.0)
+    text = shown(
+        *(exchange(n, GeneratedMedia("glyph", glyph(), seconds=0.25)) for n in (1, 2)), load_s=3.0
+    )
     rows = re.findall(r"<tr>(.*?)</tr>", text.partition("<details>")[2])
 
     assert [re.sub("<.*?>", "|", row).strip("|").split("||")[0] for row in rows] == [

@@ -14,7 +14,7 @@ import torch
 
 import nextgpt_core
 from nextgpt_core import Builder, Pipeline, Text
-from nextgpt_core.checkpoint import tokenizer_hash
+from nextgpt_core.assembly.checkpoint import tokenizer_hash
 from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph, tiny_tokenizer
 from nextgpt_registry.catalog import Catalog
@@ -48,9 +48,8 @@ def test_public_names_are_pinned() -> None:
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
-    code = (
-        "import sys, nextgpt_core.reading, nextgpt_core.cli.run; sys.exit('torch' in sys.modules)"
-    )
+    modules = "sys, nextgpt_core.intake.reading, nextgpt_core.cli.run"
+    code = f"import {modules}; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

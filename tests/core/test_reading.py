@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextgpt_core.reading import Reader, data_url
+from nextgpt_core.intake.reading import Reader, data_url
 from nextgpt_core.testing.toy import MANIFEST, PLUGIN, glyph
 from nextgpt_registry import hookimpl
 from nextgpt_registry.catalog import Catalog

@@ -20,8 +20,8 @@ import shutil, sys
 from pathlib import Path
 import torch
 from killing import points
-from nextgpt_core.assemble import assemble
-from nextgpt_core.checkpoint import save_system
+from nextgpt_core.assembly.assemble import assemble
+from nextgpt_core.assembly.checkpoint import save_system
 from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin
 from nextgpt_registry.catalog import Catalog

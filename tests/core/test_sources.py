@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from nextgpt_core.reading import Reader
-from nextgpt_core.sources import as_rate, data_url
+from nextgpt_core.intake.reading import Reader
+from nextgpt_core.intake.sources import as_rate, data_url
 from nextgpt_core.testing.toy import PLUGIN, glyph
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, NextGPTError

@@ -9,12 +9,12 @@ import pytest
 import torch
 from transformers import LlamaTokenizer
 
-from nextgpt_core.compose import Composer
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.prompt import FEATURE, UNLABELLED
+from nextgpt_core.prompt.compose import Composer
+from nextgpt_core.prompt.positions import FEATURE, UNLABELLED
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
-from nextgpt_registry import Catalog, MediaPart, Turn
+from nextgpt_registry import Catalog, MediaPart, Message
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
@@ -37,7 +37,7 @@ def composer(tokenizer) -> Composer:
 
 
 def test_a_template_may_frame_media_in_its_own_way(composer: Composer) -> None:
-    turns = [Turn("user", ("see ", PICTURE, "here"))]
+    turns = [Message("user", ("see ", PICTURE, "here"))]
 
     prompt = composer.compose(turns, feature_tokens={"photo": 2}, answer=False)
 
@@ -47,7 +47,7 @@ def test_a_template_may_frame_media_in_its_own_way(composer: Composer) -> None:
 
 
 def test_a_stop_string_of_the_template_is_learned_as_the_end(composer: Composer) -> None:
-    turns = [Turn("user", ("a",)), Turn("assistant", ("b",)), Turn("user", ("c",))]
+    turns = [Message("user", ("a",)), Message("assistant", ("b",)), Message("user", ("c",))]
 
     prompt = composer.compose(turns, feature_tokens={}, answer=False)
 
@@ -65,7 +65,11 @@ def test_what_follows_a_piece_is_cut_on_its_own() -> None:
     )
     vocabulary = SignalVocabulary.of(Signals(base=len(tokenizer)).extended({"photo": (3, "")}))
     composer = Composer(tokenizer, vocabulary, stops=["##"])
-    turns = [Turn("user", ("ab",)), Turn("assistant", ("c",)), Turn("assistant", (PICTURE,))]
+    turns = [
+        Message("user", ("ab",)),
+        Message("assistant", ("c",)),
+        Message("assistant", (PICTURE,)),
+    ]
 
     prompt = composer.compose(turns, feature_tokens={}, answer=False)
 
@@ -81,7 +85,7 @@ def test_a_config_names_the_template(tmp_path: Path) -> None:
 
     with kit.pipeline(f"llm.template=file:{tmp_path / 'own.jinja'}") as pipeline:
         composer = pipeline.system.model.composer
-        prompt = composer.compose([Turn("user", ("hi",))], feature_tokens={})
+        prompt = composer.compose([Message("user", ("hi",))], feature_tokens={})
 
     assert composer.tokenizer.decode(list(prompt.ids)) == "hi!"
 

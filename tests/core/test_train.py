@@ -14,10 +14,10 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.train.folder import read_parts
-from nextgpt_core.train.settings import STAGES
-from nextgpt_core.train.start import Trained, train
-from nextgpt_registry import MediaPart, TrainingError, Turn
+from nextgpt_core.training.folder import read_parts
+from nextgpt_core.training.settings import STAGES
+from nextgpt_core.training.start import Trained, train
+from nextgpt_registry import MediaPart, Message, TrainingError
 from nextgpt_registry.configfile import load_config
 
 WORDS = ("cat", "drum", "blue", "a bell", "two dogs")
@@ -29,22 +29,22 @@ class Glyphs:
     def __init__(self, show: bool = True) -> None:
         self.show = show
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         rng = Random(number)
         word, picture = rng.choice(WORDS), glyph(rng.randrange(4))
         if number % 2:
             return (
-                Turn("user", (MediaPart("glyph", picture), "What is it?")),
-                Turn("assistant", (f"It is {word}.",)),
+                Message("user", (MediaPart("glyph", picture), "What is it?")),
+                Message("assistant", (f"It is {word}.",)),
             )
         made = MediaPart("glyph", picture if self.show else None, caption=word)
         return (
-            Turn("user", (f"Draw {word}.",)),
-            Turn("assistant", ("Here you are: ", made)),
+            Message("user", (f"Draw {word}.",)),
+            Message("assistant", ("Here you are: ", made)),
         )
 
 
-def few(count: int = 5) -> list[Sequence[Turn]]:
+def few(count: int = 5) -> list[Sequence[Message]]:
     source = Glyphs()
     return [source[n] for n in range(count)]
 
@@ -125,7 +125,7 @@ class Mortal(Glyphs):
 
     dies_at = 1 << 60
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         if self.dies_at <= number < 1 << 40:
             raise RuntimeError("killed")
         return super().__getitem__(number)

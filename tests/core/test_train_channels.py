@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.train.start import Trained, train
-from nextgpt_registry import MediaPart, Turn
+from nextgpt_core.training.start import Trained, train
+from nextgpt_registry import MediaPart, Message
 from nextgpt_registry.configfile import load_config
 
 TOY = {"modality": "glyph", "encoder": "rows", "decoder": "painter"}
@@ -28,10 +28,10 @@ class Drawn:
     def __init_subclass__(cls) -> None:
         cls.asked = set()
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         self.asked.add(number)
         part = MediaPart(self.channel, glyph(number % 4), caption=f"a cat and {number % 4} dogs")
-        return Turn("user", ("Draw it.",)), Turn("assistant", ("Here: ", part))
+        return Message("user", ("Draw it.",)), Message("assistant", ("Here: ", part))
 
 
 class Instruct(Drawn):
@@ -51,7 +51,7 @@ class Marks(Drawn):
 class Both(Drawn):
     """Three in four draw a glyph, the fourth a mark."""
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         return Marks()[number] if number % 4 == 3 else super().__getitem__(number)
 
 

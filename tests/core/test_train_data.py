@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from nextgpt_core.prompt import Prompt
-from nextgpt_core.train.data import Batches, Dialogues, Rehearsed
-from nextgpt_core.train.settings import RunSettings
-from nextgpt_registry import TrainingError, Turn
+from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.training.data import Batches, Dialogues, Rehearsed
+from nextgpt_core.training.settings import RunSettings
+from nextgpt_registry import Message, TrainingError
 
 
-def length(turns: Sequence[Turn]) -> Prompt:
+def length(turns: Sequence[Message]) -> Prompt:
     size = len(turns[0].text)
     return Prompt(ids=(0,) * size, keys=(0,) * size, labels=(0,) * size)
 
@@ -21,12 +21,12 @@ def length(turns: Sequence[Turn]) -> Prompt:
 class Numbered:
     """Dialogue n is n % 7 + 1 letters long."""
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
-        return (Turn("user", ("x" * (number % 7 + 1),)), Turn("assistant", (str(number),)))
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
+        return (Message("user", ("x" * (number % 7 + 1),)), Message("assistant", (str(number),)))
 
 
 def numbers(passes: list[list[Any]]) -> list[int]:
-    return [int(example.turns[1].text) for examples in passes for example in examples]
+    return [int(example.messages[1].text) for examples in passes for example in examples]
 
 
 def test_batches_are_alike_in_length_and_follow_from_their_number() -> None:

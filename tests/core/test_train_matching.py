@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.train.start import Trained, train
-from nextgpt_registry import MediaPart, TrainingError, Turn
+from nextgpt_core.training.start import Trained, train
+from nextgpt_registry import MediaPart, Message, TrainingError
 from nextgpt_registry.configfile import load_config
 
 WORDS = ("circle", "square", "star", "cross")
@@ -20,18 +20,18 @@ Train = Callable[..., Trained]
 class Shown:
     """A glyph with its caption, asked about."""
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         which = number % len(WORDS)
         part = MediaPart("glyph", glyph(which), caption=f"a {WORDS[which]}")
-        return Turn("user", (part, "What is it?")), Turn("assistant", (f"A {WORDS[which]}.",))
+        return Message("user", (part, "What is it?")), Message("assistant", (f"A {WORDS[which]}.",))
 
 
 class Mixed(Shown):
     """Every second dialogue shows nothing."""
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         if number % 2:
-            return Turn("user", ("Hello there.",)), Turn("assistant", ("Hello.",))
+            return Message("user", ("Hello there.",)), Message("assistant", ("Hello.",))
         return super().__getitem__(number)
 
 
@@ -71,7 +71,7 @@ def test_media_are_matched_with_captions_and_no_language_model_runs(
     def never(*given: Any, **options: Any) -> Any:
         raise AssertionError("the language model ran")
 
-    monkeypatch.setattr("nextgpt_core.train.losses.forward", never)
+    monkeypatch.setattr("nextgpt_core.training.losses.forward", never)
 
     first = run(steps=1).values["matching"]
     last = run(steps=40).values["matching"]

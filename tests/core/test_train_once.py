@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from nextgpt_core.components import LiveEncoder
+from nextgpt_core.assembly.components import LiveEncoder
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.train.speed import compare_cache
-from nextgpt_core.train.start import train
-from nextgpt_registry import Catalog, MediaPart, Turn
+from nextgpt_core.training.speed import compare_cache
+from nextgpt_core.training.start import train
+from nextgpt_registry import Catalog, MediaPart, Message
 from nextgpt_registry.configfile import Loaded, load_config
 
 WORDS = ("cat", "drum", "blue", "a bell", "two dogs")
@@ -24,12 +24,12 @@ RUN = {"steps": 10, "batch": 4, "window": 2, "lr": 0.01, "log_every": 1, "sample
 class Glyphs:
     """Dialogues without an end: one of four glyphs is asked about, then one is asked for."""
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         word = WORDS[number % len(WORDS)]
         part = MediaPart("glyph", glyph(number // 2 % 4), caption=word)
         if number % 2:
-            return Turn("user", (part, "What is it?")), Turn("assistant", (f"It is {word}.",))
-        return Turn("user", (f"Draw {word}.",)), Turn("assistant", ("Here you are: ", part))
+            return Message("user", (part, "What is it?")), Message("assistant", (f"It is {word}.",))
+        return Message("user", (f"Draw {word}.",)), Message("assistant", ("Here you are: ", part))
 
 
 def system(folder: Path, stage: str, **given: Any) -> tuple[Loaded, Catalog, str]:

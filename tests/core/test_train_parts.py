@@ -13,17 +13,17 @@ from torch import Tensor
 
 from nextgpt_core.model import NextGPT
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.prompt import Prompt
+from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.train.cache import TensorCache
-from nextgpt_core.train.export import export_parts
-from nextgpt_core.train.forward import Starts, common_start, forward
-from nextgpt_core.train.losses import alignment
-from nextgpt_core.train.media import Composing, project_features
-from nextgpt_core.train.optimizer import factor
-from nextgpt_core.train.settings import RunSettings, split_overrides, stage_of
-from nextgpt_core.train.start import for_training
-from nextgpt_registry import MediaPart, TrainingError, Turn
+from nextgpt_core.training.cache import TensorCache
+from nextgpt_core.training.export import export_parts
+from nextgpt_core.training.forward import Starts, common_start, forward
+from nextgpt_core.training.losses import alignment
+from nextgpt_core.training.media import Composing, project_features
+from nextgpt_core.training.optimizer import factor
+from nextgpt_core.training.settings import RunSettings, split_overrides, stage_of
+from nextgpt_core.training.start import for_training
+from nextgpt_registry import MediaPart, Message, TrainingError
 from nextgpt_registry.config import Config
 from nextgpt_registry.tensors import load_compact
 
@@ -35,11 +35,11 @@ def pipeline(tmp_path: Path) -> Pipeline:
     return SystemKit(tmp_path).pipeline()
 
 
-def dialogue(number: int) -> tuple[Turn, ...]:
+def dialogue(number: int) -> tuple[Message, ...]:
     made = MediaPart("glyph", glyph(number), caption=f"glyph {number}")
     return (
-        Turn("user", (MediaPart("glyph", glyph(number)), "Like this, but " + "much " * number)),
-        Turn("assistant", ("Here: ", made, " and so on.")),
+        Message("user", (MediaPart("glyph", glyph(number)), "Like this, but " + "much " * number)),
+        Message("assistant", ("Here: ", made, " and so on.")),
     )
 
 
@@ -232,6 +232,6 @@ def test_exported_parts_are_what_a_config_names(pipeline: Pipeline, tmp_path: Pa
 
 
 def test_settings_are_read_without_torch() -> None:
-    code = "import nextgpt_core.train.settings, sys; sys.exit('torch' in sys.modules)"
+    code = "import nextgpt_core.training.settings, sys; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nextgpt_core import Pipeline
-from nextgpt_core.assemble import assemble
-from nextgpt_core.evaluate.asking import Asker
+from nextgpt_core.assembly.assemble import assemble
+from nextgpt_core.assembly.readiness import Readiness
+from nextgpt_core.evaluation.asking import Asker
 from nextgpt_core.model import PARTS
-from nextgpt_core.readiness import Readiness
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
-from nextgpt_core.train.start import Trained, train
+from nextgpt_core.training.start import Trained, train
 from nextgpt_registry import Catalog, PlanError, RequestError, SourceError
 from nextgpt_registry.configfile import load_config
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.plan import make_plan, resolve
 from nextgpt_registry.suites import Expected, Prompt
 
@@ -47,12 +47,12 @@ RULES = [  # what is trained, the route; may a glyph be given, required, chosen
 class Glyphs:
     """Glyphs to be named and drawn."""
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
         picture = glyph(Random(number).randrange(4))
         if number % 2:
-            return Turn("user", (MediaPart("glyph", picture),)), Turn("assistant", ("a cat",))
+            return Message("user", (MediaPart("glyph", picture),)), Message("assistant", ("a cat",))
         made = MediaPart("glyph", None, caption="a cat")
-        return Turn("user", ("Draw a cat.",)), Turn("assistant", ("Here: ", made))
+        return Message("user", ("Draw a cat.",)), Message("assistant", ("Here: ", made))
 
 
 Train = Callable[..., Trained]
@@ -154,10 +154,10 @@ def test_an_error_says_what_is_untrained_what_trains_it_and_what_works(kit: Syst
 
 
 def test_no_media_of_an_untrained_channel_are_taken_from_a_history(untrained: Pipeline) -> None:
-    own = Turn("assistant", ("Here", MediaPart("glyph", glyph())))
-    theirs = Turn("user", (MediaPart("glyph", glyph()), "Look"))
+    own = Message("assistant", ("Here", MediaPart("glyph", glyph())))
+    theirs = Message("user", (MediaPart("glyph", glyph()), "Look"))
 
-    for history in ([Turn("user", ("Draw",)), own], [theirs, Turn("assistant", ("Yes",))]):
+    for history in ([Message("user", ("Draw",)), own], [theirs, Message("assistant", ("Yes",))]):
         with pytest.raises(RequestError, match=r"media of glyph: its .* untrained"):
             untrained.chat("Again", history=history)
 
@@ -246,8 +246,8 @@ def test_a_run_gone_on_with_makes_nothing_else_trained(run: Train) -> None:
 
 
 def test_a_suite_does_not_ask_for_what_is_untrained(untrained: Pipeline) -> None:
-    draw = (Turn("user", ("Draw",)),)
-    see = (Turn("user", (MediaPart("glyph", glyph()),)),)
+    draw = (Message("user", ("Draw",)),)
+    see = (Message("user", (MediaPart("glyph", glyph()),)),)
     asker = Asker(untrained, {})
 
     made = asker.ask(Prompt("1", "text->glyph", (Expected("glyph"),), draw))

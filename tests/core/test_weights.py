@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from nextgpt_core.assembly.weights import missing, resolve, resolve_llm
 from nextgpt_core.llm.gguf import convert_gguf, converted
-from nextgpt_core.weights import missing, resolve, resolve_llm
 from nextgpt_registry.config import LLMSettings, Weight
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.headers import read_whole_header

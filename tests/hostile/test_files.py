@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextgpt_registry import ConfigError, LockError, SourceError
-from nextgpt_registry.cache import stored
 from nextgpt_registry.documents import json_of, yaml_of
+from nextgpt_registry.fetch.cache import stored
+from nextgpt_registry.fetch.hub import indexed
 from nextgpt_registry.headers import read_header
-from nextgpt_registry.hub import indexed
 from nextgpt_registry.llm_facts import facts_of, read_facts
 from nextgpt_registry.lock import read_lock
 from nextgpt_registry.paths import local_path, shortened
@@ -387,7 +387,7 @@ def test_a_damaged_manifest_of_the_cache_means_not_stored(
 def test_an_odd_folder_in_the_environment_is_refused_or_empty(
     expect: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    from nextgpt_registry.sources import cached
+    from nextgpt_registry.fetch.sources import cached
 
     monkeypatch.setenv(name, value)
 
@@ -437,7 +437,7 @@ def test_a_script_or_comparison_that_is_none_is_refused(
     expect: Any, tmp_path: Path, text: str
 ) -> None:
     from nextgpt_core.ablate.axes import read_axes
-    from nextgpt_core.script import read_script
+    from nextgpt_core.demo.script import read_script
 
     path = tmp_path / "a.yaml"
     path.write_text(text)
@@ -458,7 +458,8 @@ NO_SUITES: dict[str, bytes] = {
     "second line a number": b'{"suite": "a"}\n5',
     "dialogue of a number": b'{"suite": "a"}\n{"dialogue": 5}',
     "no dialogue": b'{"suite": "a"}\n{"dialogue": []}',
-    "turns of text": b'{"suite": "a"}\n{"id": "1", "direction": "a", "turns": "b", "expected": []}',
+    "messages of text": b'{"suite": "a"}\n'
+    b'{"id": "1", "direction": "a", "messages": "b", "expected": []}',
     "file outside": b'{"suite": "a"}\n{"dialogue": [{"role": "user", "parts":'
     b' [{"kind": "glyph", "file": "../x"}]}]}',
     "invalid UTF-8": b'{"suite": "a\xff"}',
@@ -467,7 +468,7 @@ NO_SUITES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("data", NO_SUITES.values(), ids=NO_SUITES)
 def test_a_suite_that_is_none_is_refused(expect: Any, tmp_path: Path, data: bytes) -> None:
-    from nextgpt_core.evaluate.suitefile import read_suite
+    from nextgpt_core.evaluation.suitefile import read_suite
     from nextgpt_registry import Catalog
 
     path = tmp_path / "suite.jsonl"
@@ -541,7 +542,7 @@ TINY = {
 def test_a_damaged_state_or_part_of_a_run_is_refused(
     expect: Any, tmp_path: Path, data: bytes
 ) -> None:
-    from nextgpt_core.train.folder import RunFolder, read_parts
+    from nextgpt_core.training.folder import RunFolder, read_parts
 
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "signals.safetensors").write_bytes(data)

@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast
 
 from nextgpt_core import Builder, Pipeline
 from nextgpt_core.engine.sampling import Sampler
+from nextgpt_core.prompt.textids import TextIds
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.textids import TextIds
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 
 SMALLEST, LARGEST = 5e-324, 1.7e308
 FOUR = torch.tensor([1.0, 3.0, 2.0, float("-inf")])  # the last may not be chosen
@@ -108,9 +108,9 @@ def test_settings_of_sampling_that_mean_nothing_are_refused(
 def test_half_characters_are_refused_wherever_text_comes_in(
     expect: Any, kit: SystemKit, pipeline: Pipeline, half: str
 ) -> None:
-    said = (Turn("user", (half,)), Turn("assistant", ("yes",)))
-    wrote = (Turn("user", ("yes?",)), Turn("assistant", (half,)))
-    told = (Turn("system", (half,)),)
+    said = (Message("user", (half,)), Message("assistant", ("yes",)))
+    wrote = (Message("user", ("yes?",)), Message("assistant", (half,)))
+    told = (Message("system", (half,)),)
     composer = pipeline.system.model.composer
     cases = (
         lambda: pipeline.chat(half),

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nextgpt_audio import plugin as audio
-from nextgpt_core.reading import Reader
+from nextgpt_core.intake.reading import Reader
 from nextgpt_image import plugin as image
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, RequestError

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from nextgpt_core import Pipeline
-from nextgpt_core.reading import Reader
+from nextgpt_core.intake.reading import Reader
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_registry import Catalog, Media, MediaError, MediaPart, RequestError, Turn
+from nextgpt_registry import Catalog, Media, MediaError, MediaPart, Message, RequestError
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -153,7 +153,7 @@ def pipeline(tmp_path: Path) -> Any:
 def test_media_of_a_history_are_held_to_the_same(
     pipeline: Pipeline, media: Media, error: type[Exception], says: str
 ) -> None:
-    history = (Turn("user", (MediaPart("glyph", media),)), Turn("assistant", ("Hm.",)))
+    history = (Message("user", (MediaPart("glyph", media),)), Message("assistant", ("Hm.",)))
 
     with pytest.raises(error, match=says):
         pipeline.chat("And?", history=history)

@@ -21,7 +21,7 @@ from nextgpt_core import Answer, Builder, Cancel, Conversation, Pipeline
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_registry import Catalog, ConfigError, NextGPTError, RequestError
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 
 pytestmark = pytest.mark.timeout(300)
 CATALOG = Catalog.of({"toy": ToyPlugin()})
@@ -81,7 +81,7 @@ REFUSED_PARTS: dict[str, Any] = {
     "media without data": MediaPart("glyph"),
     "media of no channel": MediaPart("photo", glyph()),
     "media that are bytes": MediaPart("glyph", b"x"),  # type: ignore[arg-type]
-    "turn": Turn("user", ("hello",)),
+    "turn": Message("user", ("hello",)),
     "answer": Answer((), 0),
     "exception": ValueError("x"),
     "path not there": Path("nowhere.glyph"),
@@ -135,30 +135,33 @@ REFUSED_HISTORIES: dict[str, Any] = {
     "text": "hello",
     "bytes": b"x",
     "dict": {},
-    "one turn alone": Turn("user", ("a",)),
+    "one turn alone": Message("user", ("a",)),
     "dicts": [{"role": "user", "content": "a"}],
     "strings": ["a", "b"],
     "pairs": [("user", "a")],
     "none inside": [None],
-    "unknown role": [Turn("robot", ("a",))],  # type: ignore[arg-type]
-    "role of no text": [Turn(3, ("a",))],  # type: ignore[arg-type]
-    "role that cannot be hashed": [Turn([], ("a",))],  # type: ignore[arg-type]
-    "parts that are text": [Turn("user", "abc")],  # type: ignore[arg-type]
-    "parts that are none": [Turn("user", None)],  # type: ignore[arg-type]
-    "parts with a number": [Turn("user", (5,))],  # type: ignore[arg-type]
-    "parts with a path": [Turn("user", (Path("a"),))],  # type: ignore[arg-type]
-    "parts with a medium": [Turn("user", (glyph(),))],  # type: ignore[arg-type]
-    "half a character": [Turn("user", ("\udc00",))],
-    "half a character of the assistant's": [Turn("user", ("a",)), Turn("assistant", ("\ud800",))],
-    "medium of no channel": [Turn("user", (MediaPart("photo", glyph()),))],
-    "medium that is none": [Turn("user", (MediaPart("glyph"),))],
-    "medium of the assistant's, of no channel": [
-        Turn("user", ("a",)),
-        Turn("assistant", (MediaPart("photo"),)),
+    "unknown role": [Message("robot", ("a",))],  # type: ignore[arg-type]
+    "role of no text": [Message(3, ("a",))],  # type: ignore[arg-type]
+    "role that cannot be hashed": [Message([], ("a",))],  # type: ignore[arg-type]
+    "parts that are text": [Message("user", "abc")],  # type: ignore[arg-type]
+    "parts that are none": [Message("user", None)],  # type: ignore[arg-type]
+    "parts with a number": [Message("user", (5,))],  # type: ignore[arg-type]
+    "parts with a path": [Message("user", (Path("a"),))],  # type: ignore[arg-type]
+    "parts with a medium": [Message("user", (glyph(),))],  # type: ignore[arg-type]
+    "half a character": [Message("user", ("\udc00",))],
+    "half a character of the assistant's": [
+        Message("user", ("a",)),
+        Message("assistant", ("\ud800",)),
     ],
-    "medium that is a number": [Turn("user", (MediaPart("glyph", 5),))],  # type: ignore[arg-type]
-    "channel that is a number": [Turn("user", (MediaPart(5, glyph()),))],  # type: ignore[arg-type]
-    "endless": itertools.repeat(Turn("user", ("a",))),
+    "medium of no channel": [Message("user", (MediaPart("photo", glyph()),))],
+    "medium that is none": [Message("user", (MediaPart("glyph"),))],
+    "medium of the assistant's, of no channel": [
+        Message("user", ("a",)),
+        Message("assistant", (MediaPart("photo"),)),
+    ],
+    "medium that is a number": [Message("user", (MediaPart("glyph", 5),))],  # type: ignore[arg-type]
+    "channel that is a number": [Message("user", (MediaPart(5, glyph()),))],  # type: ignore[arg-type]
+    "endless": itertools.repeat(Message("user", ("a",))),
 }
 
 
@@ -169,7 +172,9 @@ def test_what_is_no_history_is_refused(expect: Any, pipeline: Pipeline, history:
     expect.refusal(lambda: asyncio.run(pipeline.achat("hello", history=history)))
 
 
-@pytest.mark.parametrize("history", [[], (), [Turn("system", ())], [Turn("assistant", ["a"])]])
+@pytest.mark.parametrize(
+    "history", [[], (), [Message("system", ())], [Message("assistant", ["a"])]]
+)
 def test_an_odd_history_is_answered(expect: Any, pipeline: Pipeline, history: Any) -> None:
     expect.answer(lambda: pipeline.chat("hello", history=history))
 
@@ -254,13 +259,13 @@ CALLS: dict[str, Callable[[Pipeline], Any]] = {
     "ask nothing": lambda p: p.ask([]),
     "ask none": lambda p: p.ask(None),  # type: ignore[arg-type]
     "ask text": lambda p: p.ask("hello"),  # type: ignore[arg-type]
-    "answered by names": lambda p: p.ask([Turn("user", ("a",))], answered={"a": [1]}),  # type: ignore[dict-item]
-    "answered of a list": lambda p: p.ask([Turn("user", ("a",))], answered=[1]),  # type: ignore[arg-type]
-    "answered of the user": lambda p: p.ask([Turn("user", ("a",))], answered={0: [1]}),
-    "answered beyond": lambda p: p.ask([Turn("user", ("a",))], answered={7: [1]}),
-    "ids of no token": lambda p: p.ask([Turn("assistant", ("a",))], answered={0: [10**9]}),
-    "ids below": lambda p: p.ask([Turn("assistant", ("a",))], answered={0: [-1]}),
-    "ids of text": lambda p: p.ask([Turn("assistant", ("a",))], answered={0: "ab"}),  # type: ignore[dict-item]
+    "answered by names": lambda p: p.ask([Message("user", ("a",))], answered={"a": [1]}),  # type: ignore[dict-item]
+    "answered of a list": lambda p: p.ask([Message("user", ("a",))], answered=[1]),  # type: ignore[arg-type]
+    "answered of the user": lambda p: p.ask([Message("user", ("a",))], answered={0: [1]}),
+    "answered beyond": lambda p: p.ask([Message("user", ("a",))], answered={7: [1]}),
+    "ids of no token": lambda p: p.ask([Message("assistant", ("a",))], answered={0: [10**9]}),
+    "ids below": lambda p: p.ask([Message("assistant", ("a",))], answered={0: [-1]}),
+    "ids of text": lambda p: p.ask([Message("assistant", ("a",))], answered={0: "ab"}),  # type: ignore[dict-item]
     "read none": lambda p: p.read(None),  # type: ignore[arg-type]
     "read number": lambda p: p.read(5),  # type: ignore[arg-type]
     "read nothing there": lambda p: p.read("nowhere.glyph"),
@@ -332,8 +337,12 @@ LEAVES = st.one_of(
     st.binary(max_size=8),
     st.sampled_from(["glyph", "image", "user", "=", "~", "~nobody/x", ".", "/", "a" * 5000, "\0"]),
     st.sampled_from([Path("a.glyph"), Path("x" * 300), Path("~nobody/x"), Path("a\0")]),
-    st.sampled_from([glyph(), MediaPart("glyph"), MediaPart("glyph", glyph()), Turn("user", ())]),
-    st.sampled_from([Turn("user", ("a",)), Turn("assistant", ("b",)), Turn("system", ("c",))]),
+    st.sampled_from(
+        [glyph(), MediaPart("glyph"), MediaPart("glyph", glyph()), Message("user", ())]
+    ),
+    st.sampled_from(
+        [Message("user", ("a",)), Message("assistant", ("b",)), Message("system", ("c",))]
+    ),
     st.sampled_from([object(), object, len, ..., np.zeros(2), np.float32(1), np.int8(3), Cancel()]),
     st.builds(Odd),
 )
@@ -384,7 +393,7 @@ OF_CONVERSATION = _methods(Conversation)
 OF_BUILDER = _methods(Builder)
 USUAL: dict[str, Any] = {
     "parts": "hello",
-    "turns": [Turn("user", ("hello",))],
+    "messages": [Message("user", ("hello",))],
     "media": glyph(),
     "medium": glyph(),
     "name": "glyph",

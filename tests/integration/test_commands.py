@@ -44,7 +44,7 @@ def test_run_prints_json_and_nothing_else(folder: Path, tmp_path: Path) -> None:
         assert Path(part["path"]).is_absolute()
         assert Path(part["path"]).parent == tmp_path
         assert Path(part["path"]).is_file()
-        assert part["made_in_s"] > 0
+        assert part["seconds"] > 0
         assert part["duration_s"] is None
     assert shown["timings"]["generated_tokens"] > 0
 
@@ -139,7 +139,7 @@ def test_saved_chat_moves_and_is_gone_on_with(nextgpt: Run, tmp_path: Path) -> N
     code, out, _ = nextgpt("chat", "kit.yaml", "--load", tmp_path / "moved", lines=lines)
 
     assert code == 0
-    assert out.count("4 turns]") == 2
+    assert out.count("4 messages]") == 2
     before, after = (
         json.loads((tmp_path / name / "conversation.json").read_text())
         for name in ("moved", "again")

@@ -10,7 +10,7 @@ import pytest
 
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.configfile import dump_config
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.suites import Expected, Prompt, Suite
 
 Run = Callable[..., tuple[int, str, str]]
@@ -23,7 +23,7 @@ def test_eval_asks_what_a_suite_s_file_says(nextgpt: Run, folder: Path, tmp_path
         {
             "id": "1",
             "direction": "glyph->text",
-            "turns": [
+            "messages": [
                 {"role": "user", "parts": [{"kind": "glyph", "file": "one.glyph"}, "What is it?"]}
             ],
             "expected": [{"kind": "text"}],
@@ -46,7 +46,7 @@ def test_eval_asks_what_a_suite_s_file_says(nextgpt: Run, folder: Path, tmp_path
 def test_eval_prints_a_table(nextgpt: Run, folder: Path, tmp_path: Path) -> None:
     (folder / "chat.jsonl").write_text(
         '{"suite": "chat"}\n'
-        '{"id": "1", "direction": "text->text", "expected": [{"kind": "text"}], "turns": '
+        '{"id": "1", "direction": "text->text", "expected": [{"kind": "text"}], "messages": '
         '[{"role": "user", "parts": ["Hi"]}]}\n'
         '{"dialogue": [{"role": "user", "parts": ["Hi"]}, '
         '{"role": "assistant", "parts": ["Ho"]}]}\n'
@@ -63,12 +63,12 @@ def test_eval_prints_a_table(nextgpt: Run, folder: Path, tmp_path: Path) -> None
 class Words:
     """Dialogues without an end, from words to words."""
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
-        return (Turn("user", (f"Say {number % 7}.",)), Turn("assistant", (f"{number % 7}.",)))
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
+        return (Message("user", (f"Say {number % 7}.",)), Message("assistant", (f"{number % 7}.",)))
 
 
 def words() -> Suite:
-    said = Prompt("say", "text->text", (Expected("text"),), (Turn("user", ("Say 3.",)),))
+    said = Prompt("say", "text->text", (Expected("text"),), (Message("user", ("Say 3.",)),))
     return Suite("words", [said])
 
 
@@ -106,9 +106,9 @@ class Named:
     def __len__(self) -> int:
         return 8
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
         made = MediaPart("sketch", glyph(number), caption=f"thing {number}")
-        return Turn("user", (f"Sketch thing {number}.",)), Turn("assistant", ("Here: ", made))
+        return Message("user", (f"Sketch thing {number}.",)), Message("assistant", ("Here: ", made))
 
 
 SKETCH = f"""

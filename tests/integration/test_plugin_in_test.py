@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Generator, Tensor, nn
 
-from nextgpt_core import Builder, Made, Pipeline
+from nextgpt_core import Builder, GeneratedMedia, Pipeline
 from nextgpt_core.testing import save_tiny_llm
 from nextgpt_registry import hookimpl
 from nextgpt_registry.catalog import Catalog
@@ -178,7 +178,7 @@ def test_modality_of_this_file_chats_end_to_end(tmp_path: Path) -> None:
     with Pipeline.from_pretrained(folder, untrained=True, catalog=catalog) as loaded:
         again = loaded.chat("same", require={"tone": 1}, deterministic=True)
     assert again.ids == prompt_answer.ids
-    assert isinstance(again.parts[-1], Made)
+    assert isinstance(again.parts[-1], GeneratedMedia)
 
 
 def _media(part: Any) -> Media:

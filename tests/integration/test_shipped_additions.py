@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nextgpt_core import Pipeline
-from nextgpt_core.train.adding import Added, add
+from nextgpt_core.training.adding import Added, add
 from nextgpt_registry import Catalog, load_config, make_plan
 from nextgpt_registry.additions import find_offer, join
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from nextgpt_core.reading import Reader
-from nextgpt_core.script import TEXT, Talk, read_script, talks
+from nextgpt_core.demo.script import TEXT, Talk, read_script, talks
+from nextgpt_core.intake.reading import Reader
 from nextgpt_registry import Catalog, load_config, make_plan
 from nextgpt_registry.messages import MediaPart
 

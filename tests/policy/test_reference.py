@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import nextgpt_core
-from nextgpt_core.train.settings import RunSettings
+from nextgpt_core.training.settings import RunSettings
 from nextgpt_registry import config, errors
 from nextgpt_registry.cli.commands import commands
 from nextgpt_registry.schema import described

@@ -18,7 +18,7 @@ import os, sys
 from pathlib import Path
 from killing import points
 from nextgpt_registry.aside import remove, replacing
-from nextgpt_registry.cache import store, stored
+from nextgpt_registry.fetch.cache import store, stored
 from nextgpt_registry.content import replace_file
 
 os.environ["NEXTGPT_CACHE"] = sys.argv[1] + "/home"

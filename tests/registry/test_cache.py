@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from nextgpt_registry.cache import cache_dir, sha256_of, store, stored
+from nextgpt_registry.fetch.cache import cache_dir, sha256_of, store, stored
 
 _BUILDER = """
 import sys, time
 from pathlib import Path
-from nextgpt_registry.cache import store
+from nextgpt_registry.fetch.cache import store
 
 def build(fresh):
     with open(sys.argv[1], "a") as log:

@@ -45,7 +45,7 @@ def test_program_and_what_it_started_end_with_the_starter(tmp_path: Path, ending
 
 def test_client_of_a_killed_fetch_hangs_up(tmp_path: Path) -> None:
     source = "pypi:nextgpt-nowhere==1.0/a"
-    fetch = f"from nextgpt_registry.sources import fetch; fetch({source!r}, sha256='0' * 64)"
+    fetch = f"from nextgpt_registry.fetch.sources import fetch; fetch({source!r}, sha256='0' * 64)"
     with socket.create_server(("127.0.0.1", 0)) as index:
         index.settimeout(60)
         address = f"http://127.0.0.1:{index.getsockname()[1]}"

@@ -10,7 +10,7 @@ import pytest
 
 from nextgpt_registry import Catalog, Config, Loaded, Plan, PlanError, SourceError, resolve
 from nextgpt_registry.cli import main
-from nextgpt_registry.sources import Source, cached, fetch
+from nextgpt_registry.fetch.sources import Source, cached, fetch
 
 FACTS = {
     "family": "llama",

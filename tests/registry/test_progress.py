@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from nextgpt_registry import progress
 from nextgpt_registry.extras import how_to_install
+from nextgpt_registry.fetch import progress
 
 
 @pytest.fixture

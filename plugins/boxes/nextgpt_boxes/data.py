@@ -25,7 +25,7 @@ from nextgpt_mini.world.prepare import find_library
 from nextgpt_mini.world.scene import noun
 from nextgpt_mini.world.split import Split
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 
 _EARLIER = 0.2
 """How often the picture was shown a turn before."""
@@ -45,7 +45,7 @@ class Dialogues:
     wording: Wording = "train"
     library: str = ""
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
         """The `number`th conversation, of any number that is not negative.
 
         Raises:
@@ -58,14 +58,14 @@ class Dialogues:
         said = asked.draw(rng, scene)
         picture, corners = render(scene, self.art, rng.getrandbits(63))
         # nothing but the boxes: the language model stands still, new words it would not learn
-        answer = Turn("assistant", (self._made(scene, said, picture, corners),))
+        answer = Message("assistant", (self._made(scene, said, picture, corners),))
         words = request(said, rng, self.wording)
         if rng.random() < _EARLIER:
-            before = Turn("user", (MediaPart("image", picture), "What do you see?"))
-            return before, Turn("assistant", (_seen(scene),)), Turn("user", (words,)), answer
+            before = Message("user", (MediaPart("image", picture), "What do you see?"))
+            return before, Message("assistant", (_seen(scene),)), Message("user", (words,)), answer
         parts: list[str | MediaPart] = [words]
         parts.insert(int(rng.random() < 0.25), MediaPart("image", picture))
-        return Turn("user", tuple(parts)), answer
+        return Message("user", tuple(parts)), answer
 
     @cached_property
     def art(self) -> Library:

@@ -22,7 +22,7 @@ from nextgpt_boxes.scenes import Composition, compose, render
 from nextgpt_boxes.words import labels
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.suites import Expected, Named, Prompt, Suite
 
 DIRECTIONS = {"one": "image->boxes", "place": "image->boxes by place", "all": "image->all boxes"}
@@ -79,9 +79,9 @@ def _expected(said: Asked) -> Expected:
     return Expected(BOXES.name, {"object": said.things[0].concept, **facts}, "object")
 
 
-def _turns(source: Dialogues, concept: str, kind: str, words: str) -> tuple[Turn, ...]:
+def _turns(source: Dialogues, concept: str, kind: str, words: str) -> tuple[Message, ...]:
     picture, _ = _shown(source, concept, kind)
-    return (Turn("user", (MediaPart("image", picture), words)),)
+    return (Message("user", (MediaPart("image", picture), words)),)
 
 
 def _shown(source: Dialogues, concept: str, kind: str) -> tuple[Media, dict[str, Corners]]:

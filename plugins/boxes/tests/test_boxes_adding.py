@@ -9,12 +9,12 @@ import pytest
 from nextgpt_boxes.data import Dialogues
 from nextgpt_core import Pipeline
 from nextgpt_core.testing import SystemKit
-from nextgpt_core.train.adding import add
+from nextgpt_core.training.adding import add
 from nextgpt_registry import Catalog, Media
 from nextgpt_registry.additions import find_offer, join
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.plan import make_plan
 
 RUN = ("steps=2", "batch=2", "window=1", "workers=0", "validate_on=1", "samples=0", "dialogues=8")

@@ -18,7 +18,7 @@ from nextgpt_mini.world.scene import Picture
 from nextgpt_mini.world.scene import caption as picture_caption
 from nextgpt_mini.world.split import Split, check_trainable
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 
 _DIRECTIONS = {"tell": TELL, "make": MAKE, "both": DIRECTIONS}
 RENDERINGS = 3
@@ -44,7 +44,7 @@ class Dialogues:
     directions: Sequence[str] = ()
     library: str = ""
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
         """The `number`th request and its answer, of any number that is not negative.
 
         Raises:
@@ -55,7 +55,7 @@ class Dialogues:
         rng = Random(f"depth {self.task} {self.split} {number}")
         if self.talk and rng.random() < self.talk:
             said, answer = rng.choice(talk())
-            return Turn("user", (said,)), Turn("assistant", (answer,))
+            return Message("user", (said,)), Message("assistant", (answer,))
         asked = self.request(rng)
         return self.question(asked, rng.randrange(RENDERINGS)), self._answer(asked, rng)
 
@@ -78,12 +78,12 @@ class Dialogues:
         """Of the library."""
         return DepthRenderer(find_library(self.library))
 
-    def question(self, asked: Request, rendering: int) -> Turn:
+    def question(self, asked: Request, rendering: int) -> Message:
         """What the user says, with the medium that is shown, if any."""
         kind = asked.direction.partition("->")[0]
         if kind == "text":
-            return Turn("user", (asked.words,))
-        return Turn("user", (self._part(kind, asked.given, rendering), asked.words))
+            return Message("user", (asked.words,))
+        return Message("user", (self._part(kind, asked.given, rendering), asked.words))
 
     def medium(self, kind: str, scene: Picture, rendering: int) -> Media:
         """One of a scene's renderings: a picture, or the depth map of that very picture."""
@@ -91,15 +91,15 @@ class Dialogues:
         render = self.renderer.depth if kind == "depth" else self.renderer.picture
         return render(scene, seed)
 
-    def _answer(self, asked: Request, rng: Random) -> Turn:
+    def _answer(self, asked: Request, rng: Random) -> Message:
         kind = asked.direction.partition("->")[2]
         if kind == "text":
-            return Turn("assistant", (asked.answer,))
+            return Message("assistant", (asked.answer,))
         part = MediaPart(kind, None, _caption(kind, asked.asked))
         if self.answer_media:
             part = self._part(kind, asked.asked, rng.randrange(RENDERINGS))
         # a map stands alone: the language model stands still, new words it would not learn
-        return Turn("assistant", (part,) if kind == "depth" else (present(asked, rng), part))
+        return Message("assistant", (part,) if kind == "depth" else (present(asked, rng), part))
 
     def _part(self, kind: str, scene: Picture, rendering: int) -> MediaPart:
         return MediaPart(kind, self.medium(kind, scene, rendering), _caption(kind, scene))

@@ -21,7 +21,7 @@ from nextgpt_mini.talk import worded
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 from nextgpt_registry.suites import TEXT, Expected, Named, Prompt, Suite
 
 JUDGES = {
@@ -107,5 +107,5 @@ def _prompt(source: Dialogues, question: Question) -> Prompt:
     return Prompt(question.id, asked.direction, (expected,), turns)
 
 
-def _turns(source: Dialogues, asked: Request) -> tuple[Turn, ...]:
+def _turns(source: Dialogues, asked: Request) -> tuple[Message, ...]:
     return (source.question(asked, 0),)

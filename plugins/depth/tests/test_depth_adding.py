@@ -7,7 +7,7 @@ import pytest
 import nextgpt_depth.plugin
 from nextgpt_core import Pipeline
 from nextgpt_core.testing import SystemKit, ToyPlugin
-from nextgpt_core.train.adding import add
+from nextgpt_core.training.adding import add
 from nextgpt_depth.files import sample
 from nextgpt_registry import Catalog, MediaPart
 from nextgpt_registry.additions import find_offer, join

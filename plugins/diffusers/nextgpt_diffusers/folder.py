@@ -18,8 +18,8 @@ from typing import Any
 
 from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.fetch.hub import indexed
 from nextgpt_registry.headers import read_header
-from nextgpt_registry.hub import indexed
 
 _WHOLE = ("diffusion_pytorch_model", "model")  # as diffusers and transformers call a model's file
 _CARD = re.compile(r"\A---\s*\n(?P<head>.*?)\n---", re.DOTALL)

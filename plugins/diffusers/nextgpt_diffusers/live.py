@@ -29,7 +29,7 @@ from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.targets import resolve
 
-Made = Callable[[], Any]
+GeneratedMedia = Callable[[], Any]
 """A pipeline from its configs."""
 
 
@@ -45,7 +45,7 @@ class PipelineDecoder(torch.nn.Module):
         twin: Callable[[int], Any],
         options: Any,
         *,
-        full: Made | None = None,
+        full: GeneratedMedia | None = None,
         only: str = "",
         card: Card | None = None,
     ) -> None:

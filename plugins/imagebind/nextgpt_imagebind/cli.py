@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nextgpt_imagebind.options import LICENCE
-from nextgpt_registry.progress import busy
+from nextgpt_registry.fetch.progress import busy
 
 app = typer.Typer(
     help=f"ImageBind's weights, made ready. They are {LICENCE}: not for commercial use."

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from nextgpt_imagebind.model import build
 from nextgpt_registry.aside import replacing
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.tensors import faults, listed, refusal
 
 URL = "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth"

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from nextgpt_imagebind import convert as converting
 from nextgpt_imagebind.cli import app
 from nextgpt_imagebind.options import EncoderOptions
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.targets import missing
 
 if missing(("imagebind.models.imagebind_model", "einops")):

@@ -18,8 +18,8 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from nextgpt_mini import efficientnet, whisper
 from nextgpt_mini.decoders import resample
 from nextgpt_mini.options import EncoderOptions
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import convert_pickle, load_compact
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.fetch.cache import cache_dir
 
 
 def runs() -> Path:

@@ -27,7 +27,7 @@ from nextgpt_mini.world.dialogues import (
 from nextgpt_mini.world.dialogues.exchange import verb
 from nextgpt_mini.world.scene import Scene, facts
 from nextgpt_mini.world.split import Kind, is_held_out
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 from nextgpt_registry.suites import TEXT, Expected, Named, Prompt, Suite
 
 KINDS: tuple[Kind, ...] = ("image", "video", "audio")
@@ -77,7 +77,7 @@ def _in_turn(wording: Wording, source: Dialogues) -> Iterator[Prompt]:
 
 def _chats() -> Iterator[Prompt]:
     for n, (asked, _) in enumerate(pairs(kept=True)):
-        turns = (Turn("user", (asked,)),)
+        turns = (Message("user", (asked,)),)
         yield Prompt(f"text->text/{n}", "text->text", (Expected(TEXT),), turns)
 
 
@@ -117,7 +117,7 @@ def _only(concept: str, cast: Cast) -> Cast:
     )
 
 
-def _asked(source: Dialogues, script: Script, name: str) -> tuple[Turn, ...]:
+def _asked(source: Dialogues, script: Script, name: str) -> tuple[Message, ...]:
     return source.perform(replace(script, lines=script.lines[:1]), name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nextgpt_mini.world.chat import held_out, pairs
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 from nextgpt_registry.suites import TEXT, AtMost, Expected, Prompt, Suite
 
 FALSE_MEDIA, RATIO = 0.01, 1.05
@@ -14,7 +14,7 @@ FALSE_MEDIA, RATIO = 0.01, 1.05
 def worded(name: str, asked: Iterable[str]) -> list[Prompt]:
     """Prompts to be answered with words alone, numbered under a name."""
     return [
-        Prompt(f"{name}/{n}", "text->text", (Expected(TEXT),), (Turn("user", (said,)),))
+        Prompt(f"{name}/{n}", "text->text", (Expected(TEXT),), (Message("user", (said,)),))
         for n, said in enumerate(asked)
     ]
 
@@ -27,6 +27,7 @@ def chat() -> Suite:
 def perplexity() -> Suite:
     """Prompts never trained on, with what the bare language model answers to them."""
     dialogues = [
-        (Turn("user", (asked,)), Turn("assistant", (answer,))) for asked, answer in pairs(kept=True)
+        (Message("user", (asked,)), Message("assistant", (answer,)))
+        for asked, answer in pairs(kept=True)
     ]
     return Suite("perplexity", (), goals={"perplexity/ratio": AtMost(RATIO)}, dialogues=dialogues)

@@ -78,7 +78,7 @@ def evaluation(tmp_path):
             {"role": "user", "parts": ["Draw | this:", {"kind": "image", "file": "media/0.png"}]}
         ]
         direction = f"image->{medium.modality}"
-        asked.append({"id": f"{n}", "direction": direction, "turns": turns})
+        asked.append({"id": f"{n}", "direction": direction, "messages": turns})
         results.append(
             result(
                 f"{n}",

@@ -36,8 +36,8 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Index every file that an installed plugin reads, under its caption."""
-    from nextgpt_registry.cache import sha256_of
     from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.fetch.cache import sha256_of
     from nextgpt_registry.outputs import check_folder
     from nextgpt_retrieval.captions import read_captions
     from nextgpt_retrieval.indexing import Source
@@ -67,7 +67,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """The nearest items, as a decoder with this query would find them."""
-    from nextgpt_registry.cache import sha256_of
+    from nextgpt_registry.fetch.cache import sha256_of
     from nextgpt_retrieval.indexing import embed  # torch: only when run
     from nextgpt_retrieval.library import Library
 
@@ -121,7 +121,7 @@ def train(
     weights: Annotated[Path, typer.Option(help="What is written.")] = WEIGHTS,
 ) -> None:
     """Train the caption encoder, or go on where a killed run stopped. Needs nextgpt-mini[train]."""
-    from nextgpt_registry.cache import cache_dir
+    from nextgpt_registry.fetch.cache import cache_dir
     from nextgpt_retrieval.measure import measure
     from nextgpt_retrieval.train import train as run  # torch and mini: only when run
 
@@ -166,7 +166,7 @@ def _tell(done: Indexed, *, as_json: bool) -> None:
 @contextmanager
 def _bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
     """A bar on standard error; a line now and then where that is no terminal."""
-    from nextgpt_registry.progress import Lines
+    from nextgpt_registry.fetch.progress import Lines
 
     if not sys.stderr.isatty():
         lines = Lines(label)

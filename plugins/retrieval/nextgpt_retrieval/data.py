@@ -17,7 +17,7 @@ from nextgpt_mini.world.dialogues.follow import usual
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.scene import Picture, Scene, Sound, brief, caption, phrase
 from nextgpt_mini.world.split import Kind, Split, check_trainable, is_held_out, sample_scene
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_retrieval.talk import talk
 
 REQUESTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -93,14 +93,14 @@ class Dialogues:
     drawn: float = 0.4
     talk: float = 0.0
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
         """The `number`th conversation, of any number that is not negative."""
         if number < 0:
             raise IndexError(f"dialogue {number}: there are none before 0")
         rng = Random(f"retrieval {number}")
         if self.talk and rng.random() < self.talk:
             said, answer = rng.choice(talk())
-            return Turn("user", (said,)), Turn("assistant", (answer,))
+            return Message("user", (said,)), Message("assistant", (answer,))
         if rng.random() < self.drawn:
             [direction] = rng.choices(tuple(DRAWN), tuple(DRAWN.values()))
             if rng.random() < _TALK:
@@ -126,17 +126,17 @@ class Dialogues:
         rng: Random,
         wording: Wording = "train",
         split: Split = "train",
-    ) -> Turn:
+    ) -> Message:
         """The user's turn: a scene that is shown and words, or words alone."""
         words = rng.choice(requests(shown.modality if shown else "text", wording))
         if shown is None:
             said = (
                 brief(asked) if rng.random() < _BRIEFLY and split == "train" else phrase(asked, rng)
             )
-            return Turn("user", (words.format(p=said),))
+            return Message("user", (words.format(p=said),))
         seed = Random(f"{split} {shown} {rng.randrange(RENDERINGS[shown.modality])}")
         media = self.world.render(shown, seed.getrandbits(63), None)
-        return Turn("user", (MediaPart(shown.modality, media, caption(shown)), words))
+        return Message("user", (MediaPart(shown.modality, media, caption(shown)), words))
 
     @cached_property
     def world(self) -> World:
@@ -154,10 +154,10 @@ class Dialogues:
         shown = sample_scene(kind, rng, concept=rng.choice(names))
         return shown, wanted(shown)
 
-    def _answer(self, asked: Picture) -> Turn:
+    def _answer(self, asked: Picture) -> Message:
         # nothing but the picture: after words that it says when it draws, too, the language model,
         # which stands still, hardly knows any more which of the two was asked for
-        return Turn("assistant", (MediaPart(self.channel, None, caption(asked)),))
+        return Message("assistant", (MediaPart(self.channel, None, caption(asked)),))
 
 
 def wanted(shown: Scene) -> Picture:

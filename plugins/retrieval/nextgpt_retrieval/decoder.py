@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import DecodeError, SourceError
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.targets import resolve

@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, NextGPTError, SourceError
+from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.media import Blob
 from nextgpt_retrieval.captions import caption_of
 from nextgpt_retrieval.library import Array, Item, Library, read_as, write

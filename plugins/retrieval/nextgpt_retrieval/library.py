@@ -24,11 +24,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from usearch.index import MetricKind, search
 
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.documents import json_of
 from nextgpt_registry.errors import MediaError, SourceError
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.media import Blob, Media
 
 FORMAT = 1

@@ -19,7 +19,7 @@ from nextgpt_mini.talk import worded
 from nextgpt_mini.world.dialogues.wordings import Wording
 from nextgpt_mini.world.scene import Clip, Picture, Scene, Sound, caption, facts
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 from nextgpt_registry.suites import Expected, Named, Prompt, Suite
 from nextgpt_retrieval.data import DRAWN, GIVEN, Dialogues
 from nextgpt_retrieval.samples import held_out, scenes
@@ -119,5 +119,5 @@ def _asked(
     asked: Picture,
     name: str,
     wording: Wording,
-) -> tuple[Turn, ...]:
+) -> tuple[Message, ...]:
     return (source.request(shown, asked, Random(name), wording, split="held_out"),)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nextgpt_core import Pipeline
-from nextgpt_core.evaluate.asking import Asker
+from nextgpt_core.evaluation.asking import Asker
 from nextgpt_core.testing import SystemKit
-from nextgpt_core.train.adding import add
+from nextgpt_core.training.adding import add
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import load_config

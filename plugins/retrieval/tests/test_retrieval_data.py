@@ -12,7 +12,7 @@ import torch
 from nextgpt_mini.world.scene import Picture, Sound, caption
 from nextgpt_mini.world.split import is_held_out
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_retrieval.cli import WEIGHTS
 from nextgpt_retrieval.data import DRAWN, GIVEN, Dialogues, requests
 from nextgpt_retrieval.decoder import image
@@ -45,7 +45,7 @@ def test_requests_to_draw_stand_beside_those_to_find() -> None:
     assert 5 < sum(not answer for answer in answered) < 20
 
 
-def channels(dialogue: tuple[Turn, ...]) -> set[str]:
+def channels(dialogue: tuple[Message, ...]) -> set[str]:
     """All that its answers are made on."""
     return {part.channel for turn in dialogue if turn.role == "assistant" for part in turn.media}
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import DecodeError, SourceError
+from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.media import Media
 from nextgpt_retrieval import decoder
 from nextgpt_retrieval.cli import WEIGHTS

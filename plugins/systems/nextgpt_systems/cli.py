@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nextgpt_registry.progress import busy
+from nextgpt_registry.fetch.progress import busy
 
 _PICKLE = "pickle"
 
@@ -63,8 +63,8 @@ def _checkpoint(
 ) -> list[Path]:
     from nextgpt_registry.alternatives import did_you_mean
     from nextgpt_registry.errors import ConfigError
+    from nextgpt_registry.fetch.sources import models_dir
     from nextgpt_registry.plan import make_plan
-    from nextgpt_registry.sources import models_dir
     from nextgpt_systems.checkpoints import LAYOUTS
     from nextgpt_systems.checkpoints import convert as written  # torch
 

@@ -16,18 +16,18 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from nextgpt_core.assemble import bare_backbone, build_model
+from nextgpt_core.assembly.assemble import bare_backbone, build_model
+from nextgpt_core.assembly.meta import measure
+from nextgpt_core.assembly.weights import load_compact
 from nextgpt_core.llm.lora import add_lora, merge_lora
-from nextgpt_core.meta import measure
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input
-from nextgpt_core.train.forward import forward
-from nextgpt_core.weights import load_compact
+from nextgpt_core.training.forward import forward
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.plan import Plan, make_plan
-from nextgpt_registry.sources import fetch
 from nextgpt_systems.checkpoints import convert
 
 ROOT = "llama_model.base_model.model"
@@ -117,7 +117,7 @@ def close(found: Tensor, wanted: Tensor) -> bool:
 
 @torch.no_grad()
 def test_text_is_cut_as_the_published_code_cut_it(ours: NextGPT, theirs: Published) -> None:
-    turns = [Turn("user", ("what is ", MediaPart("image", PICTURE), " doing?"))]
+    turns = [Message("user", ("what is ", MediaPart("image", PICTURE), " doing?"))]
 
     prompt = ours.composer.compose(turns, feature_tokens={"image": 1})
 
@@ -141,8 +141,8 @@ def test_text_to_condition_is_the_published_path(
 ) -> None:
     feature_TW = torch.randn(1, 1024, generator=torch.Generator().manual_seed(3))
     turns = [
-        Turn("user", (MediaPart("image", PICTURE), "draw it again")),
-        Turn("assistant", (MediaPart(channel),)),
+        Message("user", (MediaPart("image", PICTURE), "draw it again")),
+        Message("assistant", (MediaPart(channel),)),
     ]
     prompt = ours.composer.compose(turns, feature_tokens={"image": 1}, answer=False)
     key = ("image", PICTURE.sha256)
@@ -170,7 +170,7 @@ def test_text_to_condition_is_the_published_path(
 def test_logits_with_merged_adapters_are_the_published_ones(
     ours: NextGPT, theirs: Published
 ) -> None:
-    prompt = ours.composer.compose([Turn("user", ("draw a cat",))], feature_tokens={})
+    prompt = ours.composer.compose([Message("user", ("draw a cat",))], feature_tokens={})
     run = ours.backbone.run(ours.embed(prompt, {}))
 
     found = ours.logits(run.final_BTD)

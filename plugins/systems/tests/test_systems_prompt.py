@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextgpt_core.assemble import bare_backbone, build_model
-from nextgpt_core.compose import Composer
+from nextgpt_core.assembly.assemble import bare_backbone, build_model
+from nextgpt_core.prompt.compose import Composer
+from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.plan import make_plan
-from nextgpt_registry.sources import fetch
 from nextgpt_registry.targets import missing
 from nextgpt_systems.twin import write_twin
 
@@ -40,7 +40,7 @@ def composer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize("said", HOSTILE)
 def test_brackets_paths_and_spelled_signals_are_text(composer: Composer, said: str) -> None:
-    turns = [Turn("user", (said,))]
+    turns = [Message("user", (said,))]
 
     prompt = composer.compose(turns, feature_tokens={})
 
@@ -53,7 +53,11 @@ def test_brackets_paths_and_spelled_signals_are_text(composer: Composer, said: s
 
 def test_a_prompt_begins_as_its_weights_were_trained(composer: Composer) -> None:
     media = (MediaPart("image", PICTURE), " and ", MediaPart("audio", SOUND), " alike?")
-    turns = [Turn("user", ("are ", *media)), Turn("assistant", ("no",)), Turn("user", ("why?",))]
+    turns = [
+        Message("user", ("are ", *media)),
+        Message("assistant", ("no",)),
+        Message("user", ("why?",)),
+    ]
 
     prompt = composer.compose(turns, feature_tokens={"image": 1, "audio": 1})
 

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from nextgpt_core import Pipeline
-from nextgpt_core.assemble import assemble
+from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.system import System
-from nextgpt_core.train.cache import TensorCache
-from nextgpt_core.train.folder import RunFolder
-from nextgpt_core.train.loop import Trainer
-from nextgpt_core.train.settings import STAGES, RunSettings
-from nextgpt_core.train.start import for_training
-from nextgpt_registry import Catalog, MediaPart, PlanError, Turn, resolve
+from nextgpt_core.training.cache import TensorCache
+from nextgpt_core.training.folder import RunFolder
+from nextgpt_core.training.loop import Trainer
+from nextgpt_core.training.settings import STAGES, RunSettings
+from nextgpt_core.training.start import for_training
+from nextgpt_registry import Catalog, MediaPart, Message, PlanError, resolve
 from nextgpt_registry.configfile import Loaded, load_config
 from nextgpt_registry.plan import make_plan
 from nextgpt_registry.targets import missing
@@ -52,7 +52,7 @@ class Pairs:
             for name, channel in system.plan.channels.items()
         }
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         rng = Random(number)
         ways = [
             (name, bool(side))
@@ -64,11 +64,11 @@ class Pairs:
         medium = self.samples[name](rng.randrange(3))
         if reads:
             return (
-                Turn("user", (MediaPart(name, medium), "What is it?")),
-                Turn("assistant", ("It is a bell.",)),
+                Message("user", (MediaPart(name, medium), "What is it?")),
+                Message("assistant", ("It is a bell.",)),
             )
         made = MediaPart(name, medium, caption="a bell")
-        return Turn("user", ("Make a bell.",)), Turn("assistant", ("Here: ", made))
+        return Message("user", ("Make a bell.",)), Message("assistant", ("Here: ", made))
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)

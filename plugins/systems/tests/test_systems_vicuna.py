@@ -14,10 +14,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from nextgpt_core import Pipeline
 from nextgpt_core.llm import load
-from nextgpt_core.prompt import UNLABELLED
+from nextgpt_core.prompt.positions import UNLABELLED
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Part, Turn
+from nextgpt_registry.messages import MediaPart, Message, Part
 
 CORPUS = (
     "### Human: draw a cat on a blue background .",
@@ -84,17 +84,17 @@ def test_ids_are_those_of_sentencepiece(folder: Path, pipeline: Pipeline) -> Non
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id) == (1, 2)
 
 
-def asked(*parts: Part) -> Turn:
-    return Turn("user", parts)
+def asked(*parts: Part) -> Message:
+    return Message("user", parts)
 
 
-def answered(*parts: Part) -> Turn:
-    return Turn("assistant", parts)
+def answered(*parts: Part) -> Message:
+    return Message("assistant", parts)
 
 
 PICTURE = MediaPart("image", Media("image", np.zeros((4, 4, 3), dtype=np.uint8)))
 FEATURE, SIGNALS = "(a feature)", "(four signals)"
-DIALOGUES: dict[str, tuple[list[Turn], list[str]]] = {
+DIALOGUES: dict[str, tuple[list[Message], list[str]]] = {
     "text alone": (
         [asked("draw a cat")],
         ["### Human: ", "draw a cat\n### Assistant: "],

@@ -13,8 +13,8 @@ from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PlanError, Problem
+from nextgpt_registry.fetch.progress import busy
 from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
-from nextgpt_registry.progress import busy
 from nextgpt_registry.targets import resolve
 
 METERS = "nextgpt.meters"

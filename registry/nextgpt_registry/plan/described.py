@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nextgpt_registry.config import ComponentSettings
 from nextgpt_registry.errors import NextGPTError, PluginError
+from nextgpt_registry.fetch.sources import cached
 from nextgpt_registry.plan.components import is_twin
 from nextgpt_registry.plan.findings import Findings
-from nextgpt_registry.sources import cached
 from nextgpt_registry.specs import Decoder
 from nextgpt_registry.targets import missing, resolve
 

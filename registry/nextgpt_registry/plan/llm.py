@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.config import Config, LLMFacts, LLMSettings, Lora, Weight
+from nextgpt_registry.fetch.sources import cached
 from nextgpt_registry.llm_facts import (
     complete,
     contradictions,
@@ -17,7 +18,6 @@ from nextgpt_registry.llm_facts import (
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import Part
 from nextgpt_registry.plan.weights import check_licence, check_place, find_weights
-from nextgpt_registry.sources import cached
 from nextgpt_registry.tokens import highest_text_token
 
 

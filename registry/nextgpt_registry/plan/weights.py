@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextgpt_registry.config import ComponentSettings, Config, LLMSettings, Weight
+from nextgpt_registry.fetch.sources import cached, models_dir
+from nextgpt_registry.fetch.syntax import Source
 from nextgpt_registry.headers import Header, read_whole_header
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import State
-from nextgpt_registry.source_syntax import Source
-from nextgpt_registry.sources import cached, models_dir
 
 DTYPES: Mapping[str, int] = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 """The bytes of one number, by the names a config uses."""

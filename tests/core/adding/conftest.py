@@ -16,8 +16,8 @@ from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_core.testing.toy import MANIFEST
 from nextgpt_core.testing.toy_parts import Painter
-from nextgpt_core.train.adding import Added, add
-from nextgpt_registry import Catalog, Manifest, Media, MediaPart, Modality, Turn, hookimpl
+from nextgpt_core.training.adding import Added, add
+from nextgpt_registry import Catalog, Manifest, Media, MediaPart, Message, Modality, hookimpl
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.specs import Addition
@@ -36,16 +36,16 @@ class Asked:
     def __init__(self, channel: str, modality: str = "glyph") -> None:
         self.channel, self.modality = channel, modality
 
-    def __getitem__(self, number: int) -> Sequence[Turn]:
+    def __getitem__(self, number: int) -> Sequence[Message]:
         if self.dies_at <= number < 1 << 40:
             raise RuntimeError("killed")
         rng = Random(number)
         word, media = rng.choice(WORDS), Media(self.modality, glyph(rng.randrange(4)).data)
         part = MediaPart(self.channel, media, caption=word)
         if number % 2 and self.channel != "sketch":
-            return Turn("user", (part, "What is it?")), Turn("assistant", (f"It is {word}.",))
+            return Message("user", (part, "What is it?")), Message("assistant", (f"It is {word}.",))
         asked = f"Give me a {self.channel} of {word}."
-        return Turn("user", (asked,)), Turn("assistant", ("Here you are: ", part))
+        return Message("user", (asked,)), Message("assistant", ("Here you are: ", part))
 
 
 class Marker(Painter):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from nextgpt_core.train.adding import Added
-from nextgpt_core.train.settings import rehearsed, stage_of
+from nextgpt_core.training.adding import Added
+from nextgpt_core.training.settings import rehearsed, stage_of
 from nextgpt_registry import (
     Catalog,
     ConfigError,

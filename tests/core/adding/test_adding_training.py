@@ -10,13 +10,13 @@ import pytest
 import torch
 import yaml
 
-from nextgpt_core import Made, Pipeline, Text
+from nextgpt_core import GeneratedMedia, Pipeline, Text
+from nextgpt_core.assembly.weights import load_compact
 from nextgpt_core.testing import glyph
-from nextgpt_core.train.adding import Added
-from nextgpt_core.weights import load_compact
+from nextgpt_core.training.adding import Added
 from nextgpt_registry import Catalog, Media, MediaPart, read_lock
-from nextgpt_registry.cache import sha256_of
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.fetch.cache import sha256_of
 
 Train = Callable[..., Added]
 
@@ -34,7 +34,7 @@ def answers(folder: Path, catalog: Catalog, **require: int) -> list[Any]:
 
 
 def made(part: Any) -> bytes:
-    assert isinstance(part, Made)
+    assert isinstance(part, GeneratedMedia)
     data: bytes = part.media.data.tobytes()
     return data
 

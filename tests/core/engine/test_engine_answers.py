@@ -10,7 +10,7 @@ import pytest
 
 from nextgpt_core import (
     Finished,
-    Made,
+    GeneratedMedia,
     MediaDone,
     MediaProgress,
     MediaStarted,
@@ -21,7 +21,7 @@ from nextgpt_core import (
 from nextgpt_core.testing import glyph
 from nextgpt_core.testing.toy import PainterOptions
 from nextgpt_registry.errors import RequestError
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 from nextgpt_registry.specs import Fixed
 
 Scripted = Callable[..., list[Any]]
@@ -55,7 +55,13 @@ def test_media_stand_where_the_model_wrote_them(scripted: Scripted, pipeline: Pi
     first = model.vocabulary.block("glyph").first
     answer = scripted(pipeline, [*words, first, *words, first, *words])[-1].answer
 
-    assert [type(part) for part in answer.parts] == [Text, Made, Text, Made, Text]
+    assert [type(part) for part in answer.parts] == [
+        Text,
+        GeneratedMedia,
+        Text,
+        GeneratedMedia,
+        Text,
+    ]
     assert answer.text == "ab" * 3
     assert answer.finish == "end"
 
@@ -168,7 +174,7 @@ def test_prompt_longer_than_the_model_reads_is_refused(pipeline: Pipeline) -> No
 
 
 def test_groups_fit_into_what_the_model_reads(pipeline: Pipeline) -> None:
-    turns = [Turn("user", ("x " * 500,))]
+    turns = [Message("user", ("x " * 500,))]
     prompt = len(pipeline.system.model.composer.compose(turns, feature_tokens={}))
     assert prompt < 1024
     left = (1024 - prompt) // 3  # groups of three fill all that is left

@@ -11,7 +11,7 @@ import pytest
 
 from nextgpt_core import (
     Answer,
-    Failed,
+    FailedMedia,
     MediaDone,
     MediaFailed,
     MediaStarted,
@@ -23,7 +23,7 @@ from nextgpt_core.engine.executor import InlineExecutor
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 
 Scripted = Callable[..., list[Any]]
 pytestmark = pytest.mark.timeout(120)
@@ -101,7 +101,7 @@ def test_decoder_that_fails_costs_its_media_only(
     events = scripted(pipeline, [*words, first, *words], decoder_options={"glyph": {"fail": fail}})
     answer = events[-1].answer
 
-    assert [type(part) for part in answer.parts] == [Text, Failed, Text]
+    assert [type(part) for part in answer.parts] == [Text, FailedMedia, Text]
     assert any(isinstance(event, MediaFailed) for event in events)
     assert "toy/painter" in str(answer.failures[0].error)
     assert pipeline.chat("hello", require={"glyph": 1}).media  # and the next request is fine
@@ -137,8 +137,8 @@ def test_caption_route_needs_no_trained_projection(scripted: Scripted, kit: Syst
 
     answer = events[-1].answer
     assert captions == ["A red cat.", "hello"]  # the user's words where the model wrote none
-    assert [made.words for made in answer.media] == captions
-    assert [e.words for e in events if isinstance(e, MediaStarted)] == captions
+    assert [made.prompt for made in answer.media] == captions
+    assert [e.prompt for e in events if isinstance(e, MediaStarted)] == captions
 
 
 def test_decoder_takes_the_latest_medium_first(kit: SystemKit) -> None:
@@ -153,8 +153,8 @@ def test_decoder_takes_the_latest_medium_first(kit: SystemKit) -> None:
 
         decoder.decode = watching
         history = (
-            Turn("user", ("look", MediaPart("glyph", glyph(1)), MediaPart("glyph", glyph(2)))),
-            Turn("assistant", (MediaPart("glyph", glyph(3)),)),
+            Message("user", ("look", MediaPart("glyph", glyph(1)), MediaPart("glyph", glyph(2)))),
+            Message("assistant", (MediaPart("glyph", glyph(3)),)),
         )
         pipeline.chat(["again", glyph(4)], history=history, require={"glyph": 1}, max_tokens=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from nextgpt_core import Failed, Pipeline
+from nextgpt_core import FailedMedia, Pipeline
 from nextgpt_core.engine import inputs
 from nextgpt_core.testing import glyph
 from nextgpt_registry.errors import RequestError
@@ -88,7 +88,7 @@ def test_failed_medium_holds_no_frames(pipeline: Pipeline) -> None:
     answer = pipeline.chat("draw", require={"glyph": 1}, **options)
 
     (failed,) = answer.failures
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, FailedMedia)
     assert failed.error.__traceback__ is None
     assert failed.error.__cause__ is not None
     assert failed.error.__cause__.__traceback__ is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nextgpt_core import Finished, Noted, Pipeline
+from nextgpt_core import Finished, MediaNoted, Pipeline
 from nextgpt_core.testing import glyph
 from nextgpt_core.testing.toy_parts import RowEncoder
 from nextgpt_registry.media import Media
@@ -27,8 +27,10 @@ def test_what_is_left_out_is_an_event_before_the_text_and_in_the_answer(
 ) -> None:
     events = list(pipeline.stream(["what?", glyph(1), glyph(1), glyph(2)], max_tokens=3))
 
-    assert [event for event in events if isinstance(event, Noted)] == [Noted("glyph", SAID)]
-    assert isinstance(events[0], Noted)
+    assert [event for event in events if isinstance(event, MediaNoted)] == [
+        MediaNoted("glyph", SAID)
+    ]
+    assert isinstance(events[0], MediaNoted)
     assert isinstance(events[-1], Finished)
     assert events[-1].answer.notes == (f"glyph: {SAID}",)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from nextgpt_core.boundary import Blame
-from nextgpt_core.components import Item, Recipe
+from nextgpt_core.assembly.boundary import Blame
+from nextgpt_core.assembly.components import Item, Recipe
 from nextgpt_core.engine.executor import Executor, InlineExecutor
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel

@@ -48,9 +48,11 @@ def test_reused_keys_and_values_give_what_fresh_ones_give(
     answer = talk.say(["and", glyph(2)], require={"glyph": 1})
 
     model, inputs, cancel = pipeline.system.model, pipeline.engine.shared.inputs, Cancel()
-    turns = talk.turns[:-1]
-    counts, _ = inputs.positions(turns, alone=False, cancel=cancel)
-    prompt = model.composer.compose(turns, feature_tokens=counts, answered={1: talk._answered[1]})
+    messages = talk.messages[:-1]
+    counts, _ = inputs.positions(messages, alone=False, cancel=cancel)
+    prompt = model.composer.compose(
+        messages, feature_tokens=counts, answered={1: talk._answered[1]}
+    )
     features, _ = inputs.projected(prompt.features, alone=False, cancel=cancel)
     with (
         torch.no_grad(),

@@ -12,7 +12,7 @@ from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.stops import StopFilter
 from nextgpt_core.engine.textstream import TextStream
 from nextgpt_core.testing import tiny_tokenizer
-from nextgpt_registry.messages import Turn
+from nextgpt_registry.messages import Message
 
 TOKENIZER = tiny_tokenizer()
 STOPS = st.lists(st.text("ab.", min_size=1, max_size=4), max_size=3)
@@ -198,7 +198,7 @@ def test_caption_of_a_long_text_takes_no_time() -> None:
 
 
 def test_caption_falls_back_on_what_the_user_said() -> None:
-    turns = (Turn("user", ("Draw", " a cat ")), Turn("assistant", ("ok",)))
+    turns = (Message("user", ("Draw", " a cat ")), Message("assistant", ("ok",)))
 
     assert caption("", turns) == "Draw a cat"
     assert caption("Sure, here you go! Would you like another?", turns) == "Draw a cat"

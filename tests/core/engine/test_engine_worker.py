@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from nextgpt_core.boundary import Blame
-from nextgpt_core.components import Item, Recipe
+from nextgpt_core.assembly.boundary import Blame
+from nextgpt_core.assembly.components import Item, Recipe
 from nextgpt_core.engine.executor import InlineExecutor
 from nextgpt_core.engine.request import Cancel
 from nextgpt_core.engine.worker import DecoderWorker, Job

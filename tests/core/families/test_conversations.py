@@ -52,10 +52,12 @@ def test_next_turn_sees_what_one_uncached_pass_sees(
     beside = pipeline.chat("hi there, another one", require={"glyph": 1})  # a state of its own
     answer = talk.say(["and", glyph(2), "what is that?"], require={"glyph": 1})
 
-    turns = talk.turns[:-1]
+    messages = talk.messages[:-1]
     inputs, cancel = pipeline.engine.shared.inputs, Cancel()
-    counts, _ = inputs.positions(turns, alone=False, cancel=cancel)
-    prompt = model.composer.compose(turns, feature_tokens=counts, answered={1: talk._answered[1]})
+    counts, _ = inputs.positions(messages, alone=False, cancel=cancel)
+    prompt = model.composer.compose(
+        messages, feature_tokens=counts, answered={1: talk._answered[1]}
+    )
     features, _ = inputs.projected(prompt.features, alone=False, cancel=cancel)
     ids_BT = torch.tensor([answer.ids])
     run = model.backbone.run(

@@ -20,8 +20,8 @@ from nextgpt_boxes.trunk import Trunk
 from nextgpt_mini.efficientnet import folded
 from nextgpt_mini.world.library import Library
 from nextgpt_registry.content import replace_file
-from nextgpt_registry.progress import tracked
-from nextgpt_registry.sources import fetch
+from nextgpt_registry.fetch.progress import tracked
+from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.tensors import convert_pickle, load_compact
 
 SHARD = 100

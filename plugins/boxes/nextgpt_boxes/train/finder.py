@@ -27,7 +27,7 @@ from nextgpt_boxes.train.run import Run
 from nextgpt_boxes.words import labels
 from nextgpt_mini.folder import hold
 from nextgpt_mini.world.library import Library
-from nextgpt_registry.cache import cache_dir
+from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.tensors import save_compact
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "finder.safetensors"

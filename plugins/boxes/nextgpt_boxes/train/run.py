@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from nextgpt_registry.aside import replacing
-from nextgpt_registry.progress import Lines
+from nextgpt_registry.fetch.progress import Lines
 
 _EVERY = 60.0
 """Seconds between checkpoints."""

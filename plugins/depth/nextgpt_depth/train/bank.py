@@ -18,7 +18,7 @@ from nextgpt_mini.world.library import STYLES, Library
 from nextgpt_mini.world.scene import Picture
 from nextgpt_mini.world.split import Split, check_trainable
 from nextgpt_registry.aside import replacing
-from nextgpt_registry.progress import tracked
+from nextgpt_registry.fetch.progress import tracked
 
 GRID = 16
 """Things that a decoder learns to make stand on cells of so many of a picture's 128 pixels."""

@@ -25,9 +25,9 @@ from nextgpt_depth.train.sheet import save_sheet
 from nextgpt_depth.train.steps import STEPS
 from nextgpt_mini.train.run import Run
 from nextgpt_mini.world.library import Library
-from nextgpt_registry.cache import cache_dir
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
+from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import load_compact, save_compact
 

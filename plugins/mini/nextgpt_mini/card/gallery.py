@@ -48,7 +48,7 @@ def _page(evaluation: Path, shower: _Shower) -> str:
     for direction in dict.fromkeys(result["direction"] for result in results):
         lines += ["", f"## {direction}", "", "| asked | answered | judged |", "| --- | --- | --- |"]
         for result in [r for r in results if r["direction"] == direction][:EACH]:
-            said = shower.turns(asked[result["id"]]["turns"], evaluation)
+            said = shower.turns(asked[result["id"]]["messages"], evaluation)
             came = shower.answer(result, evaluation)
             lines.append(f"| {said} | {came} | {_verdict(result)} |")
     return "\n".join(lines) + "\n"

@@ -24,8 +24,8 @@ from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, facts
 from nextgpt_mini.world.split import Kind
 from nextgpt_registry.content import replace_file
+from nextgpt_registry.fetch.progress import tracked
 from nextgpt_registry.media import Media
-from nextgpt_registry.progress import tracked
 from nextgpt_registry.tensors import save_compact
 
 STEPS: dict[Kind, int] = {"image": 2000, "video": 1500, "audio": 700}

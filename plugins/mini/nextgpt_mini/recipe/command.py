@@ -13,7 +13,7 @@ from nextgpt_mini.recipe.display import Display
 from nextgpt_mini.recipe.lanes import here, in_processes, run_jobs
 from nextgpt_mini.recipe.report import rows, show, write
 from nextgpt_mini.recipe.steps import Place, jobs, load_recipe
-from nextgpt_registry.cache import cache_dir
+from nextgpt_registry.fetch.cache import cache_dir
 
 
 def run(

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from nextgpt_mini.world.chat.prompts import prompts
 from nextgpt_registry.content import replace_file
-from nextgpt_registry.progress import tracked
+from nextgpt_registry.fetch.progress import tracked
 
 PAIRS = Path(__file__).parents[1] / "world" / "chat" / "pairs.jsonl"
 MOST_TOKENS = 40

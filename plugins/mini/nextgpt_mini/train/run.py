@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from nextgpt_core.train.muon import Muon
+from nextgpt_core.training.muon import Muon
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.content import replace_file
-from nextgpt_registry.progress import Lines
+from nextgpt_registry.fetch.progress import Lines
 from nextgpt_registry.tensors import quick_in_bfloat16
 
 

@@ -23,7 +23,7 @@ from nextgpt_mini.world.render import render
 from nextgpt_mini.world.scene import Scene, caption
 from nextgpt_mini.world.split import Split, check_trainable
 from nextgpt_registry.media import Media
-from nextgpt_registry.messages import MediaPart, Turn
+from nextgpt_registry.messages import MediaPart, Message
 
 STAGES: dict[str, Stage] = {"encode": 1, "decode": 2, "instruct": 3}
 CHAT = {"encode": 0.0, "decode": 0.1, "instruct": 0.16}
@@ -51,7 +51,7 @@ class Dialogues:
     direction: str | None = None
     library: str = ""
 
-    def __getitem__(self, number: int) -> tuple[Turn, ...]:
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
         """The `number`th conversation, of any number that is not negative.
 
         Raises:
@@ -59,7 +59,7 @@ class Dialogues:
         """
         return self.perform(self.script(number), str(number))
 
-    def perform(self, script: Script, seed: str) -> tuple[Turn, ...]:
+    def perform(self, script: Script, seed: str) -> tuple[Message, ...]:
         """A conversation with its media."""
         return tuple(self._turn(line, f"{seed} {n}") for n, line in enumerate(script.lines))
 
@@ -95,7 +95,7 @@ class Dialogues:
         """Who may take part: the whole vocabulary, or what a library given can render."""
         return Cast.of(self._library) if self.library else Cast.everyone()
 
-    def _turn(self, line: Line, seed: str) -> Turn:
+    def _turn(self, line: Line, seed: str) -> Message:
         rng = Random(f"{self.stage} {self.split} {seed}")
         parts = (
             part
@@ -103,7 +103,7 @@ class Dialogues:
             else (self._shown(part, rng) if line.role == "user" else self._made(part, rng))
             for part in line.parts
         )
-        return Turn(line.role, tuple(parts))
+        return Message(line.role, tuple(parts))
 
     def _shown(self, scene: Scene, rng: Random) -> MediaPart:
         number = rng.randrange(RENDERINGS[scene.modality])

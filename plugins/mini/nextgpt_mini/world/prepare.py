@@ -32,8 +32,8 @@ from nextgpt_mini.world.library import (
 from nextgpt_mini.world.vocabulary import vocabulary
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.progress import tracked
-from nextgpt_registry.sources import fetch
+from nextgpt_registry.fetch.progress import tracked
+from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.targets import missing
 
 FLUENT = (

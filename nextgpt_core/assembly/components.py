@@ -1,0 +1,217 @@
+"""Encoders and decoders, live: built, placed, called and checked. Knows nothing about requests.
+
+Legend: B batch, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from nextgpt_core.assembly.boundary import Blame, check_conditions, check_features, check_media
+from nextgpt_registry.errors import EncodeError, NextGPTError, RequestError
+from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.specs import Decoder, Encoder
+from nextgpt_registry.targets import resolve
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that is needed to build a component, here or in another process."""
+
+    blame: Blame
+    spec: Encoder | Decoder
+    options: BaseModel  # of the declared model
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    device: str = "cpu"
+    dtype: str = "float32"
+    offload: bool = False
+    version: str = ""  # of the plugin
+    pins: tuple[str, ...] = ()  # what its weights hash to, or where they come from
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for components that turn the same media into the same features."""
+        options = self.options.model_dump(mode="json")
+        told = (str(self.blame), self.version, self.spec.target, options, self.pins, self.dtype)
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    def build(self, trunk: Any = None) -> Any:
+        """The component with its weights, in eval mode on its device (on the CPU to offload).
+
+        A `trunk` is a component of another target that has the weights already.
+        """
+        home = torch.device("cpu" if self.offload else self.device)
+        target = resolve(self.spec.target)
+        with home:
+            component = target(self.options) if trunk is None else target(self.options, trunk=trunk)
+        if self.paths and trunk is None:  # a twin has none
+            component.load(dict(self.paths))
+        if isinstance(component, torch.nn.Module):
+            component.eval().requires_grad_(False)
+        component.to(device=home, dtype=getattr(torch, self.dtype))
+        return component
+
+
+_rooms: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""By device: held by the one offloaded component that is there."""
+
+
+@contextmanager
+def on_device(component: Any, recipe: Recipe) -> Iterator[None]:
+    """The component on its device while the block runs: no gradients, nor a caller's autocast.
+
+    Of those of this process that are offloaded one at a time is on a device, whichever threads call
+    them: the room that a system needs is that of what stays, and of the largest of them.
+    """
+    kind = torch.device(recipe.device).type
+    with torch.no_grad(), torch.autocast(kind, enabled=False):
+        if not recipe.offload:
+            yield
+            return
+        with _rooms[recipe.device], _moved(component, recipe.device):
+            yield
+
+
+@contextmanager
+def _moved(component: Any, device: str) -> Iterator[None]:
+    try:
+        component.to(device)
+        yield
+    finally:
+        component.to("cpu")
+
+
+@dataclass
+class LiveEncoder:
+    """An encoder that may be called from several threads, one at a time."""
+
+    recipe: Recipe
+    component: Any
+    lock: Any = field(default_factory=threading.RLock)  # one for all that share a trunk
+    calls: int = 0
+    check: Callable[[Media], Media] = lambda medium: medium  # as its modality wants
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the recipe once."""
+        self.fingerprint = self.recipe.fingerprint
+
+    @property
+    def spec(self) -> Encoder:
+        """What its plugin declared."""
+        assert isinstance(self.recipe.spec, Encoder)
+        return self.recipe.spec
+
+    def left_out(self, media: Media) -> str:
+        """What of a medium does not reach its features; "" where the encoder tells nothing."""
+        tell = getattr(self.component, "left_out", None)  # of a `SelectiveEncoder`
+        said = tell(media) if tell else ""
+        return f"{media.source or 'a medium'} {said} ({self.spec.name})" if said else ""
+
+    def encode(self, media: Sequence[Media], *, alone: bool = False) -> list[Tensor]:
+        """N media -> N features (T, D); one call, or one for each where lengths vary."""
+        if alone or self.spec.varying:
+            return [features for medium in media for features in self._encode([medium])]
+        return self._encode(media)
+
+    def _encode(self, media: Sequence[Media]) -> list[Tensor]:
+        checked = [self._checked(medium) for medium in media]
+        with self.lock, _encoding(self.recipe), on_device(self.component, self.recipe):
+            self.calls += 1
+            batch = _placed(self.component.preprocess(checked), self.recipe)
+            features_BTD = check_features(
+                self.recipe.blame, self.spec, self.component(batch), batch=len(media)
+            )
+        return [features_TD.clone() for features_TD in features_BTD]  # no views: a batch is freed
+
+    def _checked(self, medium: Media) -> Media:
+        """A medium of its modality that holds the layout, whoever made it."""
+        if medium.modality != self.spec.modality:
+            raise RequestError(
+                f"a medium for {self.recipe.blame}",
+                f"is of the modality {medium.modality!r}",
+                f"give one of {self.spec.modality!r}",
+            )
+        return self.check(medium)
+
+
+@contextmanager
+def _encoding(recipe: Recipe) -> Iterator[None]:
+    """Whatever an encoder raises becomes an `EncodeError` that names it."""
+    try:
+        yield
+    except NextGPTError:
+        raise
+    except Exception as error:  # a plugin's code: anything may come out of it
+        what = f"{type(error).__name__}: {error}"
+        raise EncodeError(str(recipe.blame), what, "the error's cause has the traceback") from error
+
+
+@dataclass(frozen=True)
+class Item:
+    """One medium to make: by conditions {name: (T, D)} or by a caption."""
+
+    seed: int
+    conditions: Mapping[str, Tensor] | None = None
+    caption: str | None = None
+    taken: tuple[Media, ...] = ()
+
+
+def decode_items(
+    component: Any, recipe: Recipe, items: Sequence[Item], options: Any, on_step: OnStep
+) -> list[Media]:
+    """One call of a decoder for all items, checked on both sides."""
+    spec, batch = recipe.spec, len(items)
+    assert isinstance(spec, Decoder)
+    with on_device(component, recipe):
+        conditions = check_conditions(
+            recipe.blame, spec, _conditions(component, recipe, items), batch=batch
+        )
+        # Noise is drawn on the CPU, so that a seed means the same on every device.
+        generators = [torch.Generator("cpu").manual_seed(item.seed) for item in items]
+        made = component.decode(
+            conditions,
+            taken=[list(item.taken) for item in items],
+            options=options,
+            generators=generators,
+            on_step=on_step,
+        )
+    return check_media(recipe.blame, spec, made, batch=batch)
+
+
+def _conditions(component: Any, recipe: Recipe, items: Sequence[Item]) -> dict[str, Tensor]:
+    """{name: (B, T, D)} in the decoder's place and precision."""
+    captions = [item.caption for item in items if item.caption is not None]
+    if captions:
+        found: dict[str, Tensor] = component.caption_targets(captions)
+    else:
+        rows = [item.conditions or {} for item in items]
+        found = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+    dtype = getattr(torch, recipe.dtype)
+    return {name: value.to(recipe.device, dtype) for name, value in found.items()}
+
+
+def _placed(batch: Any, recipe: Recipe) -> Any:
+    """The tensors of a batch on the component's device, the floating ones in its precision."""
+    move: Callable[[Any], Any] = lambda part: _placed(part, recipe)  # noqa: E731
+    if isinstance(batch, Tensor):
+        dtype = getattr(torch, recipe.dtype) if batch.is_floating_point() else None
+        return batch.to(recipe.device, dtype)
+    if isinstance(batch, Mapping):
+        return {key: move(value) for key, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return type(batch)(move(value) for value in batch)
+    return batch

@@ -1,0 +1,1 @@
+"""A scripted conversation: read, played, and shown as one HTML page."""

@@ -1,0 +1,149 @@
+"""One prompt put to a system and judged. Keeps nothing; knows no modality.
+
+The system is asked as a user would ask it: no counts are required of it, whatever is expected.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nextgpt_core.answer import Answer
+from nextgpt_core.engine.events import Finished
+from nextgpt_core.engine.request import item_seed
+from nextgpt_core.evaluation import metrics
+from nextgpt_core.evaluation.scores import Result
+from nextgpt_core.pipeline import Pipeline
+from nextgpt_registry.errors import ConfigError, NextGPTError, RequestError
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Message, Part
+from nextgpt_registry.suites import TEXT, Judge, Prompt
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt, what came of it, and its answer (None where there was none)."""
+
+    messages: tuple[Message, ...]
+    answer: Answer | None
+    result: Result
+
+
+class Asker:
+    """Asks one system, and judges with one suite's judges."""
+
+    def __init__(self, pipeline: Pipeline, judges: Mapping[str, Judge]) -> None:
+        self._pipeline = pipeline
+        self._judges = judges
+        channels, ready = pipeline.system.plan.channels, pipeline.engine.readiness
+        self._reads: dict[str, str] = {}  # the first channel of each modality
+        self._makes: dict[str, str] = {}
+        self._untrained: set[str] = set()  # modalities that a channel without training would make
+        for name, channel in channels.items():
+            if channel.encoder and not ready.lacking(name, "in"):
+                self._reads.setdefault(channel.modality.name, name)
+            if channel.decoder and not ready.lacking(name, "chosen"):
+                self._makes.setdefault(channel.modality.name, name)
+            self._untrained |= {channel.modality.name} if name in ready.untrained else set()
+
+    def ask(self, prompt: Prompt) -> Asked:
+        """Ask a prompt; what goes wrong is part of the result."""
+        kinds = tuple(e.kind for e in prompt.expected)
+        base = Result(
+            id=prompt.id,
+            direction=prompt.direction,
+            group=prompt.concept or prompt.id,
+            expected=kinds,
+            found=(),
+            wanted=tuple(dict(e.facts) for e in prompt.expected),
+            concepts=tuple(e.concept for e in prompt.expected),
+            told=tuple(None for _ in prompt.expected),
+        )
+        lacking = sorted(set(kinds) - {TEXT, *self._makes})
+        if lacking:
+            why = f"it makes no {', '.join(lacking)}{self._why(lacking)}"
+            return Asked((), None, base.model_copy(update={"skipped": why}))
+        try:
+            messages = tuple(self._message(message) for message in prompt.request())
+        except RequestError as error:
+            why = f"{error.who}: {error.what}"
+            return Asked((), None, base.model_copy(update={"skipped": why}))
+        start = time.monotonic()
+        try:
+            answer = self._answer(messages, prompt)
+        except NextGPTError as error:
+            scored = self._scored(base, prompt, None)
+            return Asked(messages, None, scored.model_copy(update={"error": str(error)}))
+        spent = {"seconds": round(time.monotonic() - start, 3)}
+        return Asked(messages, answer, self._scored(base, prompt, answer).model_copy(update=spent))
+
+    def _answer(self, messages: Sequence[Message], prompt: Prompt) -> Answer:
+        seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
+        for event in self._pipeline.ask(messages, seed=seed):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("a stream ends with Finished or an error")
+
+    def _scored(self, base: Result, prompt: Prompt, answer: Answer | None) -> Result:
+        text = answer.text.strip() if answer else ""
+        media = [made.media for made in answer.media] if answer else []
+        found = (*([TEXT] if text else []), *(medium.modality for medium in media))
+        told = self._told(prompt, text, media)
+        wanted = base.expected
+        several = sum(kind != TEXT for kind in wanted) > 1
+        failed = answer.failures if answer else ()
+        return base.model_copy(
+            update={
+                "found": found,
+                "told": told,
+                "structure": metrics.structure(wanted, found),
+                "coverage": metrics.coverage(wanted, found),
+                "order": metrics.order(wanted, found) if several else None,
+                "concept": metrics.concept(prompt.expected, told),
+                "attributes": metrics.attributes(prompt.expected, told),
+                "false_media": metrics.false_media(wanted, found),
+                "text": text,
+                "error": "; ".join(str(part.error) for part in failed),
+            }
+        )
+
+    def _told(
+        self, prompt: Prompt, text: str, media: Sequence[Media]
+    ) -> tuple[dict[str, str] | None, ...]:
+        """What the judges find in each thing expected: the k-th of its kind; None if absent."""
+        waiting = {m.modality: [x for x in media if x.modality == m.modality] for m in media}
+        told: list[dict[str, str] | None] = []
+        for expected in prompt.expected:
+            queue = waiting.get(expected.kind, [])
+            thing: str | Media | None = queue.pop(0) if queue else None
+            if expected.kind == TEXT:
+                thing = text or None
+            judge = self._judges.get(expected.kind)
+            if expected.facts and judge is None:
+                raise ConfigError(
+                    f"prompt {prompt.id}",
+                    f"wants facts of {expected.kind}, and the suite has no judge of it",
+                    f"judges: {', '.join(self._judges) or 'none'}",
+                )
+            judged = judge.facts([thing])[0] if judge and thing is not None else None
+            told.append(None if judged is None else dict(judged))
+        return tuple(told)
+
+    def _why(self, kinds: Sequence[str]) -> str:
+        return ": untrained" if set(kinds) & self._untrained else ""
+
+    def _message(self, message: Message) -> Message:
+        return Message(message.role, tuple(self._part(part, message) for part in message.parts))
+
+    def _part(self, part: Part, message: Message) -> Part:
+        """A medium under the channel of this system that reads, or makes, its modality."""
+        if isinstance(part, str):
+            return part
+        channels = self._makes if message.role == "assistant" else self._reads
+        channel = channels.get(part.channel)
+        if channel is None:
+            verb = "makes" if message.role == "assistant" else "reads"
+            why = self._why([part.channel])
+            raise RequestError("prompt", f"this system {verb} no {part.channel}{why}")
+        return MediaPart(channel, part.media, part.caption)

@@ -1,0 +1,173 @@
+"""What callers hand to the public methods, as our types or refused. Knows no system.
+
+The one door for Python: behind it a turn is a `Message`, a count is an `int`, and
+no text holds half a character.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from numbers import Integral, Real
+from typing import Any, get_args
+
+from nextgpt_core.engine.request import Cancel
+from nextgpt_core.intake.text import check_text
+from nextgpt_registry.errors import RequestError
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Message, Part, Role
+from nextgpt_registry.paths import shortened
+
+MOST_PARTS = 10_000
+"""Of a turn, and turns of a conversation: an endless iterator is refused and not exhausted."""
+
+_ROLES = get_args(Role)
+
+
+def listed(given: object, who: str, fix: str) -> list[Any]:
+    """The items of what has an order and an end: a list, a tuple, what a generator yields.
+
+    Raises:
+        RequestError: it is something else, or has too many.
+    """
+    if isinstance(given, str | bytes | bytearray | memoryview | Mapping | set | frozenset) or (
+        hasattr(given, "tobytes") or not isinstance(given, Iterable)
+    ):
+        raise RequestError(who, f"is {shortened(given)}, a {type(given).__name__}", fix)
+    found = list(islice(given, MOST_PARTS + 1))
+    if len(found) > MOST_PARTS:
+        raise RequestError(who, f"has more than {MOST_PARTS:,} items", "split it")
+    return found
+
+
+def text(given: str, who: str = "text") -> str:
+    """The text, if it is whole.
+
+    Raises:
+        RequestError: it holds half a character (a lone surrogate), which nothing can encode.
+    """
+    check_text(given, who)
+    return given
+
+
+def messages(given: object, who: str = "history") -> tuple[Message, ...]:
+    """Turns that were said before.
+
+    Raises:
+        RequestError: one of them is no turn of texts and media.
+    """
+    fix = "give a list of Message(role, (text or MediaPart, …)), as `Conversation.messages` is"
+    return tuple(
+        _message(message, f"{who}[{place}]", fix)
+        for place, message in enumerate(listed(given, who, fix))
+    )
+
+
+def _message(given: object, who: str, fix: str) -> Message:
+    if not isinstance(given, Message):
+        raise RequestError(who, f"is a {type(given).__name__}", fix)
+    if given.role not in _ROLES:
+        raise RequestError(who, f"has the role {shortened(given.role)}", f"one of {_ROLES}")
+    parts = listed(given.parts, f"{who}.parts", fix)
+    return Message(
+        given.role, tuple(_part(part, f"{who}.parts[{n}]") for n, part in enumerate(parts))
+    )
+
+
+def _part(given: object, who: str) -> Part:
+    match given:
+        case str():
+            return text(given, who)
+        case MediaPart(str(), Media() | None, str()):
+            return given
+        case MediaPart():
+            raise RequestError(who, f"holds {shortened(given)}", "MediaPart(CHANNEL, Media)")
+    raise RequestError(
+        who, f"is a {type(given).__name__}", "give text or a MediaPart; `Pipeline.read` makes one"
+    )
+
+
+def plain(value: Any) -> Any:
+    """A number of NumPy or its like as Python's own; a list as a tuple; anything else as it is."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, bool | int | float | str):
+        return value
+    if type(value).__module__ == "numpy" and value.shape == () and value.dtype.kind == "b":
+        return bool(value)
+    if isinstance(value, Integral):
+        return operator.index(value)
+    return float(value) if isinstance(value, Real) else value
+
+
+def counts(given: object) -> dict[str, int]:
+    """`require`: how many media of each channel.
+
+    Raises:
+        RequestError: it is something else.
+    """
+    fix = "write require={'NAME': COUNT}, COUNT a whole number from 0"
+    found = {name: plain(count) for name, count in _named(given, "require", fix).items()}
+    for name, count in found.items():
+        if type(count) is not int or count < 0:
+            raise RequestError(f"require: {name}", f"is {shortened(count)}", fix)
+    return found
+
+
+def decoder_options(given: object) -> dict[str, dict[str, Any]]:
+    """`decoder_options`: values by the name of an option, by channel.
+
+    Raises:
+        RequestError: it is something else.
+    """
+    who, fix = "decoder_options", "write decoder_options={'NAME': {'OPTION': VALUE}}"
+    by_channel = _named(given, who, fix)
+    return {
+        channel: {
+            name: plain(value) for name, value in _named(own, f"{who}: {channel}", fix).items()
+        }
+        for channel, own in by_channel.items()
+    }
+
+
+def cancel(given: object) -> Cancel | None:
+    """The switch of a request.
+
+    Raises:
+        RequestError: it is none.
+    """
+    if given is not None and not isinstance(given, Cancel):
+        raise RequestError("cancel", f"is a {type(given).__name__}", "give a nextgpt_core.Cancel")
+    return given
+
+
+def answered(given: object, messages: Sequence[Message], ids: int) -> dict[int, tuple[int, ...]]:
+    """`answered`: the ids below `ids` that assistant turns were written with, by their index.
+
+    Raises:
+        RequestError: it is something else.
+    """
+    fix = "write answered={INDEX: ids}, the ids being an answer's own"
+    if not isinstance(given, Mapping):
+        raise RequestError("answered", f"is a {type(given).__name__}", fix)
+    found = {}
+    for index, own in given.items():
+        written = tuple(map(plain, listed(own, f"answered: {shortened(index)}", fix)))
+        if type(index) is not int or not 0 <= index < len(messages):
+            raise RequestError("answered", f"names the turn {shortened(index)}", fix)
+        if messages[index].role != "assistant" or any(
+            type(one) is not int or not 0 <= one < ids for one in written
+        ):
+            raise RequestError(f"answered: {index}", "are no ids of an assistant's turn", fix)
+        found[index] = written
+    return found
+
+
+def _named(given: object, who: str, fix: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise RequestError(who, f"is {shortened(given)}, a {type(given).__name__}", fix)
+    for name in given:
+        if not isinstance(name, str):
+            raise RequestError(who, f"has the name {shortened(name)}", fix)
+    return given

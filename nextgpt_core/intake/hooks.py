@@ -1,0 +1,135 @@
+"""The plugins' hooks for media, asked so that whatever goes wrong is put to the right account.
+
+A hook's `MediaError` is about the medium and passes; anything else that it raises, or returns, is
+the fault of the plugin that declares the modality. Knows no modality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.errors import MediaError, NextGPTError, PluginError
+from nextgpt_registry.media import Blob, Media
+from nextgpt_registry.messages import MediaPart, Message, Part
+
+_MaybeMedia = TypeVar("_MaybeMedia", Media, Media | None)
+_CHECKED: WeakKeyDictionary[Catalog, WeakValueDictionary[int, Media]] = WeakKeyDictionary()
+"""Media that were read or checked by these plugins: neither is done twice, nor copied again."""
+
+_REPORT = "report it to the plugin's author"
+
+
+def read_media(catalog: Catalog, modality: str, blob: Blob) -> Media | None:
+    """The medium in `blob`; None where its plugin declines it.
+
+    Raises:
+        MediaError: it is damaged, or over a limit.
+        PluginError: its plugin failed.
+    """
+    with _blamed(catalog, modality, "nextgpt_read_media"):
+        found = catalog.hook.nextgpt_read_media(modality=modality, blob=blob)
+    return _noted(catalog, _ours(catalog, modality, "nextgpt_read_media", found))
+
+
+def check_media(catalog: Catalog, media: Media) -> Media:
+    """A medium that was not read from a file, as its modality's reader would have made it.
+
+    What a plugin does not check is believed. Nothing reads through the whole of a medium before
+    its limits were looked at.
+
+    Raises:
+        MediaError: it is not laid out as its modality documents, or over a limit.
+        PluginError: its plugin failed.
+    """
+    known = _CHECKED.get(catalog)
+    if known is not None and known.get(id(media)) is media:
+        return media
+    modality = media.modality
+    with _blamed(catalog, modality, "nextgpt_check_media"):
+        found = catalog.hook.nextgpt_check_media(media=media)
+    checked = _ours(catalog, modality, "nextgpt_check_media", found)
+    if checked is None:
+        return media
+    own = Media(modality, checked.data, checked.rate, checked.source, about=media.about)
+    return _noted(catalog, own)
+
+
+def check_messages(catalog: Catalog, messages: Sequence[Message]) -> tuple[Message, ...]:
+    """A conversation whose media are as `check_media` makes them.
+
+    Raises:
+        MediaError: one of them does not fit.
+    """
+
+    def checked(part: Part) -> Part:
+        if isinstance(part, MediaPart) and part.media is not None:
+            return replace(part, media=check_media(catalog, part.media))
+        return part
+
+    return tuple(
+        replace(message, parts=tuple(map(checked, message.parts))) if message.media else message
+        for message in messages
+    )
+
+
+def write_media(catalog: Catalog, media: Media, stem: Path) -> Path:
+    """Write a medium to `stem` plus its suffix.
+
+    Raises:
+        MediaError: no plugin can write it, or not there.
+        PluginError: its plugin failed.
+    """
+    with _blamed(catalog, media.modality, "nextgpt_write_media"):
+        path: Path | None = catalog.hook.nextgpt_write_media(media=media, stem=stem)
+    if path is None:
+        raise MediaError(str(stem), f"no loaded plugin writes {media.modality}", "")
+    return path
+
+
+def show_media(catalog: Catalog, media: Media) -> str | None:
+    """HTML that shows a medium; None where no plugin does.
+
+    Raises:
+        PluginError: its plugin failed.
+    """
+    with _blamed(catalog, media.modality, "nextgpt_show_media"):
+        shown: str | None = catalog.hook.nextgpt_show_media(media=media)
+    return shown
+
+
+@contextmanager
+def _blamed(catalog: Catalog, modality: str, hook: str) -> Iterator[None]:
+    try:
+        yield
+    except NextGPTError:
+        raise
+    except Exception as error:  # a plugin's code: anything may come out of it
+        what = f"{hook} failed: {type(error).__name__}: {error}"
+        raise PluginError(_owner(catalog, modality), what, _REPORT) from error
+
+
+def _noted(catalog: Catalog, media: _MaybeMedia) -> _MaybeMedia:
+    if media is not None:
+        _CHECKED.setdefault(catalog, WeakValueDictionary())[id(media)] = media
+    return media
+
+
+def _ours(catalog: Catalog, modality: str, hook: str, found: object) -> Media | None:
+    if found is None or (isinstance(found, Media) and found.modality == modality):
+        return found
+    what = found.modality if isinstance(found, Media) else f"a {type(found).__name__}"
+    raise PluginError(
+        _owner(catalog, modality), f"{hook} returned {what}, wanted {modality}", _REPORT
+    )
+
+
+def _owner(catalog: Catalog, modality: str) -> str:
+    """`plugin/modality`, or the modality alone where no plugin declares it."""
+    declared = catalog.modalities.get(modality)
+    return f"{catalog.owner(declared).name}/{modality}" if declared else str(modality)

@@ -1,0 +1,1 @@
+"""One sequence of positions from a conversation. Knows nothing about weights."""

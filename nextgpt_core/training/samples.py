@@ -1,0 +1,107 @@
+"""Answers to fixed prompts during training, as text and media. Knows no modality."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nextgpt_core.answer import Answer, AnswerPart, Text
+from nextgpt_core.engine.events import Finished
+from nextgpt_core.engine.loop import Engine
+from nextgpt_core.engine.request import Request
+from nextgpt_core.evaluation.show import show_message, show_parts
+from nextgpt_core.system import System
+from nextgpt_core.training.folder import RunFolder
+from nextgpt_registry.config import Generation
+from nextgpt_registry.content import replace_file
+from nextgpt_registry.messages import Dialogue, Message, Part
+
+_STYLE = "body{font:15px system-ui;margin:2em}td{vertical-align:top;padding:.6em;max-width:40em}"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Questions whose answers show how far a run has come."""
+
+    questions: Sequence[Dialogue]  # each ends with the user's turn
+    wanted: Sequence[Message]  # what the data answers
+    tokens: int
+
+    @classmethod
+    def of(cls, dialogues: Sequence[Dialogue], *, tokens: int) -> Samples:
+        """The questions of some dialogues, up to their last answer."""
+        cut = [(dialogue, last_answer(dialogue)) for dialogue in dialogues]
+        usable = [(dialogue, at) for dialogue, at in cut if at > 0]
+        return cls(
+            [dialogue[:at] for dialogue, at in usable],
+            [dialogue[at] for dialogue, at in usable],
+            tokens,
+        )
+
+    def show(self, system: System, run: RunFolder, step: int) -> float:
+        """Answer all, and log it; returns the seconds it took."""
+        if not self.questions:
+            return 0.0
+        start = time.monotonic()
+        answers = self._answers(system)
+        rows = []
+        for number, (question, wanted) in enumerate(zip(self.questions, self.wanted, strict=True)):
+            answer = answers[number]
+            run.writer.add_text(f"samples/{number}", _plain(question, wanted, answer), step)
+            for place, made in enumerate(answer.media):
+                tag = f"samples/{number}/{made.channel}-{place}"
+                system.catalog.hook.nextgpt_log_media(
+                    writer=run.writer, tag=tag, media=made.media, step=step
+                )
+            catalog = system.catalog
+            asked = "<br>".join(show_message(catalog, turn) for turn in question)
+            cells = (asked, show_parts(catalog, wanted.parts), show_parts(catalog, answer.parts))
+            rows.append("<tr>" + "".join(f"<td>{cell}" for cell in cells))
+        page = _page(step, rows)
+        replace_file(run.path / "samples" / f"step-{step:06d}.html", page.encode())
+        run.writer.flush()
+        return time.monotonic() - start
+
+    def _answers(self, system: System) -> list[Answer]:
+        """One after the other, with nothing kept from when the weights were others."""
+        engine = Engine(system, untrained=True)  # they show how far it has come
+        generation = Generation(max_tokens=self.tokens)
+        found = []
+        try:
+            for question in self.questions:
+                for event in engine.stream(Request(tuple(question), generation)):
+                    if isinstance(event, Finished):
+                        found.append(event.answer)
+        finally:
+            engine.close()
+        return found
+
+
+def last_answer(dialogue: Dialogue) -> int:
+    """The index of the last assistant turn; 0 if there is none to be asked for."""
+    places = [at for at, turn in enumerate(dialogue) if turn.role == "assistant"]
+    return places[-1] if places else 0
+
+
+def _page(step: int, rows: Sequence[str]) -> str:
+    head = "<tr><th>asked<th>in the data<th>answered"
+    return (
+        f"<!doctype html><meta charset=utf-8><title>step {step}</title><style>{_STYLE}</style>"
+        f"<h1>Step {step}</h1><table border=1>{head}{''.join(rows)}</table>\n"
+    )
+
+
+def _plain(question: Dialogue, wanted: Message, answer: Answer) -> str:
+    def said(parts: Sequence[Part | AnswerPart]) -> str:
+        return " ".join(
+            part
+            if isinstance(part, str)
+            else part.text
+            if isinstance(part, Text)
+            else f"[{part.channel}]"
+            for part in parts
+        )
+
+    asked = "\n\n".join(f"**{turn.role}** {said(turn.parts)}" for turn in question)
+    return f"{asked}\n\n**data** {said(wanted.parts)}\n\n**answer** {said(answer.parts)}"
