@@ -11,16 +11,16 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy, pixel_unshuffle
 
+from nextgpt_core.training.module import Run, quickly, train
 from nextgpt_depth.captions import CaptionEncoder
-from nextgpt_depth.describe import FACTS, UNSAID, answers, caption, spoken, stated
 from nextgpt_depth.encoder import DepthEncoder
-from nextgpt_depth.judge import Network
 from nextgpt_depth.options import SLOT_WIDTH, TOKENS, WIDTH
 from nextgpt_depth.train.bank import Bank
-from nextgpt_mini.judge.blemishes import blemish_pictures
-from nextgpt_mini.train.run import Run, quickly, train
-from nextgpt_mini.world.scene import Picture
-from nextgpt_mini.world.split import check_trainable, sample_scene
+from nextgpt_depth.train.describe import FACTS, UNSAID, answers, caption, spoken, stated
+from nextgpt_depth.train.judge import Network
+from nextgpt_world.judge.blemishes import blemish_pictures
+from nextgpt_world.scene import Picture
+from nextgpt_world.split import check_trainable, sample_scene
 
 _CELL = 16
 """Pixels of a map, along one side, that are one of the encoder's cells."""

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from nextgpt_core.training.module import Run, train
 from nextgpt_mini.options import CONDITION_WIDTH
 from nextgpt_mini.text import CaptionEncoder
-from nextgpt_mini.train.run import Run, train
-from nextgpt_mini.world.scene import Scene, brief, caption, facts, phrase
-from nextgpt_mini.world.split import check_trainable, sample_scene
-from nextgpt_mini.world.vocabulary import vocabulary
+from nextgpt_world.scene import Scene, brief, caption, facts, phrase
+from nextgpt_world.split import check_trainable, sample_scene
+from nextgpt_world.vocabulary import vocabulary
 
 QUESTIONS = ("thing", "colour", "count", "place", "size", "motion", "repetition", "kind")
 """What each condition token answers, in order."""
