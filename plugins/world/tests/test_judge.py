@@ -70,7 +70,7 @@ def test_judges_keep_the_protocol(kind):
 
 
 def test_judge_without_weights_says_how_to_make_them(tmp_path):
-    with pytest.raises(SourceError, match="nextgpt mini judge image"):
+    with pytest.raises(SourceError, match="nextgpt world judge image"):
         MediaJudge("image", tmp_path).facts([Media("image", np.zeros((64, 64, 3), np.uint8))])
 
 
