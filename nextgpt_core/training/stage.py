@@ -21,7 +21,7 @@ from nextgpt_core.training.loop import Learned, Loop, Objective, Pace, finite
 from nextgpt_core.training.losses import PassLoss
 from nextgpt_core.training.media import Composing
 from nextgpt_core.training.meter import Values
-from nextgpt_core.training.optimizer import Optimizer, by_part
+from nextgpt_core.training.optimizer import by_part
 from nextgpt_core.training.samples import Samples
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_registry.errors import TrainingError
@@ -29,28 +29,12 @@ from nextgpt_registry.errors import TrainingError
 _STATES_IN_MEMORY = 512 << 20  # bytes
 
 
-def stage_loop(
-    system: System,
-    source: Any,
-    settings: RunSettings,
-    run: RunFolder,
-    *,
-    cache: TensorCache,
-    rehearsed: Sequence[Any] = (),
-    title: str = "training",
-) -> Loop:
-    """The run of a stage, ready to be trained.
+class Stage(Objective):
+    """Some parts of a system, trained on dialogues.
 
     Raises:
         TrainingError: what is to be trained is not there, or cannot be.
     """
-    stage = Stage(system, source, settings, run, cache=cache, rehearsed=rehearsed)
-    pace = Pace(settings.steps, settings.log_every, settings.save_s, settings.sample_s)
-    return Loop(run, stage, stage.optimizer(), pace, title=title)
-
-
-class Stage(Objective):
-    """Some parts of a system, trained on dialogues."""
 
     def __init__(
         self,
@@ -86,12 +70,14 @@ class Stage(Objective):
             )
         self._pass_loss = PassLoss(system, cache, settings, starts, states)
 
-    def optimizer(self) -> Optimizer:
-        """Of the parts that are trained."""
+    def loop(self, *, title: str = "training") -> Loop:
+        """What trains it."""
         settings = self._settings
         # Of the model's parts, frozen ones too: a frozen part must not draw noise or drop out.
         parts = self._system.model.trainable(settings.parts, channels=settings.channels)
-        return by_part(parts, settings, clipped=self._compute.clip)
+        optimizer = by_part(parts, settings, clipped=self._compute.clip)
+        pace = Pace(settings.steps, settings.log_every, settings.save_s, settings.sample_s)
+        return Loop(self._run, self, optimizer, pace, title=title)
 
     def learn(self, step: int) -> Learned:
         """The step's dialogues, in as many passes as they take."""

@@ -26,7 +26,7 @@ from nextgpt_core.training.compute import chosen
 from nextgpt_core.training.folder import RunFolder, part_files, read_parts
 from nextgpt_core.training.meter import Values
 from nextgpt_core.training.settings import FREE_TO_CHANGE, RunSettings, rehearsed, stage_of
-from nextgpt_core.training.stage import stage_loop
+from nextgpt_core.training.stage import Stage
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config, TrainingData
@@ -100,15 +100,14 @@ def train(
         if start is not None:
             system.model.load_by_part(_fitting(system, read_parts(start)))
         _describe(run, plan, system, loaded)
-        loop = stage_loop(
+        loop = Stage(
             system,
             source,
             settings,
             run,
             cache=tensor_cache(config, settings),
             rehearsed=[_source(other) for other in others],
-            title=f"{config.name} {stage}",
-        )
+        ).loop(title=f"{config.name} {stage}")
         values = loop.train()
     return Trained(run.path, loop.step, values, loop.metrics, system.model.trained_state())
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_world.options import Examples, Folder, LibraryName, Steps
 from nextgpt_world.split import Kind
 
 app = typer.Typer(help="Make the library, the chat and the judges of the small world anew.")
@@ -28,17 +29,10 @@ def prepare(
 @app.command()
 def judge(
     kind: Annotated[Kind, typer.Argument(help="What it judges.")],
-    steps: Annotated[int | None, typer.Option(help="Instead of its own number.")] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="Of runs and weights; default: the cache, and this package."),
-    ] = None,
-    examples: Annotated[
-        int | None, typer.Option(help="How many are rendered, if fewer will do.")
-    ] = None,
-    library: Annotated[
-        str, typer.Option(help="Another file of it, or `samples`; default: as it ships.")
-    ] = "",
+    steps: Steps = None,
+    folder: Folder = None,
+    examples: Examples = None,
+    library: LibraryName = "",
 ) -> None:
     """Train one judge, or go on where a killed run stopped; prints its ceiling."""
     from nextgpt_world.judge.media import WEIGHTS

@@ -19,6 +19,7 @@ from nextgpt_world.dialogues.cast import Cast
 from nextgpt_world.dialogues.script import Line, Script
 from nextgpt_world.dialogues.stages import Stage, write
 from nextgpt_world.dialogues.wordings import Wording
+from nextgpt_world.examples import numbered
 from nextgpt_world.library import STYLES, Library, find_library
 from nextgpt_world.render import render
 from nextgpt_world.scene import Scene, caption
@@ -64,9 +65,7 @@ class Dialogues:
 
     def script(self, number: int) -> Script:
         """The conversation before it is rendered."""
-        if number < 0:
-            raise IndexError(f"dialogue {number}: there are none before 0")
-        rng = Random(f"{self.stage} {self.split} {number}")
+        rng = numbered(f"{self.stage} {self.split}", number)
         share = CHAT[self.stage] if self.chat is None else self.chat
         if rng.random() < share:
             return chat(rng, kept=self.split == "held_out")

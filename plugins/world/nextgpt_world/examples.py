@@ -14,6 +14,17 @@ from nextgpt_world.scene import Picture, Scene, brief, caption
 from nextgpt_world.split import Kind, Split, check_trainable, sample_scene
 
 
+def numbered(seed: str, number: int) -> Random:
+    """What a dialogue of this number is drawn from.
+
+    Raises:
+        IndexError: it is negative: there are none before 0.
+    """
+    if number < 0:
+        raise IndexError(f"dialogue {number}: there are none before 0")
+    return Random(f"{seed} {number}")
+
+
 @dataclass(frozen=True)
 class Examples:
     """`examples[n]` is a medium and its caption, never of a held-out combination."""

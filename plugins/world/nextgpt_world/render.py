@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from nextgpt_registry.media import Media
 from nextgpt_world.library import RATE, STYLES, Library
@@ -35,12 +36,7 @@ _GRIDS = {
 
 
 def render(
-    scene: Scene,
-    library: Library,
-    rng: np.random.Generator,
-    style: str | None = None,
-    *,
-    grid: int = 1,
+    scene: Scene, library: Library, rng: Generator, style: str | None = None, *, grid: int = 1
 ) -> Media:
     """The scene as a medium of its modality; things stand on a grid of so many pixels."""
     if isinstance(scene, Sound):
@@ -51,12 +47,7 @@ def render(
 
 
 def render_picture(
-    scene: Picture,
-    library: Library,
-    rng: np.random.Generator,
-    style: str | None = None,
-    *,
-    grid: int = 1,
+    scene: Picture, library: Library, rng: Generator, style: str | None = None, *, grid: int = 1
 ) -> Pixels:
     """(128, 128, 3) uint8."""
     ground = _ground(scene.colour, rng)
@@ -74,12 +65,7 @@ def render_picture(
 
 
 def render_clip(
-    scene: Clip,
-    library: Library,
-    rng: np.random.Generator,
-    style: str | None = None,
-    *,
-    grid: int = 1,
+    scene: Clip, library: Library, rng: Generator, style: str | None = None, *, grid: int = 1
 ) -> Pixels:
     """(16, 128, 128, 3) uint8."""
     ground = _ground(scene.colour, rng)
@@ -102,7 +88,7 @@ def render_clip(
     return frames.round().astype(np.uint8)
 
 
-def render_sound(scene: Sound, library: Library, rng: np.random.Generator) -> Pixels:
+def render_sound(scene: Sound, library: Library, rng: Generator) -> Pixels:
     """(49152,) float32: 3.072 s at 16 kHz, each repetition an onset of its own."""
     count = vocabulary().repetitions.index(scene.repetition) + 1
     hits = library.sounds[scene.concept]
@@ -120,12 +106,12 @@ def render_sound(scene: Sound, library: Library, rng: np.random.Generator) -> Pi
     return sound * (rng.uniform(0.6, 0.9) / max(1e-4, float(np.abs(sound).max())))
 
 
-def _ground(colour: str, rng: np.random.Generator) -> Pixels:
+def _ground(colour: str, rng: Generator) -> Pixels:
     shade = np.array(vocabulary().colours[colour]) + rng.integers(-8, 9)
     return np.broadcast_to(shade.clip(0, 255).astype(np.float32), (SIDE, SIDE, 3)).copy()
 
 
-def _style(library: Library, name: str, style: str | None, rng: np.random.Generator) -> str:
+def _style(library: Library, name: str, style: str | None, rng: Generator) -> str:
     style = style or STYLES[int(rng.random() < 0.35)]
     return style if (name, style) in library.sprites else STYLES[0]
 
@@ -134,12 +120,12 @@ def _snap(at: float, grid: int) -> int:
     return round(at / grid) * grid
 
 
-def _size(bounds: tuple[int, int], rng: np.random.Generator, grid: int) -> int:
+def _size(bounds: tuple[int, int], rng: Generator, grid: int) -> int:
     size = int(rng.integers(bounds[0], bounds[1] + 1))
     return size if grid == 1 else round(bounds[1] / grid) * grid
 
 
-def _jitter(rng: np.random.Generator, grid: int) -> Pixels:
+def _jitter(rng: Generator, grid: int) -> Pixels:
     by = 2 * rng.integers(-1, 2, 2)
     return by if grid == 1 else np.zeros_like(by)
 

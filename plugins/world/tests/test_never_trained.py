@@ -4,9 +4,9 @@ from collections import defaultdict
 
 import pytest
 
-from nextgpt_mini.train import examples
 from nextgpt_registry.media import Media
 from nextgpt_registry.suites import AtMost
+from nextgpt_world import examples
 from nextgpt_world.chat import held_out, pairs, prompts
 from nextgpt_world.data import Dialogues
 from nextgpt_world.dialogues import wordings as wording_module

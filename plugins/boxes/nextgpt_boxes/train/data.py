@@ -22,6 +22,7 @@ from nextgpt_boxes.train.scenes import Composition, compose, render
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_world.dialogues.wordings import Wording
+from nextgpt_world.examples import numbered
 from nextgpt_world.library import Library, find_library
 from nextgpt_world.scene import noun
 from nextgpt_world.split import Split
@@ -50,9 +51,7 @@ class Dialogues:
         Raises:
             SourceError: there is no such library.
         """
-        if number < 0:
-            raise IndexError(f"dialogue {number}: there are none before 0")
-        rng = Random(f"boxes {self.split} {number}")
+        rng = numbered(f"boxes {self.split}", number)
         scene = compose(rng, split=self.split, names=self.art.things)
         said = asked.draw(rng, scene)
         picture, corners = render(scene, self.art, rng.getrandbits(63))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nextgpt_depth.train.steps import STEPS
+from nextgpt_world.options import Examples, Folder, LibraryName, Steps
 
 app = typer.Typer(help="Train the depth plugin's own parts; measure what a system makes.")
 
@@ -20,16 +21,10 @@ def depth() -> None:
 @app.command()
 def train(
     part: Annotated[str, typer.Argument(help=f"One of: {', '.join(STEPS)}.")],
-    steps: Annotated[int | None, typer.Option(help="Instead of its own number.")] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Of runs and weights; default: the cache, and this package.")
-    ] = None,
-    examples: Annotated[
-        int | None, typer.Option(help="How many are rendered, if fewer will do.")
-    ] = None,
-    library: Annotated[
-        str, typer.Option(help="Of the art: a file, or `samples`; default: as it ships.")
-    ] = "",
+    steps: Steps = None,
+    folder: Folder = None,
+    examples: Examples = None,
+    library: LibraryName = "",
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
     from nextgpt_depth.train.parts import train_part  # torch: only when run

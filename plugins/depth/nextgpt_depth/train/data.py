@@ -15,6 +15,7 @@ from nextgpt_depth.train.talk import talk
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_world.dialogues.wordings import Wording
+from nextgpt_world.examples import numbered
 from nextgpt_world.library import find_library
 from nextgpt_world.scene import Picture
 from nextgpt_world.scene import caption as picture_caption
@@ -50,9 +51,7 @@ class Dialogues:
         Raises:
             SourceError: there is no such library.
         """
-        if number < 0:
-            raise IndexError(f"dialogue {number}: there are none before 0")
-        rng = Random(f"depth {self.task} {self.split} {number}")
+        rng = numbered(f"depth {self.task} {self.split}", number)
         if self.talk and rng.random() < self.talk:
             said, answer = rng.choice(talk())
             return Message("user", (said,)), Message("assistant", (answer,))

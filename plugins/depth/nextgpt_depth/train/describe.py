@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from random import Random
 
+from nextgpt_world.judge.questions import MEDIUM, UNSAID
 from nextgpt_world.scene import Picture, facts, noun, phrase, position
 from nextgpt_world.vocabulary import vocabulary
 
 FACTS = ("object", "count", "place", "size")
 """What a depth map shows of a scene."""
-UNSAID = -100
-"""The label of a question that a scene leaves open."""
-MEDIUM = "medium"
-"""The size that is never said."""
 
 
 def stated(scene: Picture) -> dict[str, str]:

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from nextgpt_depth.encoder import block, placed
 from nextgpt_depth.maps import to_maps
-from nextgpt_depth.train.describe import FACTS, MEDIUM, answers
+from nextgpt_depth.train.describe import FACTS, answers
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import load_compact
+from nextgpt_world.judge.questions import MEDIUM
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 _BATCH = 64

@@ -19,18 +19,18 @@ from nextgpt_depth.options import DecoderOptions, EncoderOptions
 from nextgpt_depth.show import colours
 from nextgpt_depth.train.bank import Bank, Drawn, bank
 from nextgpt_depth.train.decoder import train_decoder
-from nextgpt_depth.train.describe import FACTS, stated
+from nextgpt_depth.train.describe import stated
 from nextgpt_depth.train.judge import WEIGHTS, DepthJudge, Network
 from nextgpt_depth.train.quiz import train_encoder, train_judge, train_text
 from nextgpt_depth.train.scenes import DepthRenderer
 from nextgpt_depth.train.steps import STEPS
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
-from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import load_compact, save_compact
 from nextgpt_world.library import Library
 from nextgpt_world.sheet import save_sheet
+from nextgpt_world.train.parts import run_of, shares_right
 
 _EXAMPLES = 3_000
 _CHECKED = 400
@@ -51,10 +51,7 @@ def train_part(
     Raises:
         TrainingError: no such part, or one it builds on is missing.
     """
-    if part not in STEPS:
-        raise TrainingError("depth", f"no part {part!r}", f"one of: {', '.join(STEPS)}")
-    place = folder or cache_dir() / "runs" / "depth"
-    with Run(place / part, steps or STEPS[part]) as run:
+    with run_of(part, "depth", STEPS, steps=steps, folder=folder) as run:
         weights = folder / "weights" if folder else WEIGHTS
         return _train(part, library, run, weights, examples or _EXAMPLES)
 
@@ -82,13 +79,9 @@ def _train(part: str, library: Library, run: Run, weights: Path, count: int) -> 
 def measure(library: Library, *, folder: Path = WEIGHTS, count: int = _CHECKED) -> dict[str, float]:
     """By fact: the share that the judge gets right on fresh true maps of all scenes."""
     renderer, drawn = DepthRenderer(library), Drawn("judge check", split=None)
-    right: dict[str, list[bool]] = {fact: [] for fact in FACTS}
     scenes = [drawn.scene(number, library) for number in range(count)]
     maps = [renderer.depth(scene, seed) for scene, seed in scenes]
-    for found, (scene, _) in zip(DepthJudge(folder).facts(maps), scenes, strict=True):
-        for fact, value in stated(scene).items():
-            right[fact].append(found.get(fact) == value)
-    return {fact: round(sum(hits) / max(1, len(hits)), 4) for fact, hits in right.items()}
+    return shares_right(DepthJudge(folder).facts(maps), (stated(scene) for scene, _ in scenes))
 
 
 def _decoder(library: Library, run: Run, weights: Path, count: int) -> Path:

@@ -8,25 +8,18 @@ from typing import Annotated
 import typer
 
 from nextgpt_mini.train.steps import STEPS
+from nextgpt_world.options import Examples, Folder, LibraryName, Steps
 
 app = typer.Typer(help="Train the parts of the embedded default; fill its model card.")
-
-LibraryOption = Annotated[
-    str, typer.Option("--library", help="Another file of it, or `samples`; default: as it ships.")
-]
 
 
 @app.command()
 def train(
     part: Annotated[str, typer.Argument(help=f"One of: {', '.join(STEPS)}.")],
-    steps: Annotated[int | None, typer.Option(help="Instead of its own number.")] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Of runs and weights; default: the cache, and this package.")
-    ] = None,
-    examples: Annotated[
-        int | None, typer.Option(help="How many are rendered, if fewer will do.")
-    ] = None,
-    library: LibraryOption = "",
+    steps: Steps = None,
+    folder: Folder = None,
+    examples: Examples = None,
+    library: LibraryName = "",
 ) -> None:
     """Train one part, or go on where a killed run stopped."""
     from nextgpt_mini.train.parts import train_part  # torch: only when run
@@ -39,7 +32,7 @@ def train(
 @app.command()
 def inversions(
     count: Annotated[int, typer.Option(help="How many held-out sounds.")] = 148,
-    library: LibraryOption = "",
+    library: LibraryName = "",
 ) -> None:
     """Measure both ways from a spectrogram back to sound: Griffin-Lim and the vocoder."""
     from nextgpt_mini.train.parts import measure_vocoder  # torch: only when run

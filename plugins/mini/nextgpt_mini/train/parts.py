@@ -29,12 +29,12 @@ from nextgpt_mini.train.text import train_text
 from nextgpt_mini.train.vocoder import train_vocoder
 from nextgpt_mini.vocoder import Vocoder
 from nextgpt_registry.errors import TrainingError
-from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import load_compact, save_compact
 from nextgpt_world.examples import Examples
 from nextgpt_world.library import RATE, Library
 from nextgpt_world.split import Kind
+from nextgpt_world.train.parts import run_of
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -81,10 +81,7 @@ def train_part(
     Raises:
         TrainingError: no such part, or one it builds on is missing.
     """
-    if part not in STEPS:
-        raise TrainingError("mini", f"no part {part!r}", f"one of: {', '.join(STEPS)}")
-    place = folder or cache_dir() / "runs" / "mini"
-    with Run(place / part, steps or STEPS[part]) as run:
+    with run_of(part, "mini", STEPS, steps=steps, folder=folder) as run:
         return _train(part, library, run, folder / "weights" if folder else WEIGHTS, examples)
 
 

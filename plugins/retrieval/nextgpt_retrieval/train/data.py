@@ -17,6 +17,7 @@ from nextgpt_world.data import RENDERINGS
 from nextgpt_world.data import Dialogues as World
 from nextgpt_world.dialogues.follow import usual
 from nextgpt_world.dialogues.wordings import Wording
+from nextgpt_world.examples import numbered
 from nextgpt_world.scene import Picture, Scene, Sound, brief, caption, phrase
 from nextgpt_world.split import Kind, Split, check_trainable, is_held_out, sample_scene
 
@@ -95,9 +96,7 @@ class Dialogues:
 
     def __getitem__(self, number: int) -> tuple[Message, ...]:
         """The `number`th conversation, of any number that is not negative."""
-        if number < 0:
-            raise IndexError(f"dialogue {number}: there are none before 0")
-        rng = Random(f"retrieval {number}")
+        rng = numbered("retrieval", number)
         if self.talk and rng.random() < self.talk:
             said, answer = rng.choice(talk())
             return Message("user", (said,)), Message("assistant", (answer,))

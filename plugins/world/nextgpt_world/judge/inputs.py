@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from nextgpt_registry.media import Media
-from nextgpt_world.judge.mel import RATE, SAMPLES, to_mel
+from nextgpt_world.judge.mel import SAMPLES, to_mel
+from nextgpt_world.library import RATE
 from nextgpt_world.split import Kind
 
 SIDES = {"image": 96, "video": 64}

@@ -9,7 +9,6 @@ from random import Random
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import cross_entropy
 
 from nextgpt_core.training.module import Run, quickly, train
 from nextgpt_registry.content import replace_file
@@ -22,11 +21,12 @@ from nextgpt_world.judge.blemishes import blemish_pictures, blemish_sounds
 from nextgpt_world.judge.inputs import to_input
 from nextgpt_world.judge.media import WEIGHTS, MediaJudge
 from nextgpt_world.judge.network import Network
-from nextgpt_world.judge.questions import UNSAID, answers, labels
+from nextgpt_world.judge.questions import labels
 from nextgpt_world.library import Library
 from nextgpt_world.render import render
 from nextgpt_world.scene import Scene, facts
 from nextgpt_world.split import Kind
+from nextgpt_world.train.parts import shares_right, wrong
 
 STEPS: dict[Kind, int] = {"image": 2000, "video": 1500, "audio": 700}
 _BATCH: dict[Kind, int] = {"image": 96, "video": 16, "audio": 64}
@@ -82,12 +82,7 @@ def _train(kind: Kind, library: Library, run: Run, folder: Path, examples: int |
             x = blemish_pictures(frames, generator).view_as(x)
         with quickly():
             scores = network(x if clips else x.contiguous(memory_format=torch.channels_last))
-        return torch.stack(
-            [
-                cross_entropy(s.float(), wanted[:, n], ignore_index=UNSAID, label_smoothing=0.02)
-                for n, s in enumerate(scores)
-            ]
-        ).sum()
+        return wrong(scores, wanted)
 
     network.train()
     train(run, f"{kind} judge", network, loss, lr=3e-3, decay=0.98, warmup=50)
@@ -103,11 +98,7 @@ def measure(
         scene, medium = _example(kind, library, f"judge check {n}")
         media.append(medium)
         scenes.append(scene)
-    right: dict[str, list[bool]] = {fact: [] for fact in answers(kind)}
-    for found, scene in zip(MediaJudge(kind, folder).facts(media), scenes, strict=True):
-        for fact, value in facts(scene).items():
-            right[fact].append(found.get(fact) == value)
-    return {fact: round(float(np.mean(hits)), 4) for fact, hits in right.items()}
+    return shares_right(MediaJudge(kind, folder).facts(media), map(facts, scenes))
 
 
 def _example(kind: Kind, library: Library, seed: str) -> tuple[Scene, Media]:
