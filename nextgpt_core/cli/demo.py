@@ -21,9 +21,8 @@ from nextgpt_registry.errors import ConfigError
 if TYPE_CHECKING:
     from nextgpt_core.demo.play import Exchange, Played
     from nextgpt_core.demo.script import Line, Talk
-    from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import Loaded
-    from nextgpt_registry.plan import Plan
+    from nextgpt_registry.plan import Plan, Planned
 
 PAGE = "index.html"
 
@@ -47,17 +46,14 @@ def command(
     from nextgpt_core.assembly.readiness import Readiness
     from nextgpt_core.demo.script import read_script, talks
     from nextgpt_core.intake.reading import Reader
-    from nextgpt_registry.catalog import Catalog
-    from nextgpt_registry.configfile import load_config
     from nextgpt_registry.outputs import check_file
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
     check_file(out / PAGE)
-    loaded = load_config(system, overrides or [])
-    path = _script(loaded, script)
+    planned = plan_system(system, overrides or [])
+    plan, catalog = planned.plan, planned.catalog
+    path = _script(planned.loaded, script)
     told = read_script(path)
-    catalog = Catalog.discover(loaded.config.plugins)
-    plan = resolve(loaded, catalog)
     made = [name for name, channel in plan.channels.items() if channel.decoder]
     acts = talks(told, path.parent, Reader.of_plan(plan, catalog), made, who=str(path))
     lines = [line for act in acts for line in act.lines]
@@ -67,7 +63,7 @@ def command(
     )
 
     with contextlib.redirect_stdout(sys.stderr):
-        load_s, exchanges = _play(plan, catalog, acts, seed, untrained=untrained)
+        load_s, exchanges = _play(planned, acts, seed, untrained=untrained)
 
     from nextgpt_core.demo.page import page
     from nextgpt_core.demo.play import Played
@@ -96,7 +92,7 @@ def _script(loaded: Loaded, script: Path | None) -> Path:
 
 
 def _play(
-    plan: Plan, catalog: Catalog, talks: Sequence[Talk], seed: int | None, *, untrained: bool
+    planned: Planned, talks: Sequence[Talk], seed: int | None, *, untrained: bool
 ) -> tuple[float, tuple[Exchange, ...]]:
     """How long loading took, and every exchange."""
     from nextgpt_core.cli.bar import StepBar
@@ -106,12 +102,12 @@ def _play(
 
     start = time.monotonic()
     with StepBar(sum(len(talk.lines) for talk in talks)) as bar:
-        bar.say(f"loading {plan.system}")
+        bar.say(f"loading {planned.plan.system}")
 
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.demo.play import play
 
-        with live(plan, catalog, untrained=untrained) as pipeline:
+        with live(planned, untrained=untrained) as pipeline:
             load_s = time.monotonic() - start
             return load_s, tuple(play(pipeline, talks, seed=seed, starting=starting))
 

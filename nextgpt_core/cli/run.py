@@ -114,23 +114,19 @@ def _prepare(
     """Plan and read first, without torch: what is wrong is told before anything loads."""
     from nextgpt_core.assembly.readiness import Readiness
     from nextgpt_core.intake.reading import Reader
-    from nextgpt_registry.catalog import Catalog
-    from nextgpt_registry.configfile import load_config
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
-    loaded = load_config(system, overrides)
-    catalog = Catalog.discover(loaded.config.plugins)
-    plan = resolve(loaded, catalog)
-    reader = Reader.of_plan(plan, catalog)
+    planned = plan_system(system, overrides)
+    reader = Reader.of_plan(planned.plan, planned.catalog)
     parts = [read_part(reader, kind, value) for kind, value in given]
-    Readiness.of_plan(plan, ignored=untrained).check(
+    Readiness.of_plan(planned.plan, ignored=untrained).check(
         given=[part.channel for part in parts if not isinstance(part, str)],
         required=[channel for channel, count in required.items() if count],
     )
 
     from nextgpt_core.cli.live import live  # lazy: torch
 
-    return live(plan, catalog, untrained=untrained), parts
+    return live(planned, untrained=untrained), parts
 
 
 def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: bool) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,42 @@ from nextgpt_registry.plan.untrained import account, known_parts
 from nextgpt_registry.targets import blamed, locate
 
 
-def make_plan(
+@dataclass(frozen=True)
+class Planned:
+    """A config as it was read, the plugins that it names, and the plan made of the two."""
+
+    loaded: Loaded
+    catalog: Catalog
+    plan: Plan
+
+
+def plan_system(
     source: str | Path | Mapping[str, Any] | Config | Loaded,
     overrides: Sequence[str] = (),
     *,
     catalog: Catalog | None = None,
-) -> Plan:
-    """The plan of whatever names a config, with the plugins that it names.
+) -> Planned:
+    """Whatever names a config, read, with the plugins that it names, and planned.
+
+    No other plugin is imported. `catalog` holds those to use instead.
 
     Raises:
         ConfigError: the config cannot be read.
         PlanError: it cannot be assembled; everything found is listed.
     """
     loaded = load_config(source, overrides, catalog=catalog)
-    return resolve(loaded, catalog or _discover(loaded.config))
+    catalog = catalog or plugins_of(loaded.config)
+    return Planned(loaded, catalog, resolve(loaded, catalog))
+
+
+def make_plan(
+    source: str | Path | Mapping[str, Any] | Config | Loaded,
+    overrides: Sequence[str] = (),
+    *,
+    catalog: Catalog | None = None,
+) -> Plan:
+    """The plan alone that `plan_system` makes, and it raises the same."""
+    return plan_system(source, overrides, catalog=catalog).plan
 
 
 def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
@@ -99,8 +122,12 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     return plan
 
 
-def _discover(config: Config) -> Catalog:
-    """The plugins that a config names; all that cannot be loaded are told at once."""
+def plugins_of(config: Config) -> Catalog:
+    """The plugins that a config names.
+
+    Raises:
+        PlanError: some cannot be loaded; all of these are listed.
+    """
     try:
         return Catalog.discover(config.plugins)
     except PluginError as first:
