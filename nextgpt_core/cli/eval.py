@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.tables import json_alone, print_json
 
 
 def command(
@@ -41,7 +40,7 @@ def command(
         raise RequestError("eval", "--limit and --jobs count from 1", "give a number above 0")
     if out is not None:
         check_folder(out)
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+    with json_alone(as_json):
         planned = plan_system(system, overrides or [])
 
         from nextgpt_core.cli.live import live  # lazy: torch
@@ -51,7 +50,7 @@ def command(
         with live(planned, untrained=untrained) as pipeline:
             found = evaluate(pipeline, chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
-        sys.stdout.write(json.dumps(found.report, ensure_ascii=False, indent=1) + "\n")
+        print_json(found.report)
         return
     _print(found.report)
     sys.stdout.write(f"contact sheet: {found.folder / 'index.html'}\n")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nextgpt_registry import Catalog, ConfigError, PluginError, load_config, plan_system
 from nextgpt_registry.additions import find_offer
-from tests.registry.conftest import LIDAR, SYSTEM, Install
+
+Install = Callable[..., Path]
 
 BROKEN = "raise RuntimeError('imported, and nobody asked for it')"
 SHIPS = """
@@ -26,7 +28,7 @@ def nextgpt_manifest():
     )
 """
 FILES = {
-    "dawn.yaml": SYSTEM.replace('["lidar>=0.2"]', "[lidar]"),
+    "dawn.yaml": "{llm: {path: 'file:model'}, plugins: [lidar]}",
     "more.yaml": "modalities: {lidar: {encoder: patch}}",
 }
 
@@ -89,11 +91,11 @@ def test_a_listed_name_of_no_plugin_says_which_distribution_lists_it(install: In
 def test_a_name_that_two_distributions_list_names_both(install: Install) -> None:
     for name in ("one", "two"):
         points = f"[nextgpt.plugins]\n{name} = nextgpt_{name}.plugin\n"
-        points += f"[nextgpt.systems]\nseer = nextgpt_{name}.plugin\n"
-        install(name, LIDAR, points=points)
+        points += f"[nextgpt.systems]\ndawn = nextgpt_{name}.plugin\n"
+        install(name, SHIPS, points=points)
 
     with pytest.raises(ConfigError, match="nextgpt-one and nextgpt-two"):
-        load_config("seer")
+        load_config("dawn")
 
 
 @pytest.mark.usefixtures("lidar")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +175,7 @@ def _read_lock(loaded: Loaded, findings: Findings) -> Lock | None:
 
 def _ask_plugins(plan: Plan, catalog: Catalog, findings: Findings) -> None:
     """Every plugin may veto the finished plan; what it raises is its veto."""
+    aside = contextlib.redirect_stdout(sys.stderr)
     for name, call in catalog.each("nextgpt_plan_resolved"):
-        with findings.at(f"plugin {name}"), blamed(name):
+        with findings.at(f"plugin {name}"), blamed(name, catalog.plugin(name).package), aside:
             call(plan=plan)
