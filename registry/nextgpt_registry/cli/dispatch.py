@@ -99,7 +99,8 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _missing(given: Sequence[str], module: str) -> NextGPTError:
     what = f"needs the module {module!r}, which is not installed"
-    return NextGPTError(f"nextgpt {given[0]}", what, how_to_install(module))
+    fix = how_to_install(module, who=f"nextgpt_{given[0]}")  # a plugin's command: its own extra
+    return NextGPTError(f"nextgpt {given[0]}", what, fix)
 
 
 def _interrupted() -> NoReturn:
