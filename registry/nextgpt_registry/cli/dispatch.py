@@ -65,9 +65,7 @@ def _told(error: Exception, given: Sequence[str]) -> tuple[str, int]:
     match error:
         case NextGPTError():
             return str(error), 2
-        case ModuleNotFoundError(name=str(name)) if (
-            not name.startswith("nextgpt_") or "." not in name
-        ):
+        case ModuleNotFoundError(name=str(name)) if not re.match(r"nextgpt_\w+\.", name):
             return str(_missing(given, name)), 2
         case OSError():  # no place left, a disk gone: what no code could have known before
             return f"the system refused: {error}\n  fix: make room, or use other files", 2
