@@ -111,6 +111,7 @@ class Plan(Settings):
     api: str = API
     system: str
     origin: str
+    extends: tuple[str, ...] = ()  # configs, the nearest first
     base: Path
     config: Config
     plugins: dict[str, str]  # name -> version, in order

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.anchors import beside
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import Loaded, load_config
-from nextgpt_registry.errors import LockError, PluginError
+from nextgpt_registry.errors import LockError, PluginError, SourceError
 from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
@@ -38,7 +39,7 @@ def make_plan(
         PlanError: it cannot be assembled; everything found is listed.
     """
     loaded = load_config(source, overrides, catalog=catalog)
-    return resolve(loaded, catalog or _discover(loaded.config))
+    return resolve(loaded, catalog or _discover(loaded))
 
 
 def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
@@ -49,7 +50,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
             config and what would be valid, vetoes of plugins among them.
     """
     loaded = load_config(source)
-    config, findings = loaded.config, Findings()
+    config, findings = loaded.config, Findings(loaded.said_by)
     _check_plugins(config, catalog, findings)
     _check_data(config, findings)
     lock = _read_lock(loaded, findings)
@@ -80,6 +81,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     plan = Plan(
         system=config.name,
         origin=loaded.origin,
+        extends=loaded.extends,
         base=loaded.base,
         config=config,
         plugins={plugin.name: plugin.version for plugin in catalog.plugins},
@@ -99,12 +101,13 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     return plan
 
 
-def _discover(config: Config) -> Catalog:
+def _discover(loaded: Loaded) -> Catalog:
     """The plugins that a config names; all that cannot be loaded are told at once."""
+    config = loaded.config
     try:
         return Catalog.discover(config.plugins)
     except PluginError as first:
-        findings = Findings()
+        findings = Findings(loaded.said_by)
         for index, name in enumerate(config.plugins):
             with findings.at(f"plugins.{index}"):
                 Catalog.discover([name])
@@ -138,8 +141,8 @@ def _read_lock(loaded: Loaded, findings: Findings) -> Lock | None:
     if loaded.config.lock is None:
         return None
     try:
-        return read_lock(loaded.base / loaded.config.lock)
-    except LockError as error:
+        return read_lock(beside(loaded.base, loaded.config.lock))
+    except (LockError, SourceError) as error:
         findings.add("lock", f"{error.who}: {error.what}", error.fix)
         return None
 
