@@ -82,6 +82,7 @@ def test_another_component_does_not_inherit_options() -> None:
 
 def test_null_takes_a_channel_out() -> None:
     assert load_config(PLAIN, ["modalities.lidar=null"]).config.modalities == {}
+    assert load_config(PLAIN, ["modalities=null"]).config.modalities == {}
 
 
 def test_overrides_leave_a_config_object_as_it_was() -> None:

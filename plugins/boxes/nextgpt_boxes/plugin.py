@@ -12,6 +12,8 @@ from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest
 
+_FINDER = "package:nextgpt-boxes/nextgpt_boxes/weights/finder.safetensors"
+
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
@@ -35,6 +37,9 @@ def nextgpt_manifest() -> Manifest:
                 needs=True,
                 captions=True,
                 weights=("finder",),
+                sources={
+                    "finder": "package:nextgpt-boxes/nextgpt_boxes/weights/finder.safetensors"
+                },
                 parameters=975_137,
                 licence="Apache-2.0",
             ),

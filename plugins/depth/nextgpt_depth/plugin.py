@@ -11,6 +11,8 @@ from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.specs import Addition, Condition, Decoder, Encoder, Manifest
 
+_WEIGHTS = "package:nextgpt-depth/nextgpt_depth/weights"
+
 
 @hookimpl
 def nextgpt_manifest() -> Manifest:
@@ -32,6 +34,7 @@ def nextgpt_manifest() -> Manifest:
                 options="nextgpt_depth.options:EncoderOptions",
                 twin={"channels": 8},
                 weights=("model",),
+                sources={"model": f"{_WEIGHTS}/encoder.safetensors"},
                 licence="Apache-2.0",
             ),
         ),
@@ -48,6 +51,7 @@ def nextgpt_manifest() -> Manifest:
                 options="nextgpt_depth.options:DecoderOptions",
                 twin={"channels": 16, "text_layers": 1, "steps": 2},
                 weights=("text", "denoiser"),
+                sources={n: f"{_WEIGHTS}/{n}.safetensors" for n in ("text", "denoiser")},
                 licence="Apache-2.0",
             ),
         ),

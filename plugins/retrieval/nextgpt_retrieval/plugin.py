@@ -36,6 +36,7 @@ def _decoder(modality: str, found: str) -> Decoder:
         options="nextgpt_retrieval.options:RetrievalOptions",
         twin={"library": EXAMPLES, "minimum_score": -1.0},
         weights=("text",),
+        sources={"text": "package:nextgpt-retrieval/nextgpt_retrieval/weights/text.safetensors"},
         parameters=790_528,
         requires=("usearch",),
         licence="Apache-2.0",

@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from nextgpt_registry.errors import PluginError
+from nextgpt_registry.fetch.installed import installed_path
+from nextgpt_registry.fetch.syntax import Source
 from nextgpt_registry.loading import HEAVY, manifest_of
 from nextgpt_registry.outside import IMPORT_S, Outside, outside, quickest
 from nextgpt_registry.specs import Decoder, Encoder, Manifest
@@ -116,6 +118,17 @@ class PluginTests(Kit):
                 "a file left out of the wheel: see [tool.hatch.build]",
             ):
                 package_file(system.config)
+        for component in _components(manifest):
+            for name, weight in component.sources.items():
+                told = [weight.source] if isinstance(weight.source, str) else weight.source
+                with attempt(
+                    f"{self.plugin}/{component.name}",
+                    f"the source of {name!r} to be one, and shipped if it is a `package:`",
+                    "a misspelt path, or a file left out of the wheel: see [tool.hatch.build]",
+                ):
+                    for source in map(Source.parse, told):
+                        if source.kind == "package":
+                            installed_path(source.name, source.path)
 
     def test_modalities_of_components_exist(self) -> None:
         """Each is declared here or by another installed plugin."""
