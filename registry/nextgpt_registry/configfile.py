@@ -245,8 +245,7 @@ def _resolved(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> dic
 
 
 def _without_nulls(plain: dict[str, Any]) -> dict[str, Any]:
-    """Without what was taken out by `null`: a key at the top, or an entry of a table."""
-    plain = {key: value for key, value in plain.items() if value is not None}
+    """Without the entries that were taken out of a table, by `null`."""
     for key in _TABLES & plain.keys():
         plain[key] = _kept(plain[key])
     channels = plain.get("modalities")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from nextgpt_registry.config import Weight
@@ -61,20 +62,29 @@ def _with_dots(config: Any, key: str) -> str:
     if "[" in key or "]" in key:  # said as OmegaConf wants it
         return key
     first, *steps = key.split(".")
-    said, place = first, _get(config, first)
+    said, place = first, _get(config, first, inside=bool(steps))
     while steps:
         length = next((n for n in range(len(steps), 1, -1) if ".".join(steps[:n]) in place), 1)
         if first == said == "weights" and ".".join(steps[:length]) not in place:
             length = len(steps) - (steps[-1] in Weight.model_fields) or 1
         name, steps = ".".join(steps[:length]), steps[length:]
         said += f"[{name}]" if "." in name else f".{name}"
-        place = _get(place, name)
+        place = _get(place, name, inside=bool(steps))
     return said
 
 
-def _get(place: Any, name: str) -> Mapping[str, Any]:
-    """The mapping under a name, unresolved; an empty one where there is something else."""
+def _get(place: Any, name: str, *, inside: bool) -> Mapping[str, Any]:
+    """The mapping under a name, unresolved; an empty one where there is something else.
+
+    Where the override reaches `inside` of a reference, a copy takes its place: what else refers to
+    the same stays as it is.
+    """
     from omegaconf import DictConfig
 
     held = place._get_node(name) if isinstance(place, DictConfig) else None
+    if inside and held is not None and held._is_interpolation():
+        shared = held._maybe_dereference_node()
+        if isinstance(shared, DictConfig):
+            place[name] = deepcopy(shared)
+            held = place._get_node(name)
     return held if isinstance(held, DictConfig) and held._is_none() is False else {}

@@ -89,6 +89,10 @@ def _sourced(value: Any) -> Any:
     return {"source": value} if isinstance(value, str | list | tuple) else value
 
 
+Sourced = Annotated[Weight, BeforeValidator(_sourced)]
+"""A weight, of which the source alone may be written."""
+
+
 class Limit(Spec):
     """The most of something that a reader accepts, checked before decoding."""
 
@@ -137,9 +141,9 @@ class _Component(Spec):
     options: Target | None = None  # a pydantic model; importing it must stay light
     twin: dict[str, Any] = Field(default_factory=dict)  # options: same classes, widths 8-64
     weights: tuple[Name, ...] = ()  # names of the files that `load` expects
-    sources: dict[Name, Annotated[Weight, BeforeValidator(_sourced)]] = Field(
+    sources: dict[Name, Sourced] = Field(
         default_factory=dict
-    )  # where they come from unless a config says, by name; `package:` where they lie in the wheel
+    )  # where they come from, unless a config says
     parameters: int = Field(default=0, ge=0)  # at full size
     requires: tuple[str, ...] = ()  # importable modules, probed and never imported
     licence: str = ""  # SPDX identifier of the weights

@@ -36,8 +36,8 @@ def test_a_channel_is_added_to_mini_in_python() -> None:
 
 @pytest.mark.slow
 def test_a_saved_system_is_moved(tmp_path: Path) -> None:
-    builder = Builder.from_system("mini", "weights=null", "training=null", "suites=null")
-    builder = builder.llm(save_tiny_llm(tmp_path / "llm")).set(modalities={})
+    builder = Builder.from_system("mini").llm(save_tiny_llm(tmp_path / "llm"))
+    builder = builder.set(modalities={}, weights={}, training={}, suites={})
     with builder.channel("image", decoder="mini-picture").build(untrained=True) as pipeline:
         pipeline.save(tmp_path / "saved")
     moved, elsewhere = tmp_path / "moved" / "system", tmp_path / "elsewhere"
