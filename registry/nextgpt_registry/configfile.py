@@ -24,6 +24,7 @@ from nextgpt_registry.config import Config, Settings
 from nextgpt_registry.documents import check_size, read_yaml
 from nextgpt_registry.errors import ConfigError, PluginError
 from nextgpt_registry.explain import lines
+from nextgpt_registry.hookspecs import SYSTEMS
 from nextgpt_registry.layers import Layer, flattened, origin_of, with_plugins
 from nextgpt_registry.overrides import apply
 from nextgpt_registry.paths import local_path, shortened
@@ -158,10 +159,10 @@ def _find(
     path = local_path((base or Path()) / local_path(source, who="config"), who="config")
     plain = isinstance(source, str) and re.fullmatch(r"[\w.-]+", source)
     if plain:
-        shipped = (catalog or Catalog.discover()).systems
-        if source in shipped:
-            with _config_error(str(source)):
-                return package_file(shipped[str(source)].config), str(source)
+        with _config_error(str(source)):
+            known = catalog or Catalog.naming(SYSTEMS, str(source))
+            if source in known.systems:
+                return package_file(known.system(str(source)).config), str(source)
     if path.is_dir():
         inside = path / CONFIG_FILE
         if inside.is_file():
@@ -170,8 +171,9 @@ def _find(
     if path.is_file():
         return path, name_from(path)
     if plain and "." not in str(source):
-        with _config_error(str(source)):
-            (catalog or Catalog.discover()).system(str(source))
+        with _config_error(str(source)):  # which says what there is, or finds one that nobody lists
+            found = (catalog or Catalog.discover()).system(str(source))
+            return package_file(found.config), str(source)
     raise ConfigError(
         str(source), "is no file, folder or shipped system", "`nextgpt plugins list` names them"
     )

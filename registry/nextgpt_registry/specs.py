@@ -13,7 +13,6 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     WithJsonSchema,
@@ -71,6 +70,12 @@ def fixed_options(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(n for n, f in fields if any(isinstance(m, Fixed) for m in f.metadata))
 
 
+class Options(BaseModel):
+    """Frozen, closed, and every number finite: the base of a component's options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
 class Spec(BaseModel):
     """Frozen, closed, printable: the base of everything declared."""
 
@@ -83,14 +88,6 @@ class Weight(Spec):
     source: str | tuple[str, ...]  # several are concatenated in order
     sha256: str | None = None  # required of what is fetched, but for `hf:`
     bytes: int | None = Field(default=None, ge=0)  # what a plan says there is to fetch
-
-
-def _sourced(value: Any) -> Any:
-    return {"source": value} if isinstance(value, str | list | tuple) else value
-
-
-Sourced = Annotated[Weight, BeforeValidator(_sourced)]
-"""A weight, of which the source alone may be written."""
 
 
 class Limit(Spec):
@@ -141,7 +138,7 @@ class _Component(Spec):
     options: Target | None = None  # a pydantic model; importing it must stay light
     twin: dict[str, Any] = Field(default_factory=dict)  # options: same classes, widths 8-64
     weights: tuple[Name, ...] = ()  # names of the files that `load` expects
-    sources: dict[Name, Sourced] = Field(
+    sources: dict[Name, Weight] = Field(
         default_factory=dict
     )  # where they come from, unless a config says
     parameters: int = Field(default=0, ge=0)  # at full size

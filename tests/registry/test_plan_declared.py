@@ -39,7 +39,7 @@ def declaring(lidar: Path) -> Catalog:
     plugin = lidar / "plugin.py"
     text = plugin.read_text().replace(
         'weights=("model",), twin={}',
-        f'weights=("model",), twin={{"steps": 1}}, sources={{"model": "{SHIPPED}"}}',
+        f'weights=("model",), twin={{"steps": 1}}, sources={{"model": {{"source": "{SHIPPED}"}}}}',
     )
     plugin.write_text(text)
     return Catalog.discover(["lidar"])
@@ -83,7 +83,7 @@ def test_what_a_config_names_comes_first(
 
 
 def test_a_twin_has_no_weights() -> None:
-    spec = encoder(twin={"layers": 1}, sources={"model": SHIPPED})
+    spec = encoder(twin={"layers": 1}, sources={"model": {"source": SHIPPED}})
 
     twin = with_sources(spec, EncoderSettings(name="patch", options={"layers": 1}))
 
@@ -94,7 +94,7 @@ def test_a_twin_has_no_weights() -> None:
 def test_a_source_may_carry_its_pin() -> None:
     pinned = {"source": "pypi:words==1.0/a.bin", "sha256": "1" * 64, "bytes": 3}
 
-    declared = encoder(sources={"model": pinned, "words": "models:words.txt"})
+    declared = encoder(sources={"model": pinned, "words": {"source": "models:words.txt"}})
 
     assert declared.sources["model"].bytes == 3
     assert declared.sources["words"] == Weight(source="models:words.txt")
@@ -103,10 +103,10 @@ def test_a_source_may_carry_its_pin() -> None:
 @pytest.mark.parametrize(
     ("sources", "told"),
     [
-        ({"modle": SHIPPED}, "none of its weights"),
-        ({"model": "file:weights/model.bin"}, "write 'package:DISTRIBUTION/path'"),
-        ({"model": ["file:a", "file:b"]}, "write 'package:DISTRIBUTION/path'"),
-        ({"model": 3}, r"sources\.model"),
+        ({"modle": {"source": SHIPPED}}, "none of its weights"),
+        ({"model": {"source": "file:weights/model.bin"}}, "write 'package:DISTRIBUTION/path'"),
+        ({"model": {"source": ["file:a", "file:b"]}}, "write 'package:DISTRIBUTION/path'"),
+        ({"model": SHIPPED}, r"sources\.model"),
     ],
 )
 def test_a_wrong_declaration_is_refused(sources: dict[str, object], told: str) -> None:

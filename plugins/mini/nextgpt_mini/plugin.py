@@ -22,12 +22,10 @@ _WHISPER = Weight(
 )
 
 
-def _shipped(**files: str) -> dict[str, str]:
-    """Sources of files in this package, by what they are loaded as."""
-    return {
-        name: f"package:nextgpt-mini/nextgpt_mini/weights/{file}.safetensors"
-        for name, file in files.items()
-    }
+def _shipped(**files: str) -> dict[str, Weight]:
+    """Files in this package, by what they are loaded as."""
+    folder = "package:nextgpt-mini/nextgpt_mini/weights"
+    return {name: Weight(source=f"{folder}/{file}.safetensors") for name, file in files.items()}
 
 
 _DECODER: dict[str, Any] = {
@@ -39,6 +37,7 @@ _DECODER: dict[str, Any] = {
     "licence": "Apache-2.0",
     "captions": True,
 }
+_CELLS = "7 x 7 cells of a picture"
 _ENCODER: dict[str, Any] = {
     "options": "nextgpt_mini.options:EncoderOptions",
     "twin": {"layers": 1},
@@ -54,42 +53,9 @@ def nextgpt_manifest() -> Manifest:
         summary="The embedded default: text, pictures, sounds and clips on a laptop",
         license="Apache-2.0",
         encoders=(
-            Encoder(
-                name="efficientnet-lite0",
-                modality="image",
-                summary="EfficientNet-Lite0: 7 x 7 cells of a picture",
-                target="nextgpt_mini.encoders:PictureEncoder",
-                sources={"model": _EFFICIENTNET},
-                tokens=49,
-                width=1280,
-                parameters=3_350_000,
-                licence="Apache-2.0",
-                **_ENCODER,
-            ),
-            Encoder(
-                name="efficientnet-lite0-levels",
-                modality="image",
-                summary="EfficientNet-Lite0: 7 x 7 cells of a picture, with early features",
-                target="nextgpt_mini.encoders:LevelsEncoder",
-                sources={"model": _EFFICIENTNET},
-                tokens=49,
-                width=1304,
-                parameters=3_350_000,
-                licence="Apache-2.0",
-                **_ENCODER,
-            ),
-            Encoder(
-                name="efficientnet-lite0-frames",
-                modality="video",
-                summary="EfficientNet-Lite0: 3 x 3 cells of each of 8 frames",
-                target="nextgpt_mini.encoders:ClipEncoder",
-                sources={"model": _EFFICIENTNET},
-                tokens=72,
-                width=1280,
-                parameters=3_350_000,
-                licence="Apache-2.0",
-                **_ENCODER,
-            ),
+            _efficientnet("", "PictureEncoder", _CELLS, 49),
+            _efficientnet("-levels", "LevelsEncoder", f"{_CELLS}, with early features", 49, 1304),
+            _efficientnet("-frames", "ClipEncoder", "3 x 3 cells of each of 8 frames", 72),
             Encoder(
                 name="whisper-tiny-en",
                 modality="audio",
@@ -145,4 +111,19 @@ def nextgpt_manifest() -> Manifest:
                 config="nextgpt_mini:systems/mini.yaml",
             ),
         ),
+    )
+
+
+def _efficientnet(suffix: str, target: str, cells: str, tokens: int, width: int = 1280) -> Encoder:
+    return Encoder(
+        name=f"efficientnet-lite0{suffix}",
+        modality="video" if suffix == "-frames" else "image",
+        summary=f"EfficientNet-Lite0: {cells}",
+        target=f"nextgpt_mini.encoders:{target}",
+        sources={"model": _EFFICIENTNET},
+        tokens=tokens,
+        width=width,
+        parameters=3_350_000,
+        licence="Apache-2.0",
+        **_ENCODER,
     )

@@ -23,7 +23,7 @@ from nextgpt_registry.fetch.progress import Report
 from nextgpt_registry.targets import resolve
 
 ENTRY_POINTS = "nextgpt.sources"
-_BROUGHT_BY = {"npm": "nextgpt-mini", "deb": "nextgpt-mini"}
+_BROUGHT_BY = {"npm": "nextgpt-world", "deb": "nextgpt-world"}
 
 
 @dataclass(frozen=True)
