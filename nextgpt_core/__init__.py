@@ -7,19 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nextgpt_core.answer import Answer, FailedMedia, GeneratedMedia, Text, Timings
-    from nextgpt_core.builder import Builder
-    from nextgpt_core.conversation import Conversation
-    from nextgpt_core.engine.events import (
+    from nextgpt_core.answer import (
+        Answer,
         Event,
+        FailedMedia,
         Finished,
+        GeneratedMedia,
         MediaDone,
         MediaFailed,
         MediaNoted,
         MediaProgress,
         MediaStarted,
+        Text,
         TextDelta,
+        Timings,
     )
+    from nextgpt_core.builder import Builder
+    from nextgpt_core.conversation import Conversation
     from nextgpt_core.engine.request import Cancel
     from nextgpt_core.pipeline import Pipeline
 
@@ -44,18 +48,22 @@ __all__ = [
 ]
 
 _HOME = {
-    "nextgpt_core.answer": ("Answer", "FailedMedia", "GeneratedMedia", "Text", "Timings"),
     "nextgpt_core.builder": ("Builder",),
     "nextgpt_core.conversation": ("Conversation",),
-    "nextgpt_core.engine.events": (
+    "nextgpt_core.answer": (
+        "Answer",
         "Event",
+        "FailedMedia",
         "Finished",
+        "GeneratedMedia",
         "MediaDone",
         "MediaFailed",
         "MediaProgress",
         "MediaStarted",
         "MediaNoted",
+        "Text",
         "TextDelta",
+        "Timings",
     ),
     "nextgpt_core.engine.request": ("Cancel",),
     "nextgpt_core.pipeline": ("Pipeline",),

@@ -7,12 +7,12 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import Any, Self, Unpack
 
-from nextgpt_core.answer import Answer, warned
+from nextgpt_core.answer import Answer, Event, finished, warned
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_system
-from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
@@ -28,9 +28,6 @@ from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import resolve
-
-if TYPE_CHECKING:
-    from nextgpt_core.conversation import Conversation
 
 Source = str | Path | Mapping[str, Any] | Config
 """A shipped system's name, a YAML file, a saved folder, a dict or a `Config`."""
@@ -123,10 +120,7 @@ class Pipeline:
             RequestError: the request cannot be answered as asked.
             Cancelled: its `cancel` was set.
         """
-        for event in self.stream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return warned(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        return warned(finished(self.stream(parts, history=history, **options)))
 
     def stream(
         self,
@@ -159,7 +153,7 @@ class Pipeline:
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
             answered=given.answered(
-                {} if answered is None else answered, asked, self.system.model.vocabulary.end
+                {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
         )
         return self.engine.stream(request, cancel=given.cancel(options.get("cancel")))
@@ -172,10 +166,8 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> Answer:
         """As `chat`; cancelling the task calls the answer off."""
-        async for event in self.astream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return warned(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        events = [event async for event in self.astream(parts, history=history, **options)]
+        return warned(finished(events))
 
     async def astream(
         self,
@@ -198,8 +190,6 @@ class Pipeline:
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
-        from nextgpt_core.conversation import Conversation  # it imports this module
-
         return Conversation(self, history=history)
 
     def read(self, medium: GivenPart) -> MediaPart:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nextgpt_core.assembly.components import LiveEncoder, Recipe
 from nextgpt_core.model import NextGPT
+from nextgpt_core.prompt.compose import Composer
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.plan import Plan
@@ -30,11 +31,12 @@ class LiveDecoder:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """A language model with its encoders and decoders by channel."""
+    """A language model, what composes its prompts, and encoders and decoders by channel."""
 
     plan: Plan
     catalog: Catalog
     model: NextGPT
+    composer: Composer
     encoders: dict[str, LiveEncoder]
     decoders: dict[str, LiveDecoder]
 

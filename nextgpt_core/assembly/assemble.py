@@ -21,6 +21,7 @@ from nextgpt_core.llm.lora import add_lora, merge_lora
 from nextgpt_core.llm.probe import probe
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import planned_input, planned_output
+from nextgpt_core.prompt.compose import Composer
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.system import LiveDecoder, System
 from nextgpt_registry.catalog import Catalog
@@ -71,7 +72,7 @@ def assemble(
     model.eval().requires_grad_(False)
     if merge and plan.config.llm.lora is not None:
         merge_lora(backbone)
-    return System(plan, catalog, model, encoders, decoders)
+    return System(plan, catalog, model, build_composer(plan, backbone), encoders, decoders)
 
 
 def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
@@ -103,8 +104,17 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         SignalVocabulary.of(plan.signals),
         inputs=inputs,
         outputs=outputs,
-        system_prompt=plan.config.system_prompt,
+    )
+
+
+def build_composer(plan: Plan, backbone: Backbone) -> Composer:
+    """What makes prompts of conversations, with the language model's tokenizer."""
+    return Composer(
+        backbone.tokenizer,
+        SignalVocabulary.of(plan.signals),
+        end_of_turn=backbone.eos_ids,
         stops=plan.config.generation.stop,
+        system_prompt=plan.config.system_prompt,
     )
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from nextgpt_core.answer import Event, Finished, MediaNoted, MediaStarted
 from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.captions import caption
-from nextgpt_core.engine.events import Event, Finished, MediaNoted, MediaStarted
 from nextgpt_core.engine.inputs import Inputs
 from nextgpt_core.engine.language import End, Group, Language, Piece
 from nextgpt_core.engine.orders import Orders
@@ -87,7 +87,7 @@ class Answering:
             messages, alone=self._alone, cancel=self._cancel
         )
         self._record.encoded_media += encoded
-        prompt = model.composer.compose(
+        prompt = self._shared.system.composer.compose(
             messages, feature_tokens=counts, answered=self._request.answered
         )
         if self._room(prompt) <= 0:
@@ -102,15 +102,12 @@ class Answering:
 
     def _check_length(self) -> None:
         """Refuse what cannot fit before it is cut into tokens, which takes 200 bytes for each."""
-        model, characters = (
-            self._shared.system.model,
-            sum(len(t.text) for t in self._request.messages),
-        )
-        if characters > model.backbone.context * model.composer.longest_token:
+        context = self._shared.system.model.backbone.context
+        characters = sum(len(message.text) for message in self._request.messages)
+        if characters > context * self._shared.system.composer.longest_token:
             raise RequestError(
                 "request",
-                f"has {characters:,} characters of text, and the model reads "
-                f"{model.backbone.context} tokens",
+                f"has {characters:,} characters of text, and the model reads {context} tokens",
                 "shorten the conversation",
             )
 
@@ -123,7 +120,7 @@ class Answering:
         start = len(prefix.keys)
         self._record.reused_tokens, self._record.prefilled_tokens = start, len(prompt) - start
         features, encoded = self._shared.inputs.projected(
-            [slot for slot in prompt.features if slot.start + slot.count > start],
+            [slot for slot in prompt.features if slot.end > start],
             alone=self._alone,
             cancel=self._cancel,
         )

@@ -14,10 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from nextgpt_core.answer import Answer
+from nextgpt_core.answer import Answer, Event, finished
 from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.engine.answering import Answering, Resources
-from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.engine.executor import Executor, InlineExecutor
 from nextgpt_core.engine.inputs import Inputs
 from nextgpt_core.engine.language import Language
@@ -64,7 +63,7 @@ class Engine:
             MediaError: a medium of the conversation is not laid out as its modality documents.
             Cancelled: (from the iterator) `cancel` was set.
         """
-        decoders, model = self.system.decoders, self.system.model
+        decoders, composer = self.system.decoders, self.system.composer
         request = replace(request, messages=check_messages(self.system.catalog, request.messages))
         self._check_names(request.decoder_options)
         options = {
@@ -74,9 +73,9 @@ class Engine:
         ready = self.readiness
         _check_ready(ready, request)
         grammar = Grammar(
-            model.vocabulary,
-            eos=model.composer.end_ids,
-            never=model.composer.never_ids,
+            composer.vocabulary,
+            eos=composer.end_ids,
+            never=composer.never_ids,
             channels=self._open(request),
             unsampled=ready.unsampled,
             required=request.required,
@@ -89,10 +88,7 @@ class Engine:
 
     def answer(self, request: Request, *, cancel: Cancel | None = None) -> Answer:
         """The whole answer at once."""
-        for event in self.stream(request, cancel=cancel):
-            if isinstance(event, Finished):
-                return event.answer
-        raise AssertionError("a stream ends with Finished or an error")
+        return finished(self.stream(request, cancel=cancel))
 
     @property
     def readiness(self) -> Readiness:

@@ -13,15 +13,16 @@ from functools import partial
 
 from pydantic import BaseModel
 
-from nextgpt_core.answer import FailedMedia, GeneratedMedia
-from nextgpt_core.assembly.components import Item
-from nextgpt_core.engine.events import (
+from nextgpt_core.answer import (
+    FailedMedia,
+    GeneratedMedia,
     MediaDone,
     MediaEvent,
     MediaFailed,
     MediaProgress,
     MediaStarted,
 )
+from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.request import Cancel
 from nextgpt_core.engine.worker import DecoderWorker, Job
 from nextgpt_registry.errors import NextGPTError

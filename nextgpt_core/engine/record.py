@@ -11,10 +11,11 @@ from nextgpt_core.answer import (
     FailedMedia,
     Finish,
     GeneratedMedia,
+    MediaStarted,
     Text,
+    TextDelta,
     Timings,
 )
-from nextgpt_core.engine.events import MediaStarted, TextDelta
 
 
 class Record:

@@ -39,10 +39,10 @@ def perplexities(system: System, dialogues: Sequence[Dialogue]) -> dict[str, Any
     """
     if any(turn.media for dialogue in dialogues for turn in dialogue):
         raise RequestError("perplexity", "a dialogue holds media", "give text alone")
-    model = system.model
-    ends = model.composer.end_ids
+    model, composer = system.model, system.composer
     prompts = [
-        _words(model.composer.compose(d, feature_tokens={}, answer=False), ends) for d in dialogues
+        _words(composer.compose(d, feature_tokens={}, answer=False), composer.end_ids)
+        for d in dialogues
     ]
     ours = [
         surprise(model.backbone, prompt, model.rows.output if model.vocabulary.size else None)

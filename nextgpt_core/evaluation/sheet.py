@@ -12,7 +12,7 @@ from typing import Any
 from nextgpt_core.evaluation.asking import Asked
 from nextgpt_core.evaluation.confusion import concept_counts, plot
 from nextgpt_core.evaluation.scores import JUDGED, METRICS, Result, confusions
-from nextgpt_core.evaluation.show import show_message, show_parts
+from nextgpt_core.html import show_message, show_parts
 from nextgpt_registry.catalog import Catalog
 
 _ALONE = "default-src data: 'unsafe-inline'; base-uri 'none'; form-action 'none'"

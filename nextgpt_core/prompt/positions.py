@@ -1,12 +1,16 @@
 """One sequence of positions, and where in it media and signals stand. Knows no tokenizer.
 
-A position is a token id or one token of a medium's features.
+A position is a token id or one token of a medium's features. Legend: T' positions of a medium,
+N of all media, D width of the language model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart
@@ -29,6 +33,11 @@ class FeatureSlot:
     count: int
     media: Media
     caption: str = ""
+
+    @property
+    def end(self) -> int:
+        """One past the last position."""
+        return self.start + self.count
 
     @property
     def key(self) -> FeatureKey:
@@ -59,6 +68,12 @@ class Prompt:
     def __len__(self) -> int:
         """T."""
         return len(self.ids)
+
+    def rows(self, features: Mapping[FeatureKey, Tensor], *, start: int = 0) -> Tensor | None:
+        """Features (T', D) of media -> (N, D), one for each `FEATURE` from position `start` on."""
+        shown = [slot for slot in self.features if slot.end > start]
+        found = [features[slot.key][max(0, start - slot.start) :] for slot in shown]
+        return torch.cat(found) if found else None
 
 
 def common_prefix(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from nextgpt_core.engine.request import item_seed
+from nextgpt_core.progress import Progress
 from nextgpt_core.project.output import LinearProjection
 from nextgpt_core.system import System
 from nextgpt_core.training.cache import TensorCache
@@ -26,7 +27,6 @@ from nextgpt_core.training.losses import Objective
 from nextgpt_core.training.media import Composing
 from nextgpt_core.training.meter import Meter, Values
 from nextgpt_core.training.optimizer import Optimizer
-from nextgpt_core.training.progress import Progress
 from nextgpt_core.training.samples import Samples
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_registry.errors import TrainingError

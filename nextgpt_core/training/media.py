@@ -37,7 +37,7 @@ class Composing:
 
     def prompt(self, turns: Dialogue, *, answer: bool) -> Prompt:
         """A prompt, ending where an answer begins if `answer` is set."""
-        return self.system.model.composer.compose(
+        return self.system.composer.compose(
             turns, feature_tokens=self._positions(turns), answer=answer
         )
 

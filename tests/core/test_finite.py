@@ -91,7 +91,7 @@ def test_perplexity_that_is_no_number_is_an_error(make_backbone, kit: SystemKit)
     backbone = make_backbone("llama")
     backbone.model.model.norm.weight.data[0] = torch.nan
     with kit.pipeline() as pipeline:
-        prompt = pipeline.system.model.composer.compose(
+        prompt = pipeline.system.composer.compose(
             (Message("user", ("hi",)), Message("assistant", ("ho",))),
             feature_tokens={},
             answer=False,

@@ -111,7 +111,7 @@ def test_half_characters_are_refused_wherever_text_comes_in(
     said = (Message("user", (half,)), Message("assistant", ("yes",)))
     wrote = (Message("user", ("yes?",)), Message("assistant", (half,)))
     told = (Message("system", (half,)),)
-    composer = pipeline.system.model.composer
+    composer = pipeline.system.composer
     cases = (
         lambda: pipeline.chat(half),
         lambda: pipeline.chat(["a", half]),

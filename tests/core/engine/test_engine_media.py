@@ -97,7 +97,7 @@ def test_decoder_that_fails_costs_its_media_only(
     scripted: Scripted, pipeline: Pipeline, fail: str
 ) -> None:
     first = pipeline.system.model.vocabulary.block("glyph").first
-    words = pipeline.system.model.composer.tokenize("ab")
+    words = pipeline.system.composer.tokenize("ab")
     events = scripted(pipeline, [*words, first, *words], decoder_options={"glyph": {"fail": fail}})
     answer = events[-1].answer
 
@@ -132,7 +132,7 @@ def test_caption_route_needs_no_trained_projection(scripted: Scripted, kit: Syst
 
         component.caption_targets = watching
         first = pipeline.system.model.vocabulary.block("glyph").first
-        words = pipeline.system.model.composer.tokenize("Well. A red cat. Shall I go on?")
+        words = pipeline.system.composer.tokenize("Well. A red cat. Shall I go on?")
         events = scripted(pipeline, [*words, first, first])
 
     answer = events[-1].answer

@@ -42,7 +42,7 @@ def test_many_short_prompts_keep_no_more_than_fifty(pipeline: Pipeline) -> None:
 def test_text_that_cannot_fit_is_not_cut_into_tokens(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, parts: list[str]
 ) -> None:
-    composer, asked = pipeline.system.model.composer, []
+    composer, asked = pipeline.system.composer, []
     monkeypatch.setattr(composer, "compose", lambda *a, **o: asked.append(a))
 
     with pytest.raises(RequestError, match=r"has \d+,000 characters of text.* reads 1024 tokens"):

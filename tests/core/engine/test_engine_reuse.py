@@ -50,7 +50,7 @@ def test_reused_keys_and_values_give_what_fresh_ones_give(
     model, inputs, cancel = pipeline.system.model, pipeline.engine.shared.inputs, Cancel()
     messages = talk.messages[:-1]
     counts, _ = inputs.positions(messages, alone=False, cancel=cancel)
-    prompt = model.composer.compose(
+    prompt = pipeline.system.composer.compose(
         messages, feature_tokens=counts, answered={1: talk._answered[1]}
     )
     features, _ = inputs.projected(prompt.features, alone=False, cancel=cancel)
@@ -59,12 +59,13 @@ def test_reused_keys_and_values_give_what_fresh_ones_give(
         pipeline.engine.shared.prefixes.lend([*prompt.keys, *answer.ids, "next"]) as prefix,
     ):
         ids_BT, next_BT = torch.tensor([answer.ids]), torch.tensor([[7]])
-        x_BTD = torch.cat((model.embed(prompt, features), model.embed_ids(ids_BT)), dim=1)
-        run = model.backbone.run(torch.cat((x_BTD, model.embed_ids(next_BT)), dim=1))
+        prompt_BTD = model.embed(torch.tensor([prompt.ids]), prompt.rows(features))
+        x_BTD = torch.cat((prompt_BTD, model.embed(ids_BT)), dim=1)
+        run = model.backbone.run(torch.cat((x_BTD, model.embed(next_BT)), dim=1))
         fresh_V = model.logits(run.final_BTD[0, -1])
         signals_BSD = run.hidden_BTD[:, -4:-1]
         fresh = model.project_out("glyph", signals_BSD, ids_BT[:, -3:])
-        kept = model.backbone.run(model.embed_ids(next_BT), cache=prefix.cache)
+        kept = model.backbone.run(model.embed(next_BT), cache=prefix.cache)
         kept_V = model.logits(kept.final_BTD[0, -1])
 
     assert answer.timings.reused_tokens > 0
