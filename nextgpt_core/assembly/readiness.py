@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nextgpt_core.training.settings import stages_training
+from nextgpt_core.assembly.stages import stages_training
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.plan import Plan, Side
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nextgpt_core.assembly.stages import ROWS
 from nextgpt_core.training.muon import Muon
-from nextgpt_core.training.settings import ROWS, RunSettings
+from nextgpt_core.training.settings import RunSettings
 
 
 class Optimizer:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from nextgpt_core.assembly.stages import STAGES
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import add_lora, linear_names
 from nextgpt_core.model import NextGPT
@@ -13,7 +14,6 @@ from nextgpt_core.prompt.compose import Composer
 from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.training.forward import forward
-from nextgpt_core.training.settings import STAGES
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.lock import Signals
