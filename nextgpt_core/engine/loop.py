@@ -18,12 +18,13 @@ from nextgpt_core.answer import Answer, Event, finished
 from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.engine.answering import Answering, Resources
 from nextgpt_core.engine.executor import Executor, InlineExecutor
-from nextgpt_core.engine.inputs import Inputs
 from nextgpt_core.engine.language import Language
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.features.cache import TensorCache
+from nextgpt_core.features.media import Features
 from nextgpt_core.intake.hooks import check_media, check_messages
 from nextgpt_core.intake.text import check_text
 from nextgpt_core.signal import Grammar
@@ -47,7 +48,9 @@ class Engine:
         self.shared = Resources(
             system=system,
             language=Language(system.model),
-            inputs=Inputs(system),
+            features=Features(
+                system, TensorCache(memory_bytes=system.config.feature_cache_mb << 20)
+            ),
             prefixes=PrefixPool(
                 system.model.backbone.new_cache,
                 limit_bytes=system.config.prefix_cache_mb << 20,

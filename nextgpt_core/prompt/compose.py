@@ -67,7 +67,7 @@ class Composer:
         self,
         messages: Sequence[Message],
         *,
-        feature_tokens: Mapping[str, int] | Mapping[FeatureKey, int],
+        feature_tokens: Mapping[str, int] | Mapping[str | FeatureKey, int],
         answered: Mapping[int, Sequence[int]] | None = None,
         answer: bool = True,
     ) -> Prompt:

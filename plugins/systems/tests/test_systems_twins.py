@@ -14,8 +14,8 @@ from torch import Tensor
 from nextgpt_core import Pipeline
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.stages import STAGES
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.system import System
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.folder import RunFolder
 from nextgpt_core.training.loop import Trainer
 from nextgpt_core.training.settings import RunSettings
