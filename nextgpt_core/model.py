@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from nextgpt_core.assembly.trained import Key, keys_of, lacking, only
+from nextgpt_core.assembly.readiness import Key, keys_of, lacking, only
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
 from nextgpt_core.prompt.positions import FEATURE

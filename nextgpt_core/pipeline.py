@@ -102,7 +102,7 @@ class Pipeline:
     @property
     def config(self) -> Config:
         """What it was assembled from."""
-        return self.system.config
+        return self.system.plan.config
 
     def chat(
         self,

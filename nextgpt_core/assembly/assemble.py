@@ -13,7 +13,7 @@ from torch import Tensor
 from nextgpt_core.assembly import weights
 from nextgpt_core.assembly.boundary import Blame
 from nextgpt_core.assembly.checkpoint import check_base, check_tokenizer
-from nextgpt_core.assembly.components import LiveEncoder, Recipe
+from nextgpt_core.assembly.components import LiveDecoder, LiveEncoder, Recipe
 from nextgpt_core.intake.hooks import check_media
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
@@ -23,7 +23,7 @@ from nextgpt_core.model import NextGPT
 from nextgpt_core.project import planned_input, planned_output
 from nextgpt_core.prompt.compose import Composer
 from nextgpt_core.signal import SignalVocabulary
-from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Weight
 from nextgpt_registry.documents import read_text

@@ -12,9 +12,8 @@ from nextgpt_core.answer import Event, Finished, MediaNoted, MediaStarted
 from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.captions import caption
 from nextgpt_core.engine.language import End, Group, Language, Piece
-from nextgpt_core.engine.orders import Orders
 from nextgpt_core.engine.prefix import Prefix, PrefixPool
-from nextgpt_core.engine.record import Record
+from nextgpt_core.engine.record import Orders, Record
 from nextgpt_core.engine.request import Cancel, Request, item_seed
 from nextgpt_core.engine.sampling import Sampler
 from nextgpt_core.engine.textstream import TextStream

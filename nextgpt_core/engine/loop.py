@@ -15,20 +15,20 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nextgpt_core.answer import Answer, Event, finished
+from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.engine.answering import Answering, Resources
-from nextgpt_core.engine.executor import Executor, InlineExecutor
 from nextgpt_core.engine.language import Language
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
-from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.engine.worker import DecoderWorker, Executor
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
 from nextgpt_core.intake.hooks import check_media, check_messages
 from nextgpt_core.intake.text import check_text
 from nextgpt_core.signal import Grammar
-from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.system import System
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
@@ -155,9 +155,7 @@ def _workers(system: System, linger_s: float) -> dict[str, DecoderWorker]:
         key = id(decoder.component or decoder)
         if key not in made:
             executor: Executor = (
-                ProcessExecutor(decoder.recipe)
-                if decoder.component is None
-                else InlineExecutor(decoder.recipe, decoder.component)
+                ProcessExecutor(decoder.recipe) if decoder.component is None else decoder
             )
             made[key] = DecoderWorker(
                 executor, max_batch=decoder.spec.max_batch, linger_s=linger_s, check=check

@@ -19,10 +19,9 @@ from nextgpt_registry.errors import RequestError
 
 @dataclass(frozen=True)
 class GrammarState:
-    """How many groups of each channel were written, and whether the answer has ended."""
+    """How many groups of each channel were written."""
 
     counts: tuple[tuple[str, int], ...] = ()
-    ended: bool = False
 
     @property
     def groups(self) -> int:
@@ -104,7 +103,7 @@ class Grammar:
         if token in self._eos:
             missing = self.missing(state)
             if not missing:
-                return replace(state, ended=True), ()
+                return state, ()
             return self._group(state, missing[0])
         if self._vocabulary.is_signal(token):
             return self._group(state, self._vocabulary.channel_of(token))
@@ -116,11 +115,6 @@ class Grammar:
         counts = {channel: self._vocabulary.block(channel).count for channel in self._firsts}
         required = sum(counts[channel] * n for channel, n in self._required.items())
         return max(counts.values(), default=1) - 1 + required
-
-    def rest(self, state: GrammarState) -> tuple[int, ...]:
-        """The ids of every group still required: what a reply that runs out of room must append."""
-        blocks = [self._vocabulary.block(channel) for channel in self.missing(state)]
-        return tuple(token for block in blocks for token in block.ids)
 
     def _group(self, state: GrammarState, channel: str) -> tuple[GrammarState, tuple[int, ...]]:
         counts = dict(state.counts)

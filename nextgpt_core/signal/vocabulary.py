@@ -7,6 +7,7 @@ block once given keeps its ids, so old checkpoints and old conversations stay va
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -99,3 +100,14 @@ class SignalVocabulary:
     def channel_of(self, token: int) -> str:
         """The channel a signal id belongs to."""
         return self.block_of(token).channel
+
+    def groups(self, ids: Sequence[int]) -> Iterator[tuple[int, Block]]:
+        """The whole groups among some ids, each with the place of its first."""
+        place = 0
+        while place < len(ids):
+            block = self.block_of(ids[place]) if self.is_first(ids[place]) else None
+            if block and tuple(ids[place : place + block.count]) == block.ids:
+                yield place, block
+                place += block.count
+            else:
+                place += 1

@@ -19,11 +19,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import UNLABELLED, FeatureSlot, GroupSlot, Prompt
-from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.system import System
 from nextgpt_core.training.data import Example
 from nextgpt_core.training.forward import GroupStates, Starts, TrainOutput, forward
 from nextgpt_core.training.media import caption_targets

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.assembly.boundary import check_conditions
-from nextgpt_core.assembly.components import on_device
+from nextgpt_core.assembly.components import LiveDecoder, on_device
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import Prompt
-from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.system import System
 from nextgpt_registry.messages import Dialogue
 
 

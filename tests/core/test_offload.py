@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from nextgpt_core.assembly.boundary import Blame
-from nextgpt_core.assembly.components import Recipe, on_device
+from nextgpt_core.assembly.components import LiveDecoder, Recipe, on_device
 from nextgpt_core.features.cache import TensorCache
-from nextgpt_core.system import LiveDecoder
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
 from nextgpt_core.training.media import caption_targets
 

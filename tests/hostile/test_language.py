@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from nextgpt_core import Builder, Pipeline
 from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.prompt.textids import TextIds
+from nextgpt_core.prompt.compose import TextIds
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.messages import Message
 

@@ -19,7 +19,7 @@ from nextgpt_core import (
     Text,
     TextDelta,
 )
-from nextgpt_core.engine.executor import InlineExecutor
+from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.media import Media
@@ -171,7 +171,7 @@ def test_workers_are_shared_by_channels_with_one_decoder(kit: SystemKit) -> None
         answer = pipeline.chat("hi", require={"glyph": 1, "other": 1})
 
         assert workers["glyph"] is workers["other"]
-        assert isinstance(workers["glyph"].executor, InlineExecutor)
+        assert isinstance(workers["glyph"].executor, LiveDecoder)
         assert {made.channel for made in answer.media} == {"glyph", "other"}
 
 
