@@ -18,8 +18,8 @@ from nextgpt_core.answer import (
     warned,
 )
 from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.arguments import Options
 from nextgpt_core.intake.reading import GivenPart, Reader
-from nextgpt_core.options import Options
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import MediaPart, Message, Part
 

@@ -8,22 +8,23 @@ encoder.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from nextgpt_core.assembly.readiness import Key, keys_of, lacking, only
+from nextgpt_core.assembly.stages import Part
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
 from nextgpt_core.prompt.positions import FEATURE
+from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_core.signal.rows import SignalRows
-from nextgpt_core.signal.vocabulary import SignalVocabulary
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.plan import VOCABULARY, Side
 
-PARTS = ("input", "output", "signals", "written", "lora")
-"""The kinds of part that can be trained: projections in and out, signal rows, LoRA; `written` are
-the output rows of the signals alone."""
+PARTS = get_args(Part)
+"""The kinds of part that can be trained."""
 
 
 class NextGPT(nn.Module):

@@ -16,8 +16,8 @@ from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.arguments import Options
 from nextgpt_core.intake.reading import GivenPart, Reader
-from nextgpt_core.options import Options, generation
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
@@ -149,7 +149,7 @@ class Pipeline:
             raise RequestError("messages", "are none", "give at least a user's turn")
         request = Request(
             messages=asked,
-            generation=generation(self.config.generation, options),
+            generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
             answered=given.answered(

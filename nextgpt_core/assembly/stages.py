@@ -11,7 +11,8 @@ from typing import Literal
 from nextgpt_registry.config import Config, TrainingData
 
 Part = Literal["input", "output", "signals", "written", "lora"]
-"""`written` are the output rows of the signals alone: when one is written, not how it is read."""
+"""Projections in and out, signal rows, LoRA; `written` are the output rows of the signals alone:
+when one is written, not how it is read."""
 
 ROWS = frozenset({"signals", "written"})
 """Those parts that are rows of signals."""

@@ -15,8 +15,7 @@ from nextgpt_core.engine.language import End, Group, Language, Piece
 from nextgpt_core.engine.prefix import Prefix, PrefixPool
 from nextgpt_core.engine.record import Orders, Record
 from nextgpt_core.engine.request import Cancel, Request, item_seed
-from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.engine.textstream import TextStream
+from nextgpt_core.engine.sampling import Sampler, TextStream
 from nextgpt_core.engine.worker import DecoderWorker
 from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import Prompt

@@ -20,7 +20,7 @@ from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.llm.cache import held as positions_held
-from nextgpt_core.llm.finite import all_finite, not_finite
+from nextgpt_core.llm.head import all_finite, not_finite
 from nextgpt_core.model import NextGPT
 from nextgpt_core.prompt.positions import FeatureKey, Prompt
 from nextgpt_core.signal import Grammar

@@ -26,13 +26,13 @@ from nextgpt_core.engine.worker import DecoderWorker, Executor
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
 from nextgpt_core.intake.hooks import check_media, check_messages
-from nextgpt_core.intake.text import check_text
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import fixed_options
+from nextgpt_registry.text import check_text
 
 
 class Engine:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from nextgpt_core.assembly.assemble import bare_backbone
 from nextgpt_core.evaluation.metrics import Interval, Z
 from nextgpt_core.llm.backbone import Backbone
-from nextgpt_core.llm.finite import FIX
+from nextgpt_core.llm.head import FIX
 from nextgpt_core.prompt.positions import UNLABELLED, Prompt
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError

@@ -12,7 +12,6 @@ from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
-from nextgpt_core.intake.text import check_ids, check_text
 from nextgpt_core.prompt.positions import Draft, FeatureKey, Prompt
 from nextgpt_core.prompt.template import (
     AnswerSlot,
@@ -23,9 +22,10 @@ from nextgpt_core.prompt.template import (
     Quoted,
     joined_text,
 )
-from nextgpt_core.signal.vocabulary import SignalVocabulary
+from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import MediaPart, Message
+from nextgpt_registry.text import check_text
 
 _BEFORE = "\n"
 """A text that nothing is merged with where starts are marked."""
@@ -126,7 +126,7 @@ class Composer:
             raise RequestError(
                 "text", "spells a control token of this model", "leave the spelling out"
             )
-        check_ids(ids, rows=self.vocabulary.base)
+        _check_ids(ids, rows=self.vocabulary.base)
         return ids
 
     @cached_property
@@ -215,3 +215,17 @@ class TextIds:
             ) from error
         ids: list[int] = encoded["input_ids"]
         return ids
+
+
+def _check_ids(ids: Sequence[int], *, rows: int) -> None:
+    """Hold that the ids of a text have rows in the embedding: those behind them are signals.
+
+    Raises:
+        RequestError: one has none.
+    """
+    if (last := max(ids, default=0)) >= rows:
+        raise RequestError(
+            "text",
+            f"holds the token {last}, and the model has rows for {rows}",
+            "leave it out of the text, or of the chat template",
+        )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nextgpt_core.signal.vocabulary import SignalVocabulary
+from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart

@@ -1,7 +1,6 @@
 """Signal tokens: their ids, their rows, and which may be written when."""
 
-from nextgpt_core.signal.grammar import Grammar, GrammarState
-from nextgpt_core.signal.vocabulary import Block, SignalVocabulary
+from nextgpt_core.signal.grammar import Block, Grammar, GrammarState, SignalVocabulary
 
 __all__ = [
     "Block",
