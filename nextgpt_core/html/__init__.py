@@ -1,40 +1,72 @@
-"""Turns and answers as HTML fragments. What media look like comes from the plugins' hooks."""
+"""Pages and fragments of HTML, by the Jinja2 templates beside this file. Knows no modality.
+
+All that is put into a template is escaped; what media look like comes from their plugins' hook
+(`nextgpt_show_media`), as HTML. A page that extends `base.html` refuses to load anything from
+elsewhere, whatever a plugin wrote.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from nextgpt_core.answer import AnswerPart, FailedMedia, GeneratedMedia, Text
-from nextgpt_core.demo.page import about
 from nextgpt_core.intake.hooks import show_media
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import NextGPTError
-from nextgpt_registry.messages import Message, Part
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import Part
 
 
-def show_message(catalog: Catalog, message: Message) -> str:
-    """Who speaks, and what."""
-    return f"<small>{escape(message.role)}</small> {show_parts(catalog, message.parts)}"
+def render(template: str, **values: Any) -> str:
+    """A template of this folder, filled; a value that it names and does not get is an error."""
+    return _environment().get_template(template).render(values)
 
 
 def show_parts(catalog: Catalog, parts: Sequence[Part | AnswerPart]) -> str:
-    """The parts of a message or an answer, in order."""
-    return " ".join(_part(catalog, part) for part in parts)
+    """The parts of a message or an answer, in order, as a fragment."""
+    macros: Any = _environment().get_template("parts.html").module
+    return str(macros.parts(parts, catalog)).strip()
 
 
-def _part(catalog: Catalog, part: Part | AnswerPart) -> str:
-    if isinstance(part, str | Text):
-        return f"<span>{escape(part if isinstance(part, str) else part.text)}</span>"
-    if isinstance(part, FailedMedia):
-        return f'<span class="bad">{escape(part.channel)}: {escape(str(part.error))}</span>'
-    caption = "" if isinstance(part, GeneratedMedia) else part.caption
-    named = f"<i>[{escape(' '.join((part.channel, caption)).strip())}]</i>"
-    if part.media is None:
-        return named
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("nextgpt_core", "html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"view": _view, "show": _show}
+    return environment
+
+
+def _view(part: Part | AnswerPart) -> dict[str, Any]:
+    """What stands on a page of a part: `text`, `media` under its words, or an `error`."""
+    match part:
+        case str(text) | Text(text):
+            return {"text": text.strip()}
+        case GeneratedMedia(channel, media, seconds, prompt):
+            words = f" · of the words “{prompt}”" if prompt else ""
+            return {"media": media, "words": f"{channel} · made in {seconds:.1f} s{words}"}
+        case FailedMedia(channel, error):
+            return {"error": f"{channel} failed: {error}"}
+        case _:
+            words = f"{part.channel}: {part.caption}" if part.caption else part.channel
+            return {"media": part.media, "words": words}
+
+
+def _show(catalog: Catalog, media: Media) -> Markup:
     try:
-        shown = show_media(catalog, part.media)
+        shown = show_media(catalog, media)
     except NextGPTError as error:
-        return f'<span class="bad">{escape(str(error))}</span>'
-    told = about(part.media)
-    return f"{shown or named}" + (f"<small>{told}</small>" if told else "")
+        return Markup('<span class="bad">{}</span>').format(error)
+    return Markup(shown) if shown else _NOBODY.format(media.modality)  # a plugin's own
+
+
+_NOBODY = Markup('<span class="bad">no plugin shows {}</span>')

@@ -33,6 +33,7 @@ from nextgpt_registry.specs import (
     Limit,
     Manifest,
     Modality,
+    Options,
     System,
 )
 
@@ -61,6 +62,7 @@ __all__ = [
     "Message",
     "Modality",
     "NextGPTError",
+    "Options",
     "Plan",
     "PlanError",
     "PluginError",

@@ -65,5 +65,5 @@ def test_a_contact_sheet_tells_it(tmp_path: Path) -> None:
             [GeneratedMedia("glyph", found()), GeneratedMedia("glyph", glyph(1))],
         )
 
-    assert shown.count("<small>") == 1
+    assert shown.count("source: ") == 1
     assert "source: attic/cat.png" in shown

@@ -47,7 +47,6 @@ WITHOUT_ASKING = {
 WITHOUT_IMPORTING = {
     "einops": "ImageBind's package imports it",
     "huggingface-hub": "the registry's hf: sources",
-    "jinja2": "chat templates of transformers",
     "protobuf": "tokenizers of sentencepiece",
     "regex": "ImageBind's package imports it",
     "safetensors": "read through the registry's tensors",

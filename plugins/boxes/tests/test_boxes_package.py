@@ -5,21 +5,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import pytest
-
-import nextgpt_boxes
 from nextgpt_boxes import plugin
 
 HERE = Path(__file__).parents[1]
-
-
-def test_public_names_are_sorted_and_there() -> None:
-    names = ["BOXES", "Box", "Boxes", "Picture", "of_media", "overlay", "to_media"]
-
-    assert nextgpt_boxes.__all__ == names
-    assert all(getattr(nextgpt_boxes, name) for name in names)
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        nextgpt_boxes.nothing  # noqa: B018
 
 
 def test_the_readme_names_the_decoder_with_its_sizes() -> None:

@@ -42,7 +42,7 @@ def _page(evaluation: Path, shower: _Shower) -> str:
         "# Gallery",
         "",
         "Requests of the evaluation, the first of each direction as they came, failures included:",
-        "words that were never combined so in training. A clip moves; a sound is shown as its",
+        "words that were never combined so in training. A video moves; a sound is shown as its",
         "spectrogram, which links to the sound. ✗ marks what the judges did not find.",
     ]
     for direction in dict.fromkeys(result["direction"] for result in results):
