@@ -232,10 +232,12 @@ class DecoderWorker:
 
 
 def as_decode_error(recipe: Recipe, error: BaseException) -> NextGPTError:
-    """Our own errors as they are; anything else as a `DecodeError` that names the decoder."""
+    """Our own errors as they are; others as the cause of a `DecodeError` that names the decoder."""
     if isinstance(error, NextGPTError):
         return error
     _log.error("%s failed", recipe.blame, exc_info=error)
-    return DecodeError(
+    found = DecodeError(
         str(recipe.blame), f"{type(error).__name__}: {error}", "the log has the traceback"
     )
+    found.__cause__ = error
+    return found
