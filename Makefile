@@ -10,8 +10,9 @@ STAMP   := $(VENV)/.ready
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := registry/pyproject.toml pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 DISTRIBUTIONS := . registry all $(PLUGINS)
-EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shell \
-	grep -q '^train *=' $(p)/pyproject.toml && echo '[train]')')
+TRAINED := $(patsubst %/pyproject.toml,%,$(shell grep -l '^train *=' plugins/*/pyproject.toml))
+# Each by itself and once more with its extra: pip finds the one where another asks for the other.
+EDITABLE := -e registry -e '.[dev,eval]' $(PLUGINS:%=-e './%') $(TRAINED:%=-e './%[train]')
 # Tested against, and never a dependency: ImageBind (CC-BY-NC-SA-4.0) asks for more than it needs.
 WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)

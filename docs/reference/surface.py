@@ -29,6 +29,8 @@ MODULES = (
     "nextgpt_registry.messages",
     "nextgpt_registry.content",
     "nextgpt_registry.config",
+    "nextgpt_registry.fetch.clients",
+    "nextgpt_registry.fetch.schemes",
     "nextgpt_registry.lock",
     "nextgpt_registry.suites",
     "nextgpt_registry.testing.kit",

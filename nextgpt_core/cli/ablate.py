@@ -28,6 +28,7 @@ def command(
     """Train variants of a system for a small budget, measure them, and write one table."""
     from nextgpt_core.ablate.axes import narrowed, read_axes
     from nextgpt_core.cli.quiet import quiet, yield_cores
+    from nextgpt_registry.anchors import beside
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import ConfigError, RequestError
     from nextgpt_registry.outputs import check_folder
@@ -40,7 +41,7 @@ def command(
     if axes is None:
         if loaded.config.ablations is None:
             raise ConfigError(loaded.origin, "names no ablations", "name a file with --axes FILE")
-        axes = loaded.base / loaded.config.ablations
+        axes = beside(loaded.base, loaded.config.ablations)
     compared = narrowed(read_axes(axes), only or ())
     update = {
         "steps": steps or compared.steps,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.anchors import beside
 from nextgpt_registry.cli.tables import json_alone, print_json, print_lines, print_table
 from nextgpt_registry.errors import ConfigError
 
@@ -94,7 +95,7 @@ def _script(loaded: Loaded, script: Path | None) -> Path:
         return script.expanduser()
     if loaded.config.demo is None:
         raise ConfigError(loaded.origin, "has no demo", "name a script with --script FILE")
-    return loaded.base / loaded.config.demo
+    return beside(loaded.base, loaded.config.demo)
 
 
 def _play(

@@ -73,6 +73,7 @@ def _show(plan: Plan) -> None:
     unknown = " or more" if any(part.fetch_bytes is None for part in fetch) else ""
     print_lines(
         "",
+        *(f"extends     {config}" for config in plan.extends),
         f"parameters  {plan.parameters:,}",
         *(
             f"stage {stage}     trains {plan.trained(stage):,} "

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.anchors import beside
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import Loaded, load_config
-from nextgpt_registry.errors import LockError, PluginError
+from nextgpt_registry.errors import LockError, PluginError, SourceError
 from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
@@ -74,7 +75,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
             config and what would be valid, vetoes of plugins among them.
     """
     loaded = load_config(source)
-    config, findings = loaded.config, Findings()
+    config, findings = loaded.config, Findings(loaded.said_by)
     _check_plugins(config, catalog, findings)
     _check_data(config, findings)
     lock = _read_lock(loaded, findings)
@@ -105,6 +106,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     plan = Plan(
         system=config.name,
         origin=loaded.origin,
+        extends=loaded.extends,
         base=loaded.base,
         config=config,
         plugins={plugin.name: plugin.version for plugin in catalog.plugins},
@@ -167,8 +169,8 @@ def _read_lock(loaded: Loaded, findings: Findings) -> Lock | None:
     if loaded.config.lock is None:
         return None
     try:
-        return read_lock(loaded.base / loaded.config.lock)
-    except LockError as error:
+        return read_lock(beside(loaded.base, loaded.config.lock))
+    except (LockError, SourceError) as error:
         findings.add("lock", f"{error.who}: {error.what}", error.fix)
         return None
 

@@ -13,10 +13,12 @@ from packaging.utils import canonicalize_name
 
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PluginError
+from nextgpt_registry.fetch.installed import installed_path
+from nextgpt_registry.fetch.syntax import Source
 from nextgpt_registry.hookspecs import ADDITIONS, SYSTEMS
 from nextgpt_registry.loading import HEAVY, manifest_of
 from nextgpt_registry.outside import IMPORT_S, Outside, outside, quickest
-from nextgpt_registry.specs import Decoder, Encoder, Manifest
+from nextgpt_registry.specs import Addition, Decoder, Encoder, Manifest, System
 from nextgpt_registry.targets import missing, package_file, resolve
 from nextgpt_registry.testing.kit import Kit
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
@@ -111,13 +113,25 @@ class PluginTests(Kit):
                     wanted="something that can be called",
                     cause="a target that names a module's constant",
                 )
-        for shipped in (*manifest.systems, *manifest.additions):
+        configs: tuple[System | Addition, ...] = (*manifest.systems, *manifest.additions)
+        for shipped in configs:
             with attempt(
                 f"{self.plugin}/{shipped.name}",
                 f"{shipped.config!r} to be shipped",
                 "a file left out of the wheel: see [tool.hatch.build]",
             ):
                 package_file(shipped.config)
+        for component in _components(manifest):
+            for name, weight in component.sources.items():
+                told = [weight.source] if isinstance(weight.source, str) else weight.source
+                with attempt(
+                    f"{self.plugin}/{component.name}",
+                    f"the source of {name!r} to be one, and shipped if it is a `package:`",
+                    "a misspelt path, or a file left out of the wheel: see [tool.hatch.build]",
+                ):
+                    for source in map(Source.parse, told):
+                        if source.kind == "package":
+                            installed_path(source.name, source.path)
 
     def test_systems_and_additions_are_listed(self) -> None:
         """Each is an entry point too, and no other is: so it is found without importing plugins."""
