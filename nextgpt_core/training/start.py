@@ -26,6 +26,7 @@ from nextgpt_core.training.compute import chosen
 from nextgpt_core.training.folder import RunFolder, part_files, read_parts
 from nextgpt_core.training.loop import Trainer
 from nextgpt_core.training.meter import Values
+from nextgpt_core.training.numbered import Numbered, numbered
 from nextgpt_core.training.settings import FREE_TO_CHANGE, RunSettings, rehearsed, stage_of
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.catalog import Catalog
@@ -79,7 +80,7 @@ def train(
     settings = settings.model_copy(update={"precision": chosen(settings.precision, device)})
     config = for_training(loaded.config, settings)
     plan = resolve(replace(loaded, config=config), catalog)
-    source = _source(data)
+    source = source_of(data, of=settings.dialogues)
     others = rehearsed(config, settings) if settings.rehearsal else ()
     with RunFolder(out or run_folder(config, stage)) as run:
         told: dict[str, Any] = {
@@ -106,7 +107,7 @@ def train(
             settings,
             run,
             cache=tensor_cache(config, settings),
-            rehearsed=[_source(other) for other in others],
+            rehearsed=[source_of(other, of=settings.dialogues) for other in others],
             title=f"{config.name} {stage}",
         )
         values = trainer.train()
@@ -152,21 +153,22 @@ def tensor_cache(config: Config, settings: RunSettings) -> TensorCache:
 
 
 def check_data(config: Config, stages: Iterable[str]) -> None:
-    """Import what the stages' data are made by: what is missing is told before the first is run.
+    """Make the stages' sources of dialogues: what is wrong is told before the first is run.
 
     Raises:
-        PluginError: something is.
+        PluginError: a target cannot be imported, or fails.
+        TrainingError: what it returns is no source of dialogues.
     """
     for stage in stages:
-        target = stage_of(config, stage)[0].target
-        with blamed(target):
-            resolve_target(target)
+        data, settings = stage_of(config, stage)
+        source_of(data, of=settings.dialogues)
 
 
-def _source(data: TrainingData) -> Any:
-    """The dialogues that a stage's target makes."""
+def source_of(data: TrainingData, *, of: int = 0) -> Numbered:
+    """The dialogues that a stage's target makes; at most `of`, if it can only be iterated."""
     with blamed(data.target):
-        return resolve_target(data.target)(**data.options)
+        made = resolve_target(data.target)(**data.options)
+    return numbered(made, who=data.target, of=of)
 
 
 def _told(data: TrainingData) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def test_a_killed_run_goes_on_bit_for_bit(
     settings = {"target": f"{__name__}:Mortal", "steps": 12, "workers": 0, **settings}
     whole = run("instruct", out="whole", **settings)
     monkeypatch.setattr(Mortal, "dies_at", 32)
-    with pytest.raises(RuntimeError, match="killed"):
+    with pytest.raises(TrainingError, match="RuntimeError: killed"):
         run("instruct", out="killed", **settings)
     killed = losses(whole.folder.with_name("killed"))
     monkeypatch.undo()
