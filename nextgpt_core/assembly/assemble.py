@@ -29,7 +29,7 @@ from nextgpt_registry.documents import read_text
 from nextgpt_registry.errors import LockError, PluginError
 from nextgpt_registry.fetch.sources import OnProgress
 from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan, account_fetched
-from nextgpt_registry.targets import options_model
+from nextgpt_registry.targets import blamed, options_model
 from nextgpt_registry.tensors import load_compact
 
 
@@ -218,9 +218,9 @@ class _Builder:
                 f"cannot be built: {type(error).__name__}: {error}",
                 "see the traceback above",
             ) from error
-        self._catalog.hook.nextgpt_component_ready(
-            kind=kind, name=recipe.spec.name, component=component
-        )
+        for plugin, call in self._catalog.each("nextgpt_component_ready"):
+            with blamed(f"{plugin}: nextgpt_component_ready"):
+                call(kind=kind, name=recipe.spec.name, component=component)
         return component
 
 

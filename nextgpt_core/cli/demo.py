@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import platform
 import sys
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.arguments import System
+from nextgpt_registry.cli.foreign import foreign_to_stderr
 from nextgpt_registry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ PAGE = "index.html"
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
@@ -66,24 +67,24 @@ def command(
         required=[name for line in lines for name in line.want],
     )
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with foreign_to_stderr():
         load_s, exchanges = _play(plan, catalog, acts, seed, untrained=untrained)
 
-    from nextgpt_core.demo.page import page
-    from nextgpt_core.demo.play import Played
-    from nextgpt_registry.content import replace_file
+        from nextgpt_core.demo.page import page
+        from nextgpt_core.demo.play import Played
+        from nextgpt_registry.content import replace_file
 
-    played = Played(
-        plan.system,
-        told.title,
-        told.notes,
-        tuple(act.title for act in acts),
-        exchanges,
-        load_s,
-        _facts(plan),
-    )
-    written = out.expanduser().absolute() / PAGE
-    replace_file(written, page(played, catalog).encode())
+        played = Played(
+            plan.system,
+            told.title,
+            told.notes,
+            tuple(act.title for act in acts),
+            exchanges,
+            load_s,
+            _facts(plan),
+        )
+        written = out.expanduser().absolute() / PAGE
+        replace_file(written, page(played, catalog).encode())
     (_print_json if as_json else _print)(played, written)
 
 

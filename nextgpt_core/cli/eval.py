@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Mapping
@@ -12,10 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.arguments import System
+from nextgpt_registry.cli.foreign import foreign_to_stderr
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
@@ -43,7 +44,7 @@ def command(
         raise RequestError("eval", "--limit and --jobs count from 1", "give a number above 0")
     if out is not None:
         check_folder(out)
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+    with foreign_to_stderr(as_json):
         loaded = load_config(system, overrides or [])
         catalog = Catalog.discover(loaded.config.plugins)
         plan = resolve(loaded, catalog)

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_registry.cli.arguments import System
 from nextgpt_registry.config import Config, Weight
 from nextgpt_registry.configfile import load_config
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,9 @@ import typer
 from typer.core import TyperCommand
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_core.cli.render import Gallery, answer_json
+from nextgpt_registry.cli.arguments import System
+from nextgpt_registry.cli.foreign import foreign_to_stderr
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import shortened
@@ -46,7 +48,7 @@ class InOrder(TyperCommand):
 @command.command(cls=InOrder)
 def run(
     context: typer.Context,
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
@@ -71,12 +73,14 @@ def run(
     if not given:
         raise RequestError("run", "nothing is asked", "give --text, --media or both")
     check_folder(out)
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+    with foreign_to_stderr(as_json):
         pipeline, parts = _prepare(system, overrides or [], given, counts, untrained=untrained)
         with pipeline:
             options: Any = {"require": counts} | ({} if seed is None else {"seed": seed})
             answer = _answer(pipeline, parts, options, quiet=as_json)
-    _show(pipeline, answer, out, as_json=as_json)
+            with foreign_to_stderr():  # writers are foreign, too
+                shown = answer_json(pipeline.config.name, answer, Gallery(pipeline.reader, out))
+    _show(shown, as_json=as_json)
 
 
 def required_counts(given: Sequence[str]) -> dict[str, int]:
@@ -182,10 +186,7 @@ def _tell(event: Event, spaced: Spaced, *, quiet: bool) -> None:
             sys.stderr.write(f"[{channel} failed: {error}]\n")
 
 
-def _show(pipeline: Pipeline, answer: Answer, out: Path, *, as_json: bool) -> None:
-    from nextgpt_core.cli.render import Gallery, answer_json
-
-    shown = answer_json(pipeline.config.name, answer, Gallery(pipeline.reader, out))
+def _show(shown: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=1) + "\n")
         return

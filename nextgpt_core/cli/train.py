@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_registry.cli.arguments import System, additions
+
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Hyperparameters, and changes to the config."),
@@ -20,7 +22,8 @@ def command(
         str,
         typer.Option(
             help="Write a new system to --out, with the channels of an addition that a plugin "
-            "ships, of a YAML file like one, or of another saved system; train no others."
+            "ships, of a YAML file like one, or of another saved system; train no others.",
+            autocompletion=additions,
         ),
     ] = "",
     stage: Annotated[str, typer.Option(help="encode, decode, instruct, or the config's own.")] = "",
@@ -53,6 +56,7 @@ def command(
 ) -> None:
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
+    from nextgpt_core.training.planned import planned
     from nextgpt_core.training.settings import split_overrides, stage_of, untrained
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
@@ -72,7 +76,7 @@ def command(
         loaded = untrained(loaded)
     stage_of(loaded.config, stage)
     catalog = Catalog.discover(loaded.config.plugins)
-    resolve(loaded, catalog)  # all that is wrong is told before torch is imported
+    planned(resolve(loaded, catalog), [stage])  # all that is wrong is told before torch is imported
 
     yield_cores()
     quiet()
@@ -110,7 +114,8 @@ def _add(
 ) -> None:
     """The new system, and what its training came to."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
-    from nextgpt_core.training.settings import split_overrides, stage_of
+    from nextgpt_core.training.planned import planned
+    from nextgpt_core.training.settings import split_overrides
     from nextgpt_registry.additions import find_offer, join
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
@@ -126,10 +131,8 @@ def _add(
     joined = joined.overridden(
         list(dict.fromkeys(one for stage in stages for one in split_overrides(stage, given)))
     )
-    for stage in joined.stages:
-        stage_of(joined.loaded.config, stage)
     catalog = Catalog.discover(joined.loaded.config.plugins)
-    resolve(joined.loaded, catalog)  # all that is wrong is told before torch is imported
+    planned(resolve(joined.loaded, catalog), joined.stages)  # what is wrong is told before torch
 
     yield_cores()
     quiet()

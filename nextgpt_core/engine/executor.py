@@ -73,7 +73,7 @@ class InlineExecutor:
                 return decode_items(self.component, self.recipe, items, options, step)
         except NextGPTError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plugin's code
             raise as_decode_error(self.recipe, error) from error
 
     def close(self) -> None:

@@ -150,7 +150,8 @@ def _keep(
     for kind in dict.fromkeys(media.modality for media in made):
         judge = judges.get(kind)
         if isinstance(judge, Featured):
-            features[kind] = judge.features([m for m in made if m.modality == kind])
+            with blamed(f"the judge of {kind}"):
+                features[kind] = judge.features([m for m in made if m.modality == kind])
     folder.add_features(asked.result.id, features)
     (folder.path / "media").mkdir(exist_ok=True)
     files = [
@@ -184,7 +185,8 @@ def _distances(
         if reference is None or not isinstance(judge, Featured) or count < distances.LEAST:
             continue
         try:
-            real_ND = judge.features(reference(kind, 2 * count))
+            with blamed(f"the judge of {kind}"):
+                real_ND = judge.features(reference(kind, 2 * count))
             found[kind] = distances.distances(made_ND[:count], real_ND[:count], real_ND[count:])
         except NextGPTError as error:
             found[kind] = {"unknown": str(error)}

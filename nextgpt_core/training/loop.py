@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from nextgpt_core.engine.request import item_seed
-from nextgpt_core.project.output import LinearProjection
 from nextgpt_core.system import System
 from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.compute import Compute
@@ -26,6 +25,7 @@ from nextgpt_core.training.losses import Objective
 from nextgpt_core.training.media import Composing
 from nextgpt_core.training.meter import Meter, Values
 from nextgpt_core.training.optimizer import Optimizer
+from nextgpt_core.training.planned import check_parts
 from nextgpt_core.training.progress import Progress
 from nextgpt_core.training.samples import Samples
 from nextgpt_core.training.settings import RunSettings
@@ -56,7 +56,7 @@ class Trainer:
         self._title = title
         self._meter = Meter()
         self._metrics: Values = {}
-        _check_parts(system, settings)
+        check_parts(system.plan, settings)
         # Of the model's parts, frozen ones too: a frozen part must not draw noise or drop out.
         self._parts = system.model.trainable(settings.parts, channels=settings.channels)
         self._compute = Compute(system.model.backbone.device, settings.precision)
@@ -216,62 +216,3 @@ class Trainer:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(item_seed(self.settings.seed, *path))
             yield
-
-
-def _check_parts(system: System, settings: RunSettings) -> None:
-    """Hold on the way in that what is to be trained is there, and can be.
-
-    Raises:
-        TrainingError: it is not.
-    """
-    model = system.model
-    named = (*(settings.channels or ()), *settings.alignment_weights)
-    strange = [n for n in dict.fromkeys(named) if n not in system.plan.channels]
-    if strange:
-        known = ", ".join(system.plan.channels) or "none"
-        raise TrainingError(
-            ", ".join(strange), f"is no channel of this system (its channels: {known})", "name one"
-        )
-    inputs = {n: module for n, module in model.inputs.items() if settings.teaches(n)}
-    outputs = {n: module for n, module in model.outputs.items() if settings.teaches(n)}
-    have = {
-        "input": bool(inputs),
-        "output": bool(outputs),
-        "signals": any(map(settings.teaches, model.vocabulary.channels)),
-        "written": any(map(settings.teaches, model.vocabulary.channels)),
-        "lora": "lora" in model.state_by_part(),
-    }
-    lacking = [part for part in settings.parts if not have[part]]
-    if lacking:
-        raise TrainingError(
-            ", ".join(lacking),
-            "is to be trained, and the system has none",
-            "add it to the config (llm.lora, encoders, decoders), or set run.parts",
-        )
-    if "written" in settings.parts and not settings.text:
-        raise TrainingError(
-            "written", "is learned from the text alone, whose weight is 0", "set text above 0"
-        )
-    captioned = {name for name, decoder in system.decoders.items() if decoder.spec.captions}
-    if settings.matching and not captioned & inputs.keys():
-        raise TrainingError(
-            "matching",
-            "no channel has both an encoder and a decoder with caption targets",
-            "set run.matching to 0",
-        )
-    for name, projection in outputs.items() if settings.matching else ():
-        count, given = len(model.vocabulary.block(name).ids), inputs.get(name)
-        if isinstance(projection, LinearProjection) and given and given.tokens != count:
-            raise TrainingError(
-                f"output projection of {name}",
-                f"reads {count} signals, and matching gives it {given.tokens} tokens",
-                "set its kind to query, or matching to 0",
-            )
-    if "output" in settings.parts and (settings.alignment or settings.denoising):
-        mute = [name for name in outputs if name not in captioned]
-        if mute:
-            raise TrainingError(
-                ", ".join(mute),
-                "its decoder has neither caption targets nor a denoising loss to learn from",
-                "leave the channel's decoder out, or choose another",
-            )

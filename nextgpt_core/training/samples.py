@@ -16,6 +16,7 @@ from nextgpt_core.training.folder import RunFolder
 from nextgpt_registry.config import Generation
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.messages import Dialogue, Message, Part
+from nextgpt_registry.targets import blamed
 
 _STYLE = "body{font:15px system-ui;margin:2em}td{vertical-align:top;padding:.6em;max-width:40em}"
 
@@ -51,9 +52,11 @@ class Samples:
             run.writer.add_text(f"samples/{number}", _plain(question, wanted, answer), step)
             for place, made in enumerate(answer.media):
                 tag = f"samples/{number}/{made.channel}-{place}"
-                system.catalog.hook.nextgpt_log_media(
-                    writer=run.writer, tag=tag, media=made.media, step=step
-                )
+                for plugin, call in system.catalog.each("nextgpt_log_media"):
+                    with blamed(f"{plugin}: nextgpt_log_media"):
+                        told = call(writer=run.writer, tag=tag, media=made.media, step=step)
+                    if told is not None:
+                        break
             catalog = system.catalog
             asked = "<br>".join(show_message(catalog, turn) for turn in question)
             cells = (asked, show_parts(catalog, wanted.parts), show_parts(catalog, answer.parts))

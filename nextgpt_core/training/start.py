@@ -81,7 +81,7 @@ def train(
     config = for_training(loaded.config, settings)
     plan = resolve(replace(loaded, config=config), catalog)
     source = source_of(data, of=settings.dialogues)
-    others = rehearsed(config, settings) if settings.rehearsal else ()
+    others = tuple(rehearsed(config, settings).values()) if settings.rehearsal else ()
     with RunFolder(out or run_folder(config, stage)) as run:
         told: dict[str, Any] = {
             "stage": stage,

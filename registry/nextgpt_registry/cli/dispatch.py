@@ -28,6 +28,8 @@ from nextgpt_registry.paths import local_path
 _INTERRUPTED = 130
 _OUR_FAULT = 1
 _DEBUG = "NEXTGPT_DEBUG"
+_COMPLETING = "_NEXTGPT_COMPLETE"  # set by a shell that asks how a line could go on
+_COMPLETION = ("--install-completion", "--show-completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -108,6 +110,10 @@ def _interrupted() -> NoReturn:
 
 
 def _main(given: Sequence[str]) -> int:
+    if _COMPLETING in os.environ or (given and given[0].partition("=")[0] in _COMPLETION):
+        from nextgpt_registry.cli.completion import complete  # lazy: typer, 40 ms
+
+        complete(given, commands(), _as_typers)
     if not given or given[0] in ("-h", "--help", "help"):
         sys.stdout.write(_help())
         return 0
@@ -126,6 +132,11 @@ def _main(given: Sequence[str]) -> int:
 
 def _run(command: Any, name: str, arguments: list[str]) -> None:
     """Hand the rest of the line to typer, which prints usage errors and exits with 2."""
+    _as_typers(command, name).main(args=arguments, prog_name=f"nextgpt {name}")
+
+
+def _as_typers(command: Any, name: str) -> Any:
+    """A function or an app as typer runs it."""
     import typer  # 40 ms, which the list of commands does not need
     from typer.main import get_command
 
@@ -135,7 +146,7 @@ def _run(command: Any, name: str, arguments: list[str]) -> None:
         app = typer.Typer(add_completion=False)
         app.command(name)(command)
     _guard_paths(app)
-    get_command(app).main(args=arguments, prog_name=f"nextgpt {name}")
+    return get_command(app)
 
 
 def _guard_paths(app: Any) -> None:
@@ -188,7 +199,7 @@ def _help() -> str:
         "Any-to-any multimodal chat, made of plugins.\n\n"
         f"Commands:\n{rows}\n"
         "`nextgpt COMMAND --help` says more about one of them; --debug shows where errors come "
-        "from.\n"
+        "from;\n--install-completion makes your shell complete commands, options and names.\n"
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
-
 # +encoder
+
 
 class EncoderOptions(BaseModel):
     """Of the encoder."""
