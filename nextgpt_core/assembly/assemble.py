@@ -109,10 +109,12 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
 
 
 def place(device: str) -> str:
-    """A config's device: `auto` is the GPU if there is one."""
+    """A config's device: `auto` is CUDA's or, on a Mac, MPS, where there is one."""
     if device != "auto":
         return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def bare_backbone(plan: Plan, progress: OnProgress | None = None) -> Backbone:

@@ -122,7 +122,11 @@ def _facts(plan: Plan) -> dict[str, str]:
     import torch
     import transformers
 
-    device = "cuda" if torch.cuda.is_available() else f"cpu ({torch.get_num_threads()} threads)"
+    from nextgpt_core.assembly.assemble import place
+
+    device = place("auto")
+    if device == "cpu":
+        device += f" ({torch.get_num_threads()} threads)"
     return {
         "nextgpt-core": version("nextgpt-core"),
         "nextgpt-registry": version("nextgpt-registry"),

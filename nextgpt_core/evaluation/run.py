@@ -24,6 +24,8 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.fetch.cache import cache_dir
+from nextgpt_registry.fetch.progress import busy
+from nextgpt_registry.messages import Dialogue
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import Plan
 from nextgpt_registry.suites import Featured, Judge, Suite
@@ -113,9 +115,10 @@ def evaluate(
         suite,
         system=plan.system,
         ceilings={kind: _ceiling(judge) for kind, judge in judges.items()},
-        perplexity=perplexities(pipeline.system, texts) if texts else None,
+        perplexity=_perplexity(pipeline, texts) if texts else None,
     )
-    made["distances"] = _distances(folder, suite, judges, results)
+    with busy("distances to real media"):
+        made["distances"] = _distances(folder, suite, judges, results)
     folder.write("report.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     folder.write("index.html", sheet(made, [(result, folder.shown(result)) for result in results]))
     return Evaluated(folder.path, made, results)
@@ -161,6 +164,11 @@ def _keep(
     result = asked.result.model_copy(update={"media": tuple(files)})
     folder.add(result, fragment(pipeline.system.catalog, asked))
     return result
+
+
+def _perplexity(pipeline: Pipeline, texts: Sequence[Dialogue]) -> dict[str, Any]:
+    with busy(f"perplexity of {len(texts)} dialogues"):
+        return perplexities(pipeline.system, texts)
 
 
 def _ceiling(judge: Judge) -> dict[str, Any]:

@@ -107,8 +107,8 @@ class Trainer:
                     self.save()
                     saved = time.monotonic()
                 if last or time.monotonic() - sampled >= settings.sample_s:
-                    progress.note("sampling")
-                    self.sample()
+                    with progress.during(f"{self._title}: sampling"):
+                        self.sample()
                     sampled = time.monotonic()
                     self._meter.since = sampled
                     self._run.write_json(_METRICS, {"step": self.step, **self._metrics})

@@ -33,6 +33,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config, TrainingData
 from nextgpt_registry.configfile import Loaded, dump_config
 from nextgpt_registry.fetch.cache import cache_dir, sha256_of
+from nextgpt_registry.fetch.progress import busy
 from nextgpt_registry.fetch.sources import OnProgress
 from nextgpt_registry.lock import LOCK_FILE, write_lock
 from nextgpt_registry.plan import Plan, resolve
@@ -93,7 +94,7 @@ def train(
         if others:
             told["rehearsed"] = [_told(other) for other in others]
         run.agree(told, free=FREE_TO_CHANGE)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), busy(f"loading {config.name}"):
             torch.manual_seed(settings.seed)  # fresh adapters are drawn: the same for every run
             system = assemble(plan, catalog, backbone=backbone, progress=progress)
         if settings.precision == "bf16":

@@ -1,4 +1,7 @@
-"""Settings that may move: their files named by absolute paths. Does not look whether they exist."""
+"""Settings that may move: their files named by absolute paths. Does not look whether they exist.
+
+Slashes are written forwards on every system: what is saved on one is read on another.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def anchored(settings: _S, base: Path) -> _S:
     raw = _walk(settings.model_dump(mode="json", exclude_defaults=True), base)
     for name in _PATHS:
         if isinstance(raw.get(name), str):
-            raw[name] = str((base / raw[name]).absolute())
+            raw[name] = (base / raw[name]).absolute().as_posix()
     return type(settings).model_validate(raw)
 
 
@@ -28,5 +31,5 @@ def _walk(value: Any, base: Path) -> Any:
         return [_walk(inner, base) for inner in value]
     if isinstance(value, str) and value.startswith("file:"):
         path = local_path(value.removeprefix("file:"), who="file:")
-        return f"file:{(base / path).absolute()}"
+        return f"file:{(base / path).absolute().as_posix()}"
     return value

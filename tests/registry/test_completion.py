@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nextgpt_registry.cli import main
+
 ASK = """
 import sys
 from nextgpt_registry.cli import main
@@ -54,7 +56,6 @@ def asked(line: str, *, shell: str = "bash", cwd: Path | None = None) -> list[st
         ("nextgpt run mi/", ["mi/own.yml"]),
         ("nextgpt run ./m", ["./mi/", "./mix.yaml"]),
         ("nextgpt run mini --out ", []),  # any path: the shell's own
-        ("nextgpt nothing ", []),
     ],
 )
 def test_a_line_is_completed_without_torch(line: str, found: list[str], tmp_path: Path) -> None:
@@ -79,27 +80,41 @@ def test_other_shells_are_told_what_a_command_does(shell: str, found: str) -> No
     assert found in "\n".join(asked("nextgpt pla", shell=shell))
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
-def test_the_script_for_a_shell_is_shown(shell: str, capfd: pytest.CaptureFixture[str]) -> None:
-    from nextgpt_registry.cli import main
+SCRIPTS = {
+    "bash": "complete -o default -F _nextgpt_completion nextgpt",
+    "zsh": "#compdef nextgpt",
+    "fish": "complete --command nextgpt",
+    "powershell": "Register-ArgumentCompleter -Native -CommandName nextgpt",
+    "pwsh": "Register-ArgumentCompleter -Native -CommandName nextgpt",
+}
 
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_the_script_for_a_shell_is_shown(shell: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--show-completion", shell])
 
     assert ended.value.code == 0
-    assert "_NEXTGPT_COMPLETE" in capfd.readouterr().out
+    assert SCRIPTS[shell] in capfd.readouterr().out
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])  # PowerShell says itself where
 def test_completion_is_installed_for_a_shell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nextgpt_registry.cli import main
-
     monkeypatch.setenv("HOME", str(tmp_path))
 
     with pytest.raises(SystemExit) as ended:
-        main(["--install-completion", "fish"])
+        main(["--install-completion", shell])
 
     assert ended.value.code == 0
-    [written] = tmp_path.rglob("nextgpt.fish")
-    assert "complete --command nextgpt" in written.read_text()
+    written = [path.read_text("utf-8") for path in tmp_path.rglob("*nextgpt*") if path.is_file()]
+    assert [text for text in written if SCRIPTS[shell] in text]
+
+
+def test_a_shell_that_nobody_knows_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--install-completion", "cmd"])
+
+    assert ended.value.code == 2
+    assert "known: bash, zsh, fish, powershell, pwsh" in capfd.readouterr().err

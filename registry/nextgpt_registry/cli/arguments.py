@@ -51,10 +51,7 @@ def _files(incomplete: str) -> list[str]:
         for path in sorted(Path(inside or ".").iterdir()):
             name = f"{inside}{path.name}{'/' * path.is_dir()}"
             wanted = path.is_dir() or path.suffix in (".yaml", ".yml")
-            if (
-                wanted
-                and name.startswith(incomplete)
-                and (incomplete > inside or path.name[0] != ".")
-            ):
+            hidden = path.name.startswith(".") and incomplete == inside
+            if wanted and not hidden and name.startswith(incomplete):
                 found.append(name)
     return found

@@ -9,21 +9,34 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.completion import get_completion_script, install
 from typer.main import get_command
 
 from nextgpt_registry.cli.commands import load, summary
 from nextgpt_registry.entrypoints import Installed
-from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.errors import NextGPTError, RequestError
+
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+NAME, ASKED = "nextgpt", "_NEXTGPT_COMPLETE"
 
 
 def complete(
     given: Sequence[str], known: Mapping[str, Installed], made: Callable[[Any, str], Any]
 ) -> None:
-    """Answer; ends in `SystemExit`. `made` turns an imported command into typer's own kind."""
+    """Answer a shell, or a user who wants completion; ends in `SystemExit`.
+
+    `made` turns an imported command into typer's own kind.
+
+    Raises:
+        RequestError: there is no completion for such a shell.
+    """
+    if len(given) == 2:  # a shell is named; typer's own options take the one that they find
+        _for_shell(*given)
     app = typer.Typer()
     app.callback()(_options)
     for name, entry in known.items():
@@ -33,7 +46,20 @@ def complete(
     if name in known:
         with contextlib.suppress(NextGPTError):  # a broken command still has its name
             group.add_command(made(load(known[name]), name), name)
-    group.main(args=list(given), prog_name="nextgpt")
+    group.main(args=list(given), prog_name=NAME)
+
+
+def _for_shell(option: str, shell: str) -> NoReturn:
+    if shell not in SHELLS:
+        raise RequestError(f"{option} {shell}", "is no shell", f"known: {', '.join(SHELLS)}")
+    if option == "--show-completion":
+        sys.stdout.write(
+            f"{get_completion_script(prog_name=NAME, complete_var=ASKED, shell=shell)}\n"
+        )
+    else:
+        _, path = install(shell=shell, prog_name=NAME)
+        sys.stdout.write(f"{path}: {shell} completes from the next one that you open\n")
+    sys.exit(0)
 
 
 def _options(

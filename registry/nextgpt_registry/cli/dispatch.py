@@ -28,6 +28,7 @@ from nextgpt_registry.paths import local_path
 _INTERRUPTED = 130
 _OUR_FAULT = 1
 _DEBUG = "NEXTGPT_DEBUG"
+_WINDOWS = os.name == "nt"
 _COMPLETING = "_NEXTGPT_COMPLETE"  # set by a shell that asks how a line could go on
 _COMPLETION = ("--install-completion", "--show-completion")
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             _interrupted()
         raise
     except BrokenPipeError:  # whoever read along has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (to the end of the process)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (to the end of the process)
         sys.exit(141)
     except Exception as error:
         message, code = _told(error, given)
@@ -88,6 +89,8 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (to the end of the process)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="surrogateescape" if mode == "r" else "backslashreplace")
+            if _WINDOWS and not stream.isatty():  # else pipes are of the country's code page
+                stream.reconfigure(encoding="utf-8")
 
 
 def _fail(message: str, code: int) -> NoReturn:

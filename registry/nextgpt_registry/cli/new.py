@@ -60,7 +60,7 @@ def new_plugin(
             files_of = scaffold(name, kinds=kinds, licence=licence, trainable=trainable)
             for path, text in files_of.items():
                 (fresh / path).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / path).write_text(text, "utf-8")
+                (fresh / path).write_bytes(text.encode())
             shutil.copymode(folder, fresh)
     except OSError as error:
         raise NextGPTError(str(home), f"cannot be written: {error}", "go elsewhere") from error

@@ -11,6 +11,7 @@ from random import Random
 
 import torch
 from nextgpt_registry import Media
+from nextgpt_registry.aside import replacing
 from nextgpt_registry.fetch.progress import tracked
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -39,12 +40,17 @@ def main(folder: Path = WEIGHTS, steps: int = 600) -> None:
     """Train, and write a file for each model."""
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
-    # +encoder
-    save_file(encoder(steps).state_dict(), folder / "encoder.safetensors")
-    # -encoder
-    # +decoder
-    save_file(decoder(steps).state_dict(), folder / "decoder.safetensors")
-    # -decoder
+    models = {
+        # +encoder
+        "encoder": encoder,
+        # -encoder
+        # +decoder
+        "decoder": decoder,
+        # -decoder
+    }
+    for name, train in models.items():
+        with replacing(folder / f"{name}.safetensors") as fresh:  # whole, or not there
+            save_file(train(steps).state_dict(), fresh)
     print(f"written: {folder}")
 # +encoder
 
