@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -63,8 +64,9 @@ def python(home: Path) -> str:
 
 def done(*command: str, cwd: Path) -> str:
     """Standard output of a command that ends well."""
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}  # tiny models: threads would wait for threads
     ended = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=800, check=False
+        command, cwd=cwd, env=quiet, capture_output=True, text=True, timeout=800, check=False
     )
     assert ended.returncode == 0, f"{command}\n{ended.stdout[-4000:]}\n{ended.stderr[-4000:]}"
     return ended.stdout
