@@ -21,13 +21,12 @@ from nextgpt_core.options import Options, generation
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
-from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
 from nextgpt_registry.fetch.sources import OnProgress, fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path
-from nextgpt_registry.plan import resolve
+from nextgpt_registry.plan import plan_system
 
 if TYPE_CHECKING:
     from nextgpt_core.conversation import Conversation
@@ -72,9 +71,8 @@ class Pipeline:
             SourceError: weights cannot be had.
         """
         _check_callers(catalog, progress)
-        loaded = load_config(source, overrides, catalog=catalog)
-        catalog = catalog or Catalog.discover(loaded.config.plugins)
-        system = assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress)
+        made = plan_system(source, overrides, catalog=catalog)
+        system = assemble(made.plan, made.catalog, merge=True, progress=progress)
         return cls(system, untrained=untrained)
 
     @classmethod

@@ -58,10 +58,9 @@ def command(
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.training.planned import planned
     from nextgpt_core.training.settings import split_overrides, stage_of, untrained
-    from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.outputs import check_folder
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
     for option, folder in (("--out", out), ("--export", export)):
         if folder is not None:
@@ -75,8 +74,8 @@ def command(
     if fresh:
         loaded = untrained(loaded)
     stage_of(loaded.config, stage)
-    catalog = Catalog.discover(loaded.config.plugins)
-    planned(resolve(loaded, catalog), [stage])  # all that is wrong is told before torch is imported
+    ready = plan_system(loaded)
+    planned(ready.plan, [stage])  # all that is wrong is told before torch is imported
 
     yield_cores()
     quiet()
@@ -86,7 +85,7 @@ def command(
     if speed:
         from nextgpt_core.training.speed import compare_cache
 
-        found = compare_cache(loaded, catalog, stage, steps=speed, start=start)
+        found = compare_cache(loaded, ready.catalog, stage, steps=speed, start=start)
         times = found["with"] / max(found["without"], 1e-9)
         without, cached = (f"{found[name]:.2f}" for name in ("without", "with"))
         sys.stdout.write(
@@ -94,7 +93,7 @@ def command(
             f"({times:.1f} times)\n"
         )
         return
-    trained = train(loaded, catalog, stage, out=out, start=start)
+    trained = train(loaded, ready.catalog, stage, out=out, start=start)
     told = "  ".join(f"{name} {value:.4f}" for name, value in trained.values.items())
     sys.stdout.write(f"{stage}: {trained.steps} steps  {told}\n{_pace(trained.metrics)}")
     sys.stdout.write(f"run: {trained.folder}\n")
@@ -117,10 +116,9 @@ def _add(
     from nextgpt_core.training.planned import planned
     from nextgpt_core.training.settings import split_overrides
     from nextgpt_registry.additions import find_offer, join
-    from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import TrainingError
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
     if told := [option for option, value in unused.items() if value]:
         raise TrainingError(", ".join(told), "does not go with --add", "leave it out")
@@ -131,14 +129,14 @@ def _add(
     joined = joined.overridden(
         list(dict.fromkeys(one for stage in stages for one in split_overrides(stage, given)))
     )
-    catalog = Catalog.discover(joined.loaded.config.plugins)
-    planned(resolve(joined.loaded, catalog), joined.stages)  # what is wrong is told before torch
+    ready = plan_system(joined.loaded)
+    planned(ready.plan, joined.stages)  # all that is wrong is told before torch is imported
 
     yield_cores()
     quiet()
     from nextgpt_core.training.adding import add
 
-    added = add(joined, catalog, out=out, fresh=fresh, exact=exact)
+    added = add(joined, ready.catalog, out=out, fresh=fresh, exact=exact)
     for difference in added.unfit:
         sys.stderr.write(f"{source}: its trained parts do not fit ({difference}): trained anew\n")
     for stage, run in zip(joined.stages, added.runs, strict=False):

@@ -27,7 +27,7 @@ from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.fetch.progress import busy
 from nextgpt_registry.messages import Dialogue
 from nextgpt_registry.paths import local_path
-from nextgpt_registry.plan import Plan
+from nextgpt_registry.plan import Plan, plugins_of
 from nextgpt_registry.suites import Featured, Judge, Suite
 from nextgpt_registry.targets import blamed, resolve
 
@@ -48,9 +48,7 @@ def load_suite(config: Config, name: str, catalog: Catalog | None = None) -> Sui
         ConfigError: the system names no such suite, its target makes none, or the file holds none.
     """
     if name.endswith(".jsonl"):
-        return read_suite(
-            local_path(name, who="--suite"), catalog or Catalog.discover(config.plugins)
-        )
+        return read_suite(local_path(name, who="--suite"), catalog or plugins_of(config))
     settings = config.suites.get(name)
     if settings is None:
         have = ", ".join(config.suites) or "none"

@@ -17,6 +17,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import AdditionSettings, Config, TrainingData
 from nextgpt_registry.configfile import Loaded, load_config, name_from, read_settings
 from nextgpt_registry.errors import ConfigError, PluginError
+from nextgpt_registry.hookspecs import ADDITIONS
 from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.targets import package_file
@@ -70,7 +71,7 @@ def find_offer(source: str, *, catalog: Catalog | None = None) -> Offer:
     path = local_path(source, who="addition")
     plain = re.fullmatch(r"[\w-]+", source)
     if plain:
-        known = catalog or Catalog.discover()
+        known = catalog or Catalog.naming(ADDITIONS, source)
         if source in known.additions:
             return _of_plugin(source, known)
     if path.is_dir():
@@ -82,6 +83,9 @@ def find_offer(source: str, *, catalog: Catalog | None = None) -> Offer:
         raise ConfigError(
             source, "is no addition, file or folder", "`nextgpt plugins list` names the additions"
         )
+    known = catalog or Catalog.discover()
+    if source in known.additions:  # that its plugin lists nowhere
+        return _of_plugin(source, known)
     if source in {plugin.name for plugin in known.plugins}:
         raise PluginError(
             source,

@@ -22,6 +22,7 @@ from nextgpt_registry.config import Config, Settings, Weight
 from nextgpt_registry.documents import DEEPEST, check_size, read_yaml, yaml_of
 from nextgpt_registry.errors import ConfigError, PluginError
 from nextgpt_registry.explain import lines
+from nextgpt_registry.hookspecs import SYSTEMS
 from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.references import check_references
 from nextgpt_registry.targets import package_file
@@ -107,10 +108,10 @@ def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
     path = local_path(source, who="config")
     plain = isinstance(source, str) and re.fullmatch(r"[\w.-]+", source)
     if plain:
-        shipped = (catalog or Catalog.discover()).systems
-        if source in shipped:
-            with _config_error(str(source)):
-                return package_file(shipped[str(source)].config), str(source)
+        with _config_error(str(source)):
+            known = catalog or Catalog.naming(SYSTEMS, str(source))
+            if source in known.systems:
+                return package_file(known.system(str(source)).config), str(source)
     if path.is_dir():
         inside = path / CONFIG_FILE
         if inside.is_file():
@@ -119,8 +120,9 @@ def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
     if path.is_file():
         return path, name_from(path)
     if plain and "." not in str(source):
-        with _config_error(str(source)):
-            (catalog or Catalog.discover()).system(str(source))
+        with _config_error(str(source)):  # which says what there is, or finds one that nobody lists
+            found = (catalog or Catalog.discover()).system(str(source))
+            return package_file(found.config), str(source)
     raise ConfigError(
         str(source), "is no file, folder or shipped system", "`nextgpt plugins list` names them"
     )

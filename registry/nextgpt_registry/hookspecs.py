@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 PROJECT = "nextgpt"
 ENTRY_POINTS = "nextgpt.plugins"
+"""The group that plugins are found in: `name = "package.module"`, which holds the hooks."""
+
+SYSTEMS = "nextgpt.systems"
+"""The group that says which plugin ships a system: `its-name = "package.module"`, the plugin's."""
+
+ADDITIONS = "nextgpt.additions"
+"""The same of additions. So a name is found without importing every plugin to ask it."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

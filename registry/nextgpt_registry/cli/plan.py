@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,8 +9,7 @@ import typer
 
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.cli.arguments import System, additions
-from nextgpt_registry.cli.foreign import foreign_to_stderr
-from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
+from nextgpt_registry.cli.tables import json_alone, megabytes, print_json, print_lines, print_table
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PlanError, Problem
@@ -47,22 +44,18 @@ def command(
 ) -> None:
     """Check a system and show its parts, without loading or fetching anything."""
     stages: tuple[StagePlan, ...] | None = ()
-    if add:
-        joined = join(load_config(system), find_offer(add))
-        plan = make_plan(joined.loaded, overrides or [])
-        stages = plan_stages(plan, joined.stages)
-    else:
-        plan = make_plan(system, overrides or [])
-    if meta:
-        with foreign_to_stderr(as_json):
+    with json_alone(as_json):
+        joined = join(load_config(system), find_offer(add)) if add else None
+        plan = make_plan(joined.loaded if joined else system, overrides or [])
+        if joined:
+            stages = plan_stages(plan, joined.stages)
+        if meta:
             plan = _measured(plan)
     if as_json:
-        shown = plan.to_json()
-        if add:
-            shown["stages"] = stages and [stage.model_dump(mode="json") for stage in stages]
-        sys.stdout.write(json.dumps(shown, indent=1) + "\n")
+        told = stages and [stage.model_dump(mode="json") for stage in stages]
+        print_json(plan.to_json() | ({"stages": told} if joined else {}))
         return
-    _show(plan, added=bool(add))
+    _show(plan, added=joined is not None)
     if stages is None:
         print_lines(f"stages      nobody here can check them: {_INSTALL}")
     elif stages:

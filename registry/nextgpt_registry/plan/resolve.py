@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +28,42 @@ from nextgpt_registry.plan.untrained import account, known_parts
 from nextgpt_registry.targets import absent, blamed
 
 
-def make_plan(
+@dataclass(frozen=True)
+class Planned:
+    """A config as it was read, the plugins that it names, and the plan made of the two."""
+
+    loaded: Loaded
+    catalog: Catalog
+    plan: Plan
+
+
+def plan_system(
     source: str | Path | Mapping[str, Any] | Config | Loaded,
     overrides: Sequence[str] = (),
     *,
     catalog: Catalog | None = None,
-) -> Plan:
-    """The plan of whatever names a config, with the plugins that it names.
+) -> Planned:
+    """Whatever names a config, read, with the plugins that it names, and planned.
+
+    No other plugin is imported. `catalog` holds those to use instead.
 
     Raises:
         ConfigError: the config cannot be read.
         PlanError: it cannot be assembled; everything found is listed.
     """
     loaded = load_config(source, overrides, catalog=catalog)
-    return resolve(loaded, catalog or _discover(loaded.config))
+    catalog = catalog or plugins_of(loaded.config)
+    return Planned(loaded, catalog, resolve(loaded, catalog))
+
+
+def make_plan(
+    source: str | Path | Mapping[str, Any] | Config | Loaded,
+    overrides: Sequence[str] = (),
+    *,
+    catalog: Catalog | None = None,
+) -> Plan:
+    """The plan alone that `plan_system` makes, and it raises the same."""
+    return plan_system(source, overrides, catalog=catalog).plan
 
 
 def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
@@ -99,8 +124,12 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     return plan
 
 
-def _discover(config: Config) -> Catalog:
-    """The plugins that a config names; all that cannot be loaded are told at once."""
+def plugins_of(config: Config) -> Catalog:
+    """The plugins that a config names.
+
+    Raises:
+        PlanError: some cannot be loaded; all of these are listed.
+    """
     try:
         return Catalog.discover(config.plugins)
     except PluginError as first:
@@ -143,6 +172,7 @@ def _read_lock(loaded: Loaded, findings: Findings) -> Lock | None:
 
 def _ask_plugins(plan: Plan, catalog: Catalog, findings: Findings) -> None:
     """Every plugin may veto the finished plan; what it raises is its veto."""
+    aside = contextlib.redirect_stdout(sys.stderr)
     for name, call in catalog.each("nextgpt_plan_resolved"):
-        with findings.at(f"plugin {name}"), blamed(name):
+        with findings.at(f"plugin {name}"), blamed(name, catalog.plugin(name).package), aside:
             call(plan=plan)

@@ -11,7 +11,9 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PluginError
+from nextgpt_registry.hookspecs import ADDITIONS, SYSTEMS
 from nextgpt_registry.loading import HEAVY, manifest_of
 from nextgpt_registry.outside import IMPORT_S, Outside, outside, quickest
 from nextgpt_registry.specs import Decoder, Encoder, Manifest
@@ -90,7 +92,7 @@ class PluginTests(Kit):
         )
 
     def test_targets_can_be_imported(self) -> None:
-        """Targets of components and samples exist; files of systems are shipped."""
+        """Targets of components and samples exist; files of systems and additions are shipped."""
         manifest = self.loaded().manifest
         components = (*manifest.encoders, *manifest.decoders)
         targets = [(c.name, c.target) for c in components if not missing(c.requires)]
@@ -109,13 +111,34 @@ class PluginTests(Kit):
                     wanted="something that can be called",
                     cause="a target that names a module's constant",
                 )
-        for system in manifest.systems:
+        for shipped in (*manifest.systems, *manifest.additions):
             with attempt(
-                f"{self.plugin}/{system.name}",
-                f"{system.config!r} to be shipped",
+                f"{self.plugin}/{shipped.name}",
+                f"{shipped.config!r} to be shipped",
                 "a file left out of the wheel: see [tool.hatch.build]",
             ):
-                package_file(system.config)
+                package_file(shipped.config)
+
+    def test_systems_and_additions_are_listed(self) -> None:
+        """Each is an entry point too, and no other is: so it is found without importing plugins."""
+        plugin = self.loaded()
+        for group, kind in ((SYSTEMS, "systems"), (ADDITIONS, "additions")):
+            declared = {one.name for one in getattr(plugin.manifest, kind)}
+            listed = {
+                entry.name
+                for entry in installed(group)
+                if (entry.dist, entry.target) == (plugin.dist, plugin.target)
+            }
+            wrong = sorted(declared ^ listed)
+            expect(
+                not wrong or not plugin.dist,
+                f"{self.plugin}/{', '.join(wrong)}",
+                found=f"its distribution lists {', '.join(sorted(listed)) or 'none'} "
+                f"under {group!r}",
+                wanted=f"the {kind} that it declares: {', '.join(sorted(declared)) or 'none'}",
+                cause=f'[project.entry-points."{group}"] in pyproject.toml lacks a line '
+                f'`name = "{plugin.target}"`, or has one too many; or it was not installed again',
+            )
 
     def test_modalities_of_components_exist(self) -> None:
         """Each is declared here or by another installed plugin."""
