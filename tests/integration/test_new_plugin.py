@@ -31,7 +31,7 @@ def trainable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a trainable one, its models trained, and a tiny system to add it to."""
     home = environment(tmp_path_factory.mktemp("trainer"))
     nextgpt(home, "plugins", "new", "fish", "--trainable")
-    done(python(home), "-m", "nextgpt_fish.train", cwd=home / "nextgpt-fish")
+    done(python(home), "-m", "nextgpt_fish.train", cwd=home / "nextgpt-fish", own_cache=True)
     install(home, "fish")
     with SystemKit(home).builder.build(untrained=True) as pipeline:
         pipeline.system.model.mark_trained(["input", "output", "signals"])
@@ -62,9 +62,12 @@ def python(home: Path) -> str:
     return str(home / "env" / "bin" / "python")
 
 
-def done(*command: str, cwd: Path) -> str:
+def done(*command: str, cwd: Path, own_cache: bool = False) -> str:
     """Standard output of a command that ends well."""
-    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}  # tiny models: threads would wait for threads
+    # Tiny models: threads would wait for threads. Runs of another day are none of ours.
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if own_cache:
+        quiet["NEXTGPT_CACHE"] = str(cwd.parent / "cache")
     ended = subprocess.run(
         command, cwd=cwd, env=quiet, capture_output=True, text=True, timeout=800, check=False
     )

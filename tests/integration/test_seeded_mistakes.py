@@ -61,7 +61,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         )
         (info / "entry_points.txt").write_text(f"[nextgpt.plugins]\n{lines}{kits}")
         if f"{PACKAGE}/train.py" in files:
-            import_module(f"{PACKAGE}.train").main(steps=1)
+            import_module(f"{PACKAGE}.train").main(runs=tmp_path / "runs", steps=1)
 
     monkeypatch.syspath_prepend(tmp_path)
     yield write
