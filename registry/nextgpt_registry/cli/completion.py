@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.completion import get_completion_script, install
+from typer.completion import get_completion_script, install  # type: ignore[attr-defined]
 from typer.main import get_command
 
 from nextgpt_registry.cli.commands import load, summary
