@@ -48,18 +48,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         needs = "".join(f"Requires-Dist: {one}\n" for one in project["dependencies"])
         named = f"Name: {project['name']}\nVersion: {project['version']}\n"
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\n{named}{needs}")
-        points = project["entry-points"]["nextgpt.plugins"].items()
-        lines = "".join(f"{name} = {target}\n" for name, target in points)
-        kits = (
-            ""
-            if installed(KITS)
-            else f"[{KITS}]\n"
-            + "".join(
-                f"{kit.lower()} = nextgpt_core.testing:{kit}\n"
-                for kit in ("SystemTests", "AdditionTests")
-            )
-        )
-        (info / "entry_points.txt").write_text(f"[nextgpt.plugins]\n{lines}{kits}")
+        groups = dict(project["entry-points"])
+        if not installed(KITS):
+            kits = ("SystemTests", "AdditionTests")
+            groups[KITS] = {kit.lower(): f"nextgpt_core.testing:{kit}" for kit in kits}
+        lines = [
+            f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items())
+            for group, points in groups.items()
+        ]
+        (info / "entry_points.txt").write_text("".join(lines))
         if f"{PACKAGE}/train.py" in files:
             import_module(f"{PACKAGE}.train").main(runs=tmp_path / "runs", steps=1)
 

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.entrypoints import installed
+from nextgpt_registry.hookspecs import ADDITIONS, ENTRY_POINTS, SYSTEMS
 
 
 def systems(incomplete: str) -> list[str]:
     """Names of systems, and folders and YAML files, that begin so."""
-    names: Iterable[str] = ()
-    with contextlib.suppress(NextGPTError):
-        names = Catalog.discover().systems
-    return [name for name in names if name.startswith(incomplete)] + _files(incomplete)
+    return _named(SYSTEMS, incomplete) + _files(incomplete)
 
 
 def additions(incomplete: str) -> list[str]:
     """Names of additions, and folders and YAML files, that begin so."""
-    names: Iterable[str] = ()
-    with contextlib.suppress(NextGPTError):
-        names = Catalog.discover().additions
-    return [name for name in names if name.startswith(incomplete)] + _files(incomplete)
+    return _named(ADDITIONS, incomplete) + _files(incomplete)
 
 
 def plugins(incomplete: str) -> list[str]:
     """Names of installed plugins that begin so."""
-    catalog = Catalog.discover()
-    names = [*(plugin.name for plugin in catalog.plugins), *catalog.failures]
-    return [name for name in names if name.startswith(incomplete)]
+    return _named(ENTRY_POINTS, incomplete)
 
 
 System = Annotated[
@@ -41,6 +32,11 @@ System = Annotated[
     typer.Argument(help="A system's name, a YAML file or a saved folder.", autocompletion=systems),
 ]
 Plugin = Annotated[str, typer.Argument(help="The plugin's name.", autocompletion=plugins)]
+
+
+def _named(group: str, incomplete: str) -> list[str]:
+    """The entry points of a group that begin so; no plugin is imported."""
+    return [entry.name for entry in installed(group) if entry.name.startswith(incomplete)]
 
 
 def _files(incomplete: str) -> list[str]:
