@@ -25,7 +25,7 @@ def test_stages_say_what_they_train_and_rehearse(base: Path, catalog: Catalog) -
     joined = join(load_config(base), find_offer("mark", catalog=catalog))
     plan = make_plan(joined.loaded, catalog=catalog)
 
-    encode, decode = planned(plan, joined.stages)
+    decode, encode = planned(plan, joined.stages)  # in the order of the file
 
     sizes = {part.name: part.parameters for part in plan.parts}
     assert (encode.name, encode.parts, encode.channels) == ("mark-encode", ("input",), ("mark",))
