@@ -91,6 +91,14 @@ def test_group_is_never_cut_by_max_tokens(scripted: Scripted, pipeline: Pipeline
     assert len(answer.media) == 1
 
 
+def test_signals_count_among_the_tokens(scripted: Scripted, pipeline: Pipeline) -> None:
+    first = pipeline.system.model.vocabulary.block("glyph").first
+    answer = scripted(pipeline, [5, first, 6, 7, 8], max_tokens=5)[-1].answer
+
+    assert answer.finish == "length"
+    assert answer.ids == (5, first, first + 1, first + 2, 6)
+
+
 def test_required_media_come_in_place_of_an_early_end(
     scripted: Scripted, pipeline: Pipeline
 ) -> None:
@@ -196,6 +204,13 @@ def test_sampling_depends_on_the_seed_alone(pipeline: Pipeline) -> None:
     assert one.ids == again.ids
     assert one.ids != other.ids
     assert one.media[0].media != other.media[0].media
+
+
+def test_the_likeliest_of_one_is_chosen_however_warm(pipeline: Pipeline) -> None:
+    warm = pipeline.chat("hello", temperature=5.0, top_k=1, seed=3)
+    cold = pipeline.chat("hello", temperature=0.0)
+
+    assert warm.ids == cold.ids
 
 
 def test_items_of_one_answer_have_seeds_of_their_own(pipeline: Pipeline) -> None:

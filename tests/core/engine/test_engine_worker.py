@@ -101,6 +101,16 @@ def test_jobs_with_other_keys_do_not_share(worker: DecoderWorker) -> None:
     assert list(worker.batches) == [2, 1]
 
 
+def test_captions_and_conditions_do_not_share(worker: DecoderWorker) -> None:
+    outcomes = [Outcome(), Outcome()]
+    worker.submit(outcomes[0].job())
+    worker.submit(replace(outcomes[1].job(), item=Item(1, caption="a cat")))
+    wait(outcomes)
+
+    assert list(worker.batches) == [1, 1]
+    assert all(outcome.media for outcome in outcomes)
+
+
 def test_options_outside_the_key_do_not_keep_jobs_apart(worker: DecoderWorker) -> None:
     outcomes = [*submit(worker, 1), *submit(worker, 1, options=PainterOptions(contrast=2))]
     wait(outcomes)

@@ -1,0 +1,117 @@
+"""Whose features, prefixes and calls a request may take, and which of them are let go of first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import torch
+
+from nextgpt_core import Pipeline
+from nextgpt_core.engine.features import FeatureCache
+from nextgpt_core.testing import SystemKit, glyph
+from nextgpt_core.testing.toy import MANIFEST, ToyPlugin
+from nextgpt_core.testing.toy_parts import RowEncoder
+from nextgpt_registry import hookimpl
+from nextgpt_registry.specs import Manifest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def test_a_deterministic_request_takes_no_prefix_and_shares_no_call(pipeline: Pipeline) -> None:
+    talk: Any = {"require": {"glyph": 3}, "deterministic": True}
+
+    answers = [pipeline.chat("hello", **talk) for _ in range(2)]
+
+    assert [answer.timings.reused_tokens for answer in answers] == [0, 0]
+    assert list(pipeline.engine.shared.workers["glyph"].batches) == [1] * 6
+
+
+def test_features_are_those_of_one_encoder(kit: SystemKit) -> None:
+    exact = {"modality": "glyph", "encoder": {"name": "rows", "dtype": "float64"}}
+    both = SystemKit(kit.folder, channels={**kit.channels, "exact": exact})
+    with both.pipeline() as pipeline:
+        asked = [("glyph", glyph(1)), ("exact", glyph(1)), ("glyph", glyph(1))]
+
+        answers = [pipeline.chat([part], max_tokens=1) for part in asked]
+
+    assert [answer.timings.encoded_media for answer in answers] == [1, 1, 0]
+
+
+class Varying(ToyPlugin):
+    """The toy plugin, whose encoder may give fewer tokens."""
+
+    @hookimpl
+    def nextgpt_manifest(self) -> Manifest:
+        """Its declaration."""
+        rows = MANIFEST.encoders[0].model_copy(update={"varying": True})
+        return MANIFEST.model_copy(update={"encoders": (rows,)})
+
+
+def test_features_of_varying_lengths_are_made_alone_and_serve_everybody(kit: SystemKit) -> None:
+    varying = SystemKit(kit.folder, plugins={"toy": Varying()})
+    with varying.pipeline() as pipeline:
+        media = [glyph(1), glyph(2)]
+
+        encoded = [
+            pipeline.chat(media, deterministic=alone, max_tokens=1).timings.encoded_media
+            for alone in (False, True)
+        ]
+
+    assert encoded == [2, 0]
+
+
+def test_one_medium_in_company_is_alone_and_serves_everybody(pipeline: Pipeline) -> None:
+    encoded = [
+        pipeline.chat([glyph(1)], deterministic=alone, max_tokens=1).timings.encoded_media
+        for alone in (False, True)
+    ]
+
+    assert encoded == [1, 0]
+
+
+def test_requests_that_show_one_medium_at_once_encode_it_once(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoding, forward = threading.Event(), RowEncoder.forward
+
+    def slowly(self: RowEncoder, x_BTD: torch.Tensor) -> torch.Tensor:
+        encoding.set()
+        time.sleep(0.3)
+        return forward(self, x_BTD)
+
+    monkeypatch.setattr(RowEncoder, "forward", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(pipeline.chat, [glyph(1)], max_tokens=1)
+        assert encoding.wait(60)
+        second = pool.submit(pipeline.chat, [glyph(1), "too"], max_tokens=1)
+
+    assert [one.result().timings.encoded_media for one in (first, second)] == [1, 0]
+
+
+def test_features_used_longest_ago_are_forgotten_first() -> None:
+    row, cache = torch.zeros(1, 4), FeatureCache(limit_bytes=32)
+    first, second, third = (("glyph", name, True) for name in "abc")
+
+    for key in (first, second):
+        cache.put(key, row)
+    assert cache.get(first) is not None
+    cache.put(third, row)
+
+    assert cache.get(second) is None
+    assert cache.get(first) is not None
+
+
+def test_the_prefix_used_last_is_kept_and_the_oldest_is_not(kit: SystemKit) -> None:
+    with kit.pipeline("prefix_cache_mb=1") as pipeline:
+        asked = [f"{number} " * 40 for number in range(12)]
+        for text in asked:
+            pipeline.chat(text, max_tokens=1)
+
+        last, oldest = (pipeline.chat(text, max_tokens=1) for text in (asked[-1], asked[0]))
+
+    assert last.timings.prefilled_tokens == 1
+    assert oldest.timings.prefilled_tokens > 1
