@@ -1,12 +1,13 @@
 """A process that has imported what takes seconds, and forks for each command. Knows no test.
 
-`python warm.py SOCKET` waits there for commands until its own input ends. `python warm.py SOCKET
--c CODE ARGUMENT…` has one run, in the caller's folder and environment and with its streams, and
-ends as it ended.
+`python warm.py DOOR` says "ready" and waits there until its input ends. `python warm.py DOOR -c
+CODE ARGUMENT…` is `python -c CODE ARGUMENT…` done by it: in the caller's folder and environment,
+with the caller's streams, and it ends as that ended.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -15,59 +16,58 @@ import sys
 
 _IMPORTED = (
     "diffusers.pipelines.stable_diffusion",
-    "nextgpt_core.evaluation.run",
     "nextgpt_core.pipeline",
     "nextgpt_core.training.start",
-    "transformers.models.auto",
 )
 
 
 def ask(door: str, code: str, arguments: list[str]) -> int:
-    """The exit code of a command that the process at `door` runs."""
+    """The exit code of what the process at `door` does."""
     told = {"code": code, "argv": arguments, "folder": os.getcwd(), "environment": {**os.environ}}
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
+    with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(door)
-        socket.send_fds(caller, [json.dumps(told).encode()], [0, 1, 2])
+        socket.send_fds(caller, [json.dumps(told).encode() + b"\n"], [0, 1, 2])
         return int(caller.recv(16) or b"1")
 
 
-def asked(door: str) -> dict[str, object]:
-    """What a command is to do: returns in a process for each, and never in the one that waits."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+def asked(door: str) -> dict:
+    """What is to be done; returns in a process for each call, and never in the one that waits."""
+    with socket.socket(socket.AF_UNIX) as server:
         server.bind(door)
-        server.listen(8)
-        while 0 not in select.select([0, server], [], [])[0]:
+        server.listen()
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        while sys.stdin.fileno() not in select.select([sys.stdin, server], [], [])[0]:
             caller, _ = server.accept()
-            if os.fork() == 0:
-                return _answered(caller)
+            if not os.fork():
+                return _taken(caller)
             caller.close()
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
     sys.exit()
 
 
-def _answered(caller: socket.socket) -> dict[str, object]:
-    """Take the caller's streams; tell it the exit code when the command's own process ends."""
-    message, streams, _, _ = socket.recv_fds(caller, 1 << 20, 3)
+def _taken(caller: socket.socket) -> dict:
+    """The call, with its streams. A parent stays behind, and tells the caller how it ended."""
+    told, streams, _, _ = socket.recv_fds(caller, 1 << 16, 3)
+    while not told.endswith(b"\n"):
+        told += caller.recv(1 << 16)
     if child := os.fork():
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        caller.send(str(code % 256).encode())
+        caller.sendall(str(code % 256).encode())
         os._exit(0)
     for own, given in enumerate(streams):
         os.dup2(given, own)
-    return json.loads(message)
+    return json.loads(told)
 
 
-if __name__ == "__main__" and sys.argv[2:]:
-    sys.exit(ask(sys.argv[1], sys.argv[3], sys.argv[4:]))
 if __name__ == "__main__":
-    for name in _IMPORTED:
-        __import__(name)
-    command = asked(sys.argv[1])
-    os.chdir(command["folder"])
+    if sys.argv[2:]:
+        sys.exit(ask(sys.argv[1], sys.argv[3], sys.argv[4:]))
+    for module in _IMPORTED:
+        importlib.import_module(module)
+    call = asked(sys.argv[1])
+    os.chdir(call["folder"])
     os.environ.clear()
-    os.environ.update(command["environment"])
-    sys.argv = ["-c", *command["argv"]]
-    sys.path[0] = ""
-    sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    exec(compile(command["code"], "<string>", "exec"), {"__name__": "__main__"})
+    os.environ.update(call["environment"])
+    sys.argv = ["-c", *call["argv"]]
+    sys.path[:1] = ["", *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    exec(compile(call["code"], "<string>", "exec"), {"__name__": "__main__"})

@@ -4,8 +4,9 @@ A comment on the line above every python, bash or console block says whether it 
 which pytest marks: `<!-- run -->`, `<!-- run: network slow -->`, `<!-- not run: takes hours -->`.
 `<!-- run: fails -->` wants an error, and what the block shows of it; `<!-- save: NAME -->` writes
 a block of any language to a file. Blocks of one page share a folder and run in their order; of a
-console block the lines after `$ ` run. A page with `<!-- run: installs -->` has an environment of
-its own, with all that this one has. Knows nothing about what the blocks say.
+console block the lines after `$ ` run. Python and `nextgpt` are forks of one process that has torch
+already (tests/warm.py); a page with `<!-- run: installs -->` has an environment of its own, with
+all that this one has, where they start anew. Knows nothing about what the blocks say.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +26,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+WARM = ROOT / "tests" / "warm.py"
 ERRORS = "registry/nextgpt_registry/error_pages"
 PAGES = sorted(
     path
@@ -133,12 +136,27 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """`nextgpt` and `python -c` of this environment, done by a process that has torch already."""
+    home = tmp_path_factory.mktemp("warm")
+    here = shlex.join([sys.executable, "-S", "-E", str(WARM), str(home / "door")])
+    write_program(home / "nextgpt", f'exec {here} {COMMANDS["nextgpt"]} "$@"')
+    cold = f'[ "$1" = -c ] || exec {sys.executable} "$@"'
+    write_program(home / "python", f'{cold}\nexec {here} "$@"')
+    command = [sys.executable, str(WARM), str(home / "door")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield home
+        process.communicate()  # its input ends, and so does it
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> dict[Path, Path]:
     """Where a page's commands are: here, or in an environment that it may install into."""
     install = {block.page for block in BLOCKS if INSTALLS in block.words}
-    here = Path(sys.executable).parent
     return {
-        page: environment(tmp_path_factory.mktemp("env")) if page in install else here
+        page: environment(tmp_path_factory.mktemp("env")) if page in install else warm
         for page in PAGES
     }
 
@@ -150,10 +168,13 @@ def environment(home: Path) -> Path:
     here = sysconfig.get_path("purelib")
     (packages / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
     for name, python in COMMANDS.items():
-        program = home / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec "{home}/bin/python" {python} "$@"\n')
-        program.chmod(0o755)
+        write_program(home / "bin" / name, f'exec "{home}/bin/python" {python} "$@"')
     return home / "bin"
+
+
+def write_program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
 def unparsed(block: Block) -> str:
@@ -170,7 +191,7 @@ def run(block: Block, folder: Path, programs: Path) -> subprocess.CompletedProce
         command = [str(programs / "python"), "-c", block.text]
     else:
         command = ["bash", "-euo", "pipefail", "-c", block.script]
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         command,
         cwd=folder,

@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from nextgpt_core import Pipeline
-from nextgpt_core.engine.features import FeatureCache
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.testing.toy import MANIFEST, ToyPlugin
-from nextgpt_core.testing.toy_parts import RowEncoder
+from nextgpt_core.testing.toy_parts import Painter, RowEncoder
 from nextgpt_registry import hookimpl
 from nextgpt_registry.specs import Manifest
 
@@ -92,26 +91,46 @@ def test_requests_that_show_one_medium_at_once_encode_it_once(
     assert [one.result().timings.encoded_media for one in (first, second)] == [1, 0]
 
 
-def test_features_used_longest_ago_are_forgotten_first() -> None:
-    row, cache = torch.zeros(1, 4), FeatureCache(limit_bytes=32)
-    first, second, third = (("glyph", name, True) for name in "abc")
+def test_another_medium_after_the_same_words_is_read(pipeline: Pipeline) -> None:
+    words = "look at this " * 20
 
-    for key in (first, second):
-        cache.put(key, row)
-    assert cache.get(first) is not None
-    cache.put(third, row)
+    first, other = (pipeline.chat([words, glyph(n)], max_tokens=1) for n in (1, 2))
 
-    assert cache.get(second) is None
-    assert cache.get(first) is not None
+    assert other.timings.encoded_media == 1
+    assert first.timings.reused_tokens == 0 < other.timings.reused_tokens
 
 
-def test_the_prefix_used_last_is_kept_and_the_oldest_is_not(kit: SystemKit) -> None:
-    with kit.pipeline("prefix_cache_mb=1") as pipeline:
-        asked = [f"{number} " * 40 for number in range(12)]
-        for text in asked:
-            pipeline.chat(text, max_tokens=1)
+def test_a_pass_that_failed_half_way_leaves_a_usable_prefix(pipeline: Pipeline) -> None:
+    whole = pipeline.chat("hello there", max_tokens=12)
+    [*_, last] = pipeline.system.model.backbone.model.model.layers
 
-        last, oldest = (pipeline.chat(text, max_tokens=1) for text in (asked[-1], asked[0]))
+    def fail(*given: Any) -> None:
+        raise RuntimeError("half-way")
 
-    assert last.timings.prefilled_tokens == 1
-    assert oldest.timings.prefilled_tokens > 1
+    hook = last.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="half-way"):
+        pipeline.chat("hello there, again")
+    hook.remove()
+    again = pipeline.chat("hello there", max_tokens=12)
+
+    assert again.timings.reused_tokens > 0
+    assert again.ids == whole.ids
+
+
+def test_media_of_one_answer_are_drawn_from_seeds_of_their_own(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    decode = Painter.decode
+
+    def watching(self: Painter, conditions: Any, *, generators: Any, **more: Any) -> Any:
+        seeds.extend(generator.initial_seed() for generator in generators)
+        return decode(self, conditions, generators=generators, **more)
+
+    monkeypatch.setattr(Painter, "decode", watching)
+    for seed in (1, 1, 2):
+        pipeline.chat("hello", require={"glyph": 3}, seed=seed)
+
+    assert len(set(seeds[:3])) == 3
+    assert sorted(seeds[:3]) == sorted(seeds[3:6])
+    assert set(seeds[:3]).isdisjoint(seeds[6:])
