@@ -54,8 +54,9 @@ def _taken(caller: socket.socket) -> dict:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         caller.sendall(str(code % 256).encode())
         os._exit(0)
-    for own, given in enumerate(streams):
+    for own, (given, name) in enumerate(zip(streams, ("stdin", "stdout", "stderr"), strict=True)):
         os.dup2(given, own)
+        setattr(sys, name, os.fdopen(own, "w" if own else "r", buffering=1, closefd=False))
     return json.loads(told)
 
 
