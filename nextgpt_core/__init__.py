@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 from nextgpt_registry.lazy import names
 
 if TYPE_CHECKING:
-    from nextgpt_core.answer import Answer, FailedMedia, GeneratedMedia, Text, Timings
-    from nextgpt_core.builder import Builder
-    from nextgpt_core.conversation import Conversation
-    from nextgpt_core.engine.events import (
+    from nextgpt_core.answer import (
+        Answer,
         Event,
+        FailedMedia,
         Finished,
+        GeneratedMedia,
         MediaDone,
         MediaFailed,
         MediaNoted,
         MediaProgress,
         MediaStarted,
+        Text,
         TextDelta,
+        Timings,
     )
+    from nextgpt_core.builder import Builder
+    from nextgpt_core.conversation import Conversation
     from nextgpt_core.engine.request import Cancel
     from nextgpt_core.pipeline import Pipeline
 
@@ -47,19 +51,23 @@ __all__ = [
 __getattr__ = names(
     __name__,
     {
-        "answer": ("Answer", "FailedMedia", "GeneratedMedia", "Text", "Timings"),
-        "builder": ("Builder",),
-        "conversation": ("Conversation",),
-        "engine.events": (
+        "answer": (
+            "Answer",
             "Event",
+            "FailedMedia",
             "Finished",
+            "GeneratedMedia",
             "MediaDone",
             "MediaFailed",
             "MediaNoted",
             "MediaProgress",
             "MediaStarted",
+            "Text",
             "TextDelta",
+            "Timings",
         ),
+        "builder": ("Builder",),
+        "conversation": ("Conversation",),
         "engine.request": ("Cancel",),
         "pipeline": ("Pipeline",),
     },

@@ -7,17 +7,17 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import Any, Self, Unpack
 
-from nextgpt_core.answer import Answer, warned
+from nextgpt_core.answer import Answer, Event, finished, warned
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_system
-from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.arguments import Options
 from nextgpt_core.intake.reading import GivenPart, Reader
-from nextgpt_core.options import Options, generation
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
@@ -27,9 +27,6 @@ from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import plan_system
-
-if TYPE_CHECKING:
-    from nextgpt_core.conversation import Conversation
 
 Source = str | Path | Mapping[str, Any] | Config
 """A shipped system's name, a YAML file, a saved folder, a dict or a `Config`."""
@@ -103,7 +100,7 @@ class Pipeline:
     @property
     def config(self) -> Config:
         """What it was assembled from."""
-        return self.system.config
+        return self.system.plan.config
 
     def chat(
         self,
@@ -121,10 +118,7 @@ class Pipeline:
             RequestError: the request cannot be answered as asked.
             Cancelled: its `cancel` was set.
         """
-        for event in self.stream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return warned(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        return warned(finished(self.stream(parts, history=history, **options)))
 
     def stream(
         self,
@@ -153,11 +147,11 @@ class Pipeline:
             raise RequestError("messages", "are none", "give at least a user's turn")
         request = Request(
             messages=asked,
-            generation=generation(self.config.generation, options),
+            generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
             answered=given.answered(
-                {} if answered is None else answered, asked, self.system.model.vocabulary.end
+                {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
         )
         return self.engine.stream(request, cancel=given.cancel(options.get("cancel")))
@@ -170,10 +164,8 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> Answer:
         """As `chat`; cancelling the task calls the answer off."""
-        async for event in self.astream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return warned(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        events = [event async for event in self.astream(parts, history=history, **options)]
+        return warned(finished(events))
 
     async def astream(
         self,
@@ -196,8 +188,6 @@ class Pipeline:
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
-        from nextgpt_core.conversation import Conversation  # it imports this module
-
         return Conversation(self, history=history)
 
     def read(self, medium: GivenPart) -> MediaPart:

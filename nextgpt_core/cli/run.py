@@ -17,8 +17,7 @@ from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import shortened
 
 if TYPE_CHECKING:
-    from nextgpt_core.answer import Answer
-    from nextgpt_core.engine.events import Event
+    from nextgpt_core.answer import Answer, Event
     from nextgpt_core.intake.reading import Reader
     from nextgpt_core.pipeline import Pipeline
     from nextgpt_registry.messages import Part
@@ -137,14 +136,15 @@ def _prepare(
 
 
 def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: bool) -> Answer:
-    from nextgpt_core.engine.events import Finished
+    from nextgpt_core.answer import finished
 
-    spaced = Spaced()
-    for event in pipeline.stream(parts, **options):
-        _tell(event, spaced, quiet=quiet)
-        if isinstance(event, Finished):
-            return event.answer
-    raise AssertionError("a stream ends with Finished or an error")
+    def told() -> Iterator[Event]:
+        spaced = Spaced()
+        for event in pipeline.stream(parts, **options):
+            _tell(event, spaced, quiet=quiet)
+            yield event
+
+    return finished(told())
 
 
 class Spaced:
@@ -171,7 +171,7 @@ class Spaced:
 
 
 def _tell(event: Event, spaced: Spaced, *, quiet: bool) -> None:
-    from nextgpt_core.engine.events import MediaFailed, MediaNoted, MediaStarted, TextDelta
+    from nextgpt_core.answer import MediaFailed, MediaNoted, MediaStarted, TextDelta
 
     match event:
         case MediaNoted(channel, text):

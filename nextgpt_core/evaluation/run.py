@@ -18,7 +18,7 @@ from nextgpt_core.evaluation.scores import Result, report
 from nextgpt_core.evaluation.sheet import fragment, sheet
 from nextgpt_core.evaluation.suitefile import read_suite, write_suite
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.training.progress import Progress
+from nextgpt_core.progress import Progress
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config

@@ -14,11 +14,11 @@ from typing import Any
 
 from torch import Tensor
 
+from nextgpt_core.progress import Progress
 from nextgpt_core.training.average import Average
 from nextgpt_core.training.folder import RunFolder
 from nextgpt_core.training.meter import Meter, Values
 from nextgpt_core.training.optimizer import Optimizer
-from nextgpt_core.training.progress import Progress
 from nextgpt_registry.errors import Cancelled, TrainingError
 
 _METRICS = "metrics.json"

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nextgpt_core.assembly.stages import ROWS
 from nextgpt_core.training.muon import Muon
-from nextgpt_core.training.settings import ROWS, RunSettings
+from nextgpt_core.training.settings import RunSettings
 
 Group = dict[str, Any]
 """`params`, and the `factor` of their rate; `weight_decay`, where it is another than the run's."""

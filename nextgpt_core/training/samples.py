@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nextgpt_core.answer import Answer, AnswerPart, Text
-from nextgpt_core.engine.events import Finished
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Request
 from nextgpt_core.html import render
@@ -62,15 +61,10 @@ class Samples:
         """One after the other, with nothing kept from when the weights were others."""
         engine = Engine(system, untrained=True)  # they show how far it has come
         generation = Generation(max_tokens=self.tokens)
-        found = []
         try:
-            for question in self.questions:
-                for event in engine.stream(Request(tuple(question), generation)):
-                    if isinstance(event, Finished):
-                        found.append(event.answer)
+            return [engine.answer(Request(tuple(one), generation)) for one in self.questions]
         finally:
             engine.close()
-        return found
 
 
 def last_answer(dialogue: Dialogue) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from nextgpt_core.engine.request import item_seed
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.project.output import LinearProjection
 from nextgpt_core.system import System
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.compute import Compute
 from nextgpt_core.training.data import Batches, Dialogues, Example, Rehearsed, cut
 from nextgpt_core.training.folder import RunFolder

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from nextgpt_core.assembly.assemble import assemble, place
 from nextgpt_core.assembly.checkpoint import tokenizer_hash
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.layers import decoder_layers
 from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.compute import chosen
 from nextgpt_core.training.folder import RunFolder, part_files, read_parts
 from nextgpt_core.training.meter import Values

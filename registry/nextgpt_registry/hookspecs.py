@@ -15,7 +15,7 @@ from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.specs import Manifest
 
 if TYPE_CHECKING:
-    from nextgpt_registry.plan import Plan
+    from nextgpt_registry.plan.model import Plan
 
 PROJECT = "nextgpt"
 ENTRY_POINTS = "nextgpt.plugins"

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nextgpt_core.answer import GeneratedMedia
+from nextgpt_core.answer import GeneratedMedia, MediaDone, MediaStarted
 from nextgpt_core.cli.render import Gallery, part_json
 from nextgpt_core.cli.run import _media_lines
 from nextgpt_core.cli.session import _Screen
-from nextgpt_core.engine.events import MediaDone, MediaStarted
 from nextgpt_core.html import show_parts
 from nextgpt_core.intake.reading import Reader
 from nextgpt_core.testing import SystemKit, glyph

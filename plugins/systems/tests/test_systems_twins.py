@@ -13,10 +13,11 @@ from torch import Tensor
 
 from nextgpt_core import Pipeline
 from nextgpt_core.assembly.assemble import assemble
+from nextgpt_core.assembly.stages import STAGES
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.system import System
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.folder import RunFolder
-from nextgpt_core.training.settings import STAGES, RunSettings
+from nextgpt_core.training.settings import RunSettings
 from nextgpt_core.training.stage import Stage
 from nextgpt_core.training.start import for_training
 from nextgpt_registry import Catalog, MediaPart, Message, PlanError, resolve

@@ -56,7 +56,7 @@ def train_finder(
     home = folder or cache_dir() / "runs" / "boxes"
     weights = folder / WEIGHTS.name if folder else WEIGHTS
     finder = Finder(FinderOptions())
-    with Run(home, steps or STEPS, save_s=60.0) as run:
+    with Run(home, steps or STEPS) as run:
         published_trunk(finder.network.trunk)
         bank = build(finder.network.trunk, library, home / "pictures", pictures or PICTURES)
         train(

@@ -15,66 +15,80 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from cachetools import LRUCache
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-
-from nextgpt_core.engine.features import FeatureCache
 
 _TENSOR = "x"
 _FORGOTTEN_S = 3600
 
 
 class TensorCache:
-    """Least recently used first out, in memory as on disk; safe to share between processes."""
+    """Least recently used first out, in memory as on disk; safe to share between processes.
 
-    def __init__(self, folder: Path | None, *, memory_bytes: int, disk_bytes: int) -> None:
+    Without a `folder` nothing is on disk.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, *, memory_bytes: int, disk_bytes: int = 0
+    ) -> None:
         self._folder = folder if disk_bytes else None
-        self._memory = FeatureCache(memory_bytes)
+        self._memory: LRUCache[str, Tensor] = LRUCache(memory_bytes, getsizeof=_bytes)
         self._limit = disk_bytes
         self._lock = threading.Lock()
         if self._folder is not None:
             _sweep(self._folder)
-        self._files = _oldest_first(folder) if self._folder and folder else OrderedDict()
+        self._files = _oldest_first(self._folder) if self._folder else OrderedDict()
         self._size = sum(self._files.values())
         self.made = 0  # how many had to be made
         self.asked = 0
         self._last = (0, 0)
 
-    def get_or_make(
-        self,
-        owner: str,
-        names: Sequence[str],
-        make: Callable[[str], Tensor],
-    ) -> list[Tensor]:
-        """The tensors of `owner` by these names; those not held are made, one at a time."""
-        found = []
-        for name in names:
-            key = _key(owner, name)
-            tensor = self._get(key)
-            if tensor is None:
-                tensor = make(name)
-                self.made += 1
-                self._put(key, tensor)
-            found.append(tensor)
-        return found
+    @property
+    def size(self) -> int:
+        """The bytes in memory now."""
+        return int(self._memory.currsize)
 
-    def get_or_make_together(
+    def get(self, owner: str, name: str) -> Tensor | None:
+        """The tensor of `owner` by this name, now the one used last; None if it is not held."""
+        key = _key(owner, name)
+        with self._lock:
+            if (tensor := self._memory.get(key)) is not None:
+                return tensor
+        if (tensor := self._read(key)) is not None:
+            self._remember(key, tensor)
+        return tensor
+
+    def put(self, owner: str, name: str, tensor: Tensor) -> None:
+        """Hold a tensor: in memory unless it alone is more than the limit, and on disk."""
+        key = _key(owner, name)
+        self._remember(key, tensor)
+        if self._folder is not None:
+            self._write(key, tensor)
+
+    def get_or_make(
         self,
         owner: str,
         names: Sequence[str],
         make: Callable[[Sequence[int]], Sequence[Tensor]],
     ) -> list[Tensor]:
-        """As `get_or_make`; `make` gets the places in `names` of all that are not held, at once."""
-        keys = [_key(owner, name) for name in names]
-        found = {place: self._get(key) for place, key in enumerate(keys)}
+        """The tensors of `owner` by these names; those not held are made, all at once.
+
+        `make` gets their places in `names`.
+        """
+        found = {place: self.get(owner, name) for place, name in enumerate(names)}
         missing = [place for place, tensor in found.items() if tensor is None]
-        if missing:
-            for place, tensor in zip(missing, make(missing), strict=True):
-                self.made += 1
-                self._put(keys[place], tensor)
-                found[place] = tensor
+        for place, tensor in zip(missing, make(missing) if missing else (), strict=True):
+            self.put(owner, names[place], tensor)
+            found[place] = tensor
+        self.tell(asked=len(names), made=len(missing))
         return [tensor for tensor in found.values() if tensor is not None]
+
+    def tell(self, *, asked: int, made: int) -> None:
+        """Count what was asked for, and what of it had to be made."""
+        self.asked += asked
+        self.made += made
 
     def share(self) -> float:
         """The share that was held, of all asked for since this was last asked; 1 if none was."""
@@ -82,19 +96,11 @@ class TensorCache:
         self._last = self.asked, self.made
         return 1 - made / asked if asked else 1.0
 
-    def _get(self, key: str) -> Tensor | None:
-        self.asked += 1
-        tensor = self._memory.get((key, "", True))
-        if tensor is None:
-            tensor = self._read(key)
-            if tensor is not None:
-                self._memory.put((key, "", True), tensor)
-        return tensor
+    def _remember(self, key: str, tensor: Tensor) -> None:
+        with self._lock, suppress(ValueError):  # larger than all the room there is
+            self._memory[key] = tensor
 
-    def _put(self, key: str, tensor: Tensor) -> None:
-        self._memory.put((key, "", True), tensor)
-        if self._folder is None:
-            return
+    def _write(self, key: str, tensor: Tensor) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
@@ -126,6 +132,10 @@ class TensorCache:
     def _path(self, key: str) -> Path:
         assert self._folder is not None
         return self._folder / key[:2] / f"{key}.safetensors"
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def _key(owner: str, name: str) -> str:
