@@ -33,8 +33,7 @@ def trainable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nextgpt(home, "plugins", "new", "fish", "--trainable")
     done(python(home), "-m", "nextgpt_fish.train", cwd=home / "nextgpt-fish", own_cache=True)
     install(home, "fish")
-    with SystemKit(home).builder.build(untrained=True) as pipeline:
-        pipeline.system.model.mark_trained(["input", "output", "signals"])
+    with SystemKit(home, plugins={}, channels={}).builder.build() as pipeline:
         pipeline.save(home / "base")
     return home
 
