@@ -138,8 +138,8 @@ def test_a_trainable_one_learns_from_its_data(trainable: Path) -> None:
     learned = (
         ("fish-encode", "text", 0.95),
         ("fish-decode", "alignment", 0.5),
-    )  # of a random model
-    for stage, loss, most in learned:
+    )
+    for stage, loss, most in learned:  # of a random language model
         lines = (runs / stage / "log.jsonl").read_text("utf-8").splitlines()
         first, *_, last = [told[loss] for told in map(json.loads, lines) if loss in told]
         assert last < most * first
