@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from nextgpt_core.engine.request import item_seed
-from nextgpt_core.project.output import LinearProjection
+from nextgpt_core.project import bound_to_signals
 from nextgpt_core.system import System
 from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.compute import Compute
@@ -259,9 +259,9 @@ def _check_parts(system: System, settings: RunSettings) -> None:
             "no channel has both an encoder and a decoder with caption targets",
             "set run.matching to 0",
         )
-    for name, projection in outputs.items() if settings.matching else ():
+    for name in outputs if settings.matching else ():
         count, given = len(model.vocabulary.block(name).ids), inputs.get(name)
-        if isinstance(projection, LinearProjection) and given and given.tokens != count:
+        if given and bound_to_signals(system.plan, name, given.tokens):
             raise TrainingError(
                 f"output projection of {name}",
                 f"reads {count} signals, and matching gives it {given.tokens} tokens",

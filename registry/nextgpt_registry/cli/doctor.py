@@ -108,7 +108,8 @@ def _alone(plugin: Plugin) -> tuple[Outside, str]:
 def _problems(plugin: Plugin, alone: Outside) -> list[str]:
     """Declarations that cannot be kept here, whatever the config."""
     found = [f"{plugin.name}: its declaration imports {module}" for module in alone.heavy]
-    for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
+    manifest = plugin.manifest
+    for component in (*manifest.encoders, *manifest.decoders, *manifest.projections):
         module = component.target.partition(":")[0]
         if locate(module) is None:
             found.append(f"{plugin.name}: {component.name}: there is no module {module}")

@@ -97,6 +97,7 @@ class PluginTests(Kit):
         components = (*manifest.encoders, *manifest.decoders)
         targets = [(c.name, c.target) for c in components if not missing(c.requires)]
         targets += [(m.name, m.sample) for m in manifest.modalities if m.sample]
+        targets += [(p.name, p.target) for p in manifest.projections]
         for name, target in targets:
             with attempt(
                 f"{self.plugin}/{name}",
