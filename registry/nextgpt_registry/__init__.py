@@ -33,6 +33,7 @@ from nextgpt_registry.specs import (
     Limit,
     Manifest,
     Modality,
+    Projection,
     System,
 )
 
@@ -66,6 +67,7 @@ __all__ = [
     "Planned",
     "PluginError",
     "Problem",
+    "Projection",
     "RequestError",
     "ShapeError",
     "SourceError",
