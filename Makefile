@@ -26,7 +26,7 @@ JOBS    ?= 2
 PYTEST  := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --no-loadscope-reorder
 
 .PHONY: help setup demo train-mini test test-all test-fast test-lowest test-highest check lint types \
-	imports site format docs \
+	imports prose site format docs \
 	reference constraints dist clean
 
 help: ## this list
@@ -76,7 +76,7 @@ test-lowest test-highest: test-%:
 	OMP_NUM_THREADS=1 NEXTGPT_OFFLINE=1 out/$*/bin/python -m pytest -n $(JOBS) --no-loadscope-reorder \
 		-p no:cacheprovider -m 'not slow and not network' $(TESTS)
 
-check: lint types imports site ## everything that runs no code of ours
+check: lint types imports prose site ## everything that runs no code of ours
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
@@ -87,6 +87,15 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(VENV)/bin/lint-imports --no-cache
+
+# Words misspelt anywhere but in tests (they misspell on purpose), the house's own words in what
+# people read (docs/words.txt), and its style.
+PROSE := git ls-files '*.md' ':!docs/mini/gallery.md' ':!*/scaffold/*' ':!*LICENSES*'
+
+prose: $(STAMP) ## codespell and proselint, over what people read
+	git ls-files '*.py' '*.md' '*.toml' '*.yaml' '*.html' ':!*tests/*' | xargs $(VENV)/bin/codespell
+	$(PROSE) | xargs $(VENV)/bin/codespell --builtin "" -D docs/words.txt --ignore-regex FiLM
+	$(PROSE) | xargs $(VENV)/bin/proselint check
 
 format: $(STAMP) ## mend what ruff can mend
 	$(PY) -m ruff check --fix .

@@ -42,7 +42,7 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Objective:
+class PassLoss:
     """The loss of a pass. Passes of one step add up to what a single large one would give."""
 
     system: System

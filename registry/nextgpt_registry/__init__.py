@@ -33,6 +33,7 @@ from nextgpt_registry.specs import (
     Limit,
     Manifest,
     Modality,
+    Options,
     Projection,
     System,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "Message",
     "Modality",
     "NextGPTError",
+    "Options",
     "Plan",
     "PlanError",
     "Planned",

@@ -69,6 +69,12 @@ def fixed_options(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(n for n, f in fields if any(isinstance(m, Fixed) for m in f.metadata))
 
 
+class Options(BaseModel):
+    """Frozen, closed, and every number finite: the base of a component's options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
 class Spec(BaseModel):
     """Frozen, closed, printable: the base of everything declared."""
 

@@ -15,17 +15,16 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import PluginError
 from nextgpt_registry.extras import how_to_install
+from nextgpt_registry.specs import Options
 
 
-class NoOptions(BaseModel):
+class NoOptions(Options):
     """What a component that declares no options is built with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def locate(module: str) -> ModuleSpec | None:
@@ -82,7 +81,7 @@ def options_model(target: str | None) -> type[BaseModel]:
         raise PluginError(
             target,
             "accepts unknown options, so a misspelt one would be ignored",
-            'give the model `model_config = ConfigDict(frozen=True, extra="forbid")`',
+            "derive it from nextgpt_registry.Options, which forbids them",
         )
     return model
 

@@ -18,6 +18,7 @@ _DECODER: dict[str, Any] = {
     "licence": "Apache-2.0",
     "captions": True,
 }
+_CELLS = "7 x 7 cells of a picture"
 _ENCODER: dict[str, Any] = {
     "options": "nextgpt_mini.options:EncoderOptions",
     "twin": {"layers": 1},
@@ -33,39 +34,9 @@ def nextgpt_manifest() -> Manifest:
         summary="The embedded default: text, pictures, sounds and clips on a laptop",
         license="Apache-2.0",
         encoders=(
-            Encoder(
-                name="efficientnet-lite0",
-                modality="image",
-                summary="EfficientNet-Lite0: 7 x 7 cells of a picture",
-                target="nextgpt_mini.encoders:PictureEncoder",
-                tokens=49,
-                width=1280,
-                parameters=3_350_000,
-                licence="Apache-2.0",
-                **_ENCODER,
-            ),
-            Encoder(
-                name="efficientnet-lite0-levels",
-                modality="image",
-                summary="EfficientNet-Lite0: 7 x 7 cells of a picture, with early features",
-                target="nextgpt_mini.encoders:LevelsEncoder",
-                tokens=49,
-                width=1304,
-                parameters=3_350_000,
-                licence="Apache-2.0",
-                **_ENCODER,
-            ),
-            Encoder(
-                name="efficientnet-lite0-frames",
-                modality="video",
-                summary="EfficientNet-Lite0: 3 x 3 cells of each of 8 frames",
-                target="nextgpt_mini.encoders:ClipEncoder",
-                tokens=72,
-                width=1280,
-                parameters=3_350_000,
-                licence="Apache-2.0",
-                **_ENCODER,
-            ),
+            _efficientnet("", "PictureEncoder", _CELLS, 49),
+            _efficientnet("-levels", "LevelsEncoder", f"{_CELLS}, with early features", 49, 1304),
+            _efficientnet("-frames", "ClipEncoder", "3 x 3 cells of each of 8 frames", 72),
             Encoder(
                 name="whisper-tiny-en",
                 modality="audio",
@@ -115,4 +86,18 @@ def nextgpt_manifest() -> Manifest:
                 config="nextgpt_mini:systems/mini.yaml",
             ),
         ),
+    )
+
+
+def _efficientnet(suffix: str, target: str, cells: str, tokens: int, width: int = 1280) -> Encoder:
+    return Encoder(
+        name=f"efficientnet-lite0{suffix}",
+        modality="video" if suffix == "-frames" else "image",
+        summary=f"EfficientNet-Lite0: {cells}",
+        target=f"nextgpt_mini.encoders:{target}",
+        tokens=tokens,
+        width=width,
+        parameters=3_350_000,
+        licence="Apache-2.0",
+        **_ENCODER,
     )
