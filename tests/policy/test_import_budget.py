@@ -64,3 +64,15 @@ def test_importing_the_registry_reads_no_file_and_no_environment(tmp_path: Path)
     imported_by("import nextgpt_registry", NEXTGPT_CACHE=str(cache))
 
     assert not cache.exists()
+
+
+UNASKED = {"diffusers", "gguf", "tensorboard", "torchaudio", "torchmetrics", "torchvision"}
+"""Modules that nothing needs before a part that asks for them is built."""
+
+
+def test_the_core_brings_no_library_of_parts_and_no_plugin() -> None:
+    found = imported_by("from nextgpt_core import Pipeline; Pipeline")
+
+    assert not found & UNASKED
+    plugins = {p.module.__name__.partition(".")[0] for p in Catalog.discover().plugins}
+    assert not found & plugins
