@@ -69,5 +69,5 @@ class Mlp(nn.Sequential):
 
     def forward(self, x_BTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
         """(B, T, W) -> (B, T, D)."""
-        x_BTD: Tensor = super().forward(x_BTW)
+        x_BTD: Tensor = super().forward(x_BTW)  # type: ignore[no-untyped-call]
         return x_BTD

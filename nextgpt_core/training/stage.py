@@ -215,7 +215,7 @@ def _check_parts(system: System, settings: RunSettings) -> None:
         )
     for name in outputs if settings.matching else ():
         count, given = len(model.vocabulary.block(name).ids), inputs.get(name)
-        if given and bound_to_signals(system.plan, name, given.tokens):
+        if given and bound_to_signals(system.plan, name, given.tokens):  # type: ignore[arg-type]
             raise TrainingError(
                 f"output projection of {name}",
                 f"reads {count} signals, and matching gives it {given.tokens} tokens",

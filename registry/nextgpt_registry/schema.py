@@ -57,13 +57,15 @@ def config_schema(catalog: Catalog | None = None) -> Schema:
     """
     known = catalog or Catalog.of({})
     kinds = {side: known.projections(side) for side in ("input", "output")}
-    components = {
+    components: dict[str, list[Encoder | Decoder]] = {
         "encoder": [one for m in known.modalities for one in known.encoders(m).values()],
         "decoder": [one for m in known.modalities for one in known.decoders(m).values()],
     }
     declared = [spec for specs in kinds.values() for spec in specs.values()]
     options: dict[str | None, type[BaseModel]] = {}
-    for one in (*declared, *components["encoder"], *components["decoder"]):
+    every: list[Encoder | Decoder | Projection] = [*declared, *components["encoder"]]
+    every += components["decoder"]
+    for one in every:
         with contextlib.suppress(PluginError):  # told by the plan, and by the kit
             options[one.options] = options_model(one.options)
     roots: list[type[BaseModel]] = [Config, *dict.fromkeys(options.values())]
@@ -76,9 +78,9 @@ def config_schema(catalog: Catalog | None = None) -> Schema:
         place = channel[f"{side}_projection"]
         place.pop("$ref")
         place |= _projection(specs, refer, shares=side == "input")
-    for key, specs in components.items():
-        channel[key]["anyOf"].insert(0, _named([one.name for one in specs]))
-        if optioned := [*_optioned([one for one in specs if one.options in refer], refer)]:
+    for key, parts in components.items():
+        channel[key]["anyOf"].insert(0, _named([part.name for part in parts]))
+        if optioned := [*_optioned([part for part in parts if part.options in refer], refer)]:
             _own(types, f"{key.capitalize()}Settings")["allOf"] = optioned
     for key in ("modalities", "weights"):
         entry = config[key]["additionalProperties"]

@@ -112,13 +112,15 @@ class PluginTests(Kit):
                     wanted="something that can be called",
                     cause="a target that names a module's constant",
                 )
-        for shipped in (*manifest.systems, *manifest.additions):
+        shipped = [(one.name, one.config) for one in manifest.systems]
+        shipped += [(one.name, one.config) for one in manifest.additions]
+        for name, config in shipped:
             with attempt(
-                f"{self.plugin}/{shipped.name}",
-                f"{shipped.config!r} to be shipped",
+                f"{self.plugin}/{name}",
+                f"{config!r} to be shipped",
                 "a file left out of the wheel: see [tool.hatch.build]",
             ):
-                package_file(shipped.config)
+                package_file(config)
 
     def test_systems_and_additions_are_listed(self) -> None:
         """Each is an entry point too, and no other is: so it is found without importing plugins."""
