@@ -35,6 +35,7 @@ PUBLIC = [
     "Planned",
     "PluginError",
     "Problem",
+    "Projection",
     "RequestError",
     "ShapeError",
     "SourceError",

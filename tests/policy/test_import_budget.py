@@ -17,6 +17,12 @@ SYSTEMS = sorted(Catalog.discover().systems)
 
 def run(*steps: str, **environment: str) -> dict[str, set[str]]:
     """Run steps in one interpreter of their own; what is heavy of the modules loaded after each."""
+    loaded = imported(*steps, **environment)
+    return {step: found for step in steps if (found := HEAVY & loaded[step])}
+
+
+def imported(*steps: str, **environment: str) -> dict[str, set[str]]:
+    """The modules loaded after each step, in one interpreter of their own."""
     code = "".join(f"{step}\nloaded[{step!r}] = sorted(sys.modules)\n" for step in steps)
     done = subprocess.run(
         [
@@ -32,7 +38,7 @@ def run(*steps: str, **environment: str) -> dict[str, set[str]]:
     )
     assert done.returncode == 0, done.stderr
     loaded = json.loads(done.stderr.splitlines()[-1])
-    return {step: found for step in steps if (found := HEAVY & set(loaded[step]))}
+    return {step: set(loaded[step]) for step in steps}
 
 
 def command(*arguments: str) -> str:
@@ -66,3 +72,17 @@ def test_importing_the_registry_reads_no_file_and_no_environment(tmp_path: Path)
     run("import nextgpt_registry", NEXTGPT_CACHE=str(cache))
 
     assert not cache.exists()
+
+
+UNASKED = {"diffusers", "gguf", "tensorboard", "torchaudio", "torchmetrics", "torchvision"}
+"""Modules that nothing needs before a part that asks for them is built."""
+
+
+def test_the_core_brings_no_library_of_parts_and_no_plugin() -> None:
+    step = "from nextgpt_core import Pipeline; Pipeline"
+
+    found = imported(step)[step]
+
+    assert not found & UNASKED
+    plugins = {p.module.__name__.partition(".")[0] for p in Catalog.discover().plugins}
+    assert not found & plugins
