@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Unpack
 
-from nextgpt_core.answer import Answer, AnswerPart, GeneratedMedia, Text, warned
+from nextgpt_core.answer import Answer, AnswerPart, GeneratedMedia, Text, with_warnings
 from nextgpt_core.engine.events import Event, Finished
-from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.messages import messages, request
 from nextgpt_core.intake.reading import GivenPart
 from nextgpt_core.options import Options
 from nextgpt_core.pipeline import Pipeline
@@ -29,7 +29,7 @@ class Conversation:
                 "conversation", f"is with a {type(pipeline).__name__}", "give a Pipeline"
             )
         self._pipeline = pipeline
-        self._messages = list(given.messages(history))
+        self._messages = list(messages(pipeline.reader, history))
         self._answered: dict[int, tuple[int, ...]] = {}
         self._busy = threading.Lock()
 
@@ -42,23 +42,23 @@ class Conversation:
         """The answer to the next turn; see `Pipeline.chat`."""
         for event in self.stream(parts, **options):
             if isinstance(event, Finished):
-                return warned(event.answer)
+                return with_warnings(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
 
     def stream(
         self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]
     ) -> Iterator[Event]:
         """The events of the answer to the next turn; see `Pipeline.stream`."""
-        message = Message("user", self._pipeline.reader.parts(parts))
-        events = self._pipeline.ask((*self._messages, message), answered=self._answered, **options)
-        return self._remember(message, events)
+        asked = request(self._pipeline.reader, parts, self._messages)
+        events = self._pipeline.ask(asked, answered=self._answered, **options)
+        return self._remember(asked, events)
 
     def reset(self) -> None:
         """Forget everything."""
         self._messages.clear()
         self._answered.clear()
 
-    def _remember(self, message: Message, events: Iterator[Event]) -> Iterator[Event]:
+    def _remember(self, asked: Sequence[Message], events: Iterator[Event]) -> Iterator[Event]:
         if not self._busy.acquire(blocking=False):
             raise RequestError(
                 "conversation", "is still answering", "wait for it, or start another conversation"
@@ -67,13 +67,13 @@ class Conversation:
             with closing(events):  # type: ignore[type-var]
                 for event in events:
                     if isinstance(event, Finished):
-                        self._add(message, event.answer)
+                        self._add(asked, event.answer)
                     yield event
         finally:
             self._busy.release()
 
-    def _add(self, message: Message, answer: Answer) -> None:
-        self._messages += [message, answer_message(answer)]
+    def _add(self, asked: Sequence[Message], answer: Answer) -> None:
+        self._messages = [*asked, answer_message(answer)]
         if answer.finish != "stop":  # the ids go on into the stop string, which was not said
             self._answered[len(self._messages) - 1] = answer.ids
 

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from nextgpt_core.answer import Answer, warned
+from nextgpt_core.answer import Answer, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_system
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.messages import messages as read_messages
+from nextgpt_core.intake.messages import request
 from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_core.options import Options, generation
 from nextgpt_core.system import System
@@ -125,7 +127,7 @@ class Pipeline:
         """
         for event in self.stream(parts, history=history, **options):
             if isinstance(event, Finished):
-                return warned(event.answer)
+                return with_warnings(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
 
     def stream(
@@ -136,8 +138,7 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> Iterator[Event]:
         """The events of one answer, as they happen; closing the iterator calls it off."""
-        messages = (*given.messages(history), Message("user", self.reader.parts(parts)))
-        return self.ask(messages, **options)
+        return self.ask(request(self.reader, parts, history), **options)
 
     def ask(
         self,
@@ -150,10 +151,10 @@ class Pipeline:
 
         `answered` holds the exact ids of assistant turns that this system wrote, by index.
         """
-        asked = given.messages(messages, "messages")
+        asked = read_messages(self.reader, messages, "messages")
         if not asked:
             raise RequestError("messages", "are none", "give at least a user's turn")
-        request = Request(
+        wanted = Request(
             messages=asked,
             generation=generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
@@ -162,7 +163,7 @@ class Pipeline:
                 {} if answered is None else answered, asked, self.system.model.vocabulary.end
             ),
         )
-        return self.engine.stream(request, cancel=given.cancel(options.get("cancel")))
+        return self.engine.stream(wanted, cancel=given.cancel(options.get("cancel")))
 
     async def achat(
         self,
@@ -174,7 +175,7 @@ class Pipeline:
         """As `chat`; cancelling the task calls the answer off."""
         async for event in self.astream(parts, history=history, **options):
             if isinstance(event, Finished):
-                return warned(event.answer)
+                return with_warnings(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
 
     async def astream(

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from nextgpt_core.answer import Text
 from nextgpt_core.cli.render import Gallery
 from nextgpt_core.cli.talkfile import load_talk, save_talk
 from nextgpt_core.engine.events import (
@@ -121,7 +122,7 @@ class Session:
         self._console.print(f"[loaded: {folder}, {len(messages)} messages]")
 
     def _answer(self, line: str) -> None:
-        parts = [*self._attached, line]
+        parts = [*self._attached, Text(line)]
         events = self._talk.stream(parts, **self._options)
         self._attached.clear()
         with closing(events), _Screen(self._console, self._gallery) as screen:  # type: ignore[type-var]

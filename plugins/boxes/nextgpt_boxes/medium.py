@@ -6,7 +6,7 @@ from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import (
@@ -23,6 +23,7 @@ from nextgpt_registry.content import check_limit
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Media
 
+_SEE = "see nextgpt_boxes.medium for what it holds"
 _TOLD = 8
 """The most boxes that are told of in words."""
 
@@ -92,6 +93,23 @@ def to_media(picture: Picture, boxes: Sequence[Box], *, source: str = "") -> Med
     return Media(BOXES.name, data, source=source, about={"found": found.told})
 
 
+def adopt(value: Any, *, guess: bool) -> Media | None:
+    """The medium of `Boxes`, or of a mapping with the keys of a file; None for anything else.
+
+    Raises:
+        MediaError: it is one, and damaged or over a limit.
+    """
+    if isinstance(value, Mapping) and value.get("format") == MARK:
+        try:
+            value = Boxes.model_validate(dict(value))
+        except ValidationError as error:
+            raise MediaError(BOXES.name, f"are damaged: {error.errors()[0]['msg']}", _SEE) from error
+    if not isinstance(value, Boxes):
+        return None
+    check_limit(BOXES, "boxes", len(value.boxes), who=BOXES.name)
+    return to_media(value.picture, value.boxes)
+
+
 def of_media(media: Media) -> Boxes:
     """The boxes of a medium.
 
@@ -117,6 +135,6 @@ def parse(data: Any, *, who: str) -> Boxes:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         what = f"is damaged or no file of boxes: {where}: {first['msg']}"
-        raise MediaError(who, what, "see nextgpt_boxes.medium for what it holds") from error
+        raise MediaError(who, what, _SEE) from error
     check_limit(BOXES, "boxes", len(found.boxes), who=who)
     return found

@@ -60,6 +60,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """Take `Boxes`, and what is in a file of them."""
+    if modality != BOXES.name:
+        return None
+    from nextgpt_boxes.medium import adopt
+
+    return adopt(value, guess=guess)
+
+
+@hookimpl
 def nextgpt_check_media(media: Media) -> Media | None:
     """Bytes of a file, spelled as a reader spells them."""
     if media.modality != BOXES.name:
