@@ -21,9 +21,17 @@ if TYPE_CHECKING:
         TextDelta,
     )
     from nextgpt_core.engine.request import Cancel
+    from nextgpt_core.evaluation.run import Report
+    from nextgpt_core.model import NextGPT
     from nextgpt_core.pipeline import Pipeline
+    from nextgpt_core.tasks import add_channels, evaluate, train
+    from nextgpt_core.training.adding import AdditionResult
+    from nextgpt_core.training.start import TrainingResult
+    from nextgpt_registry.media import Media
+    from nextgpt_registry.messages import MediaPart, Message
 
 __all__ = [
+    "AdditionResult",
     "Answer",
     "Builder",
     "Cancel",
@@ -32,15 +40,24 @@ __all__ = [
     "FailedMedia",
     "Finished",
     "GeneratedMedia",
+    "Media",
     "MediaDone",
     "MediaFailed",
     "MediaNoted",
+    "MediaPart",
     "MediaProgress",
     "MediaStarted",
+    "Message",
+    "NextGPT",
     "Pipeline",
+    "Report",
     "Text",
     "TextDelta",
     "Timings",
+    "TrainingResult",
+    "add_channels",
+    "evaluate",
+    "train",
 ]
 
 _HOME = {
@@ -58,7 +75,14 @@ _HOME = {
         "TextDelta",
     ),
     "nextgpt_core.engine.request": ("Cancel",),
+    "nextgpt_core.evaluation.run": ("Report",),
+    "nextgpt_core.model": ("NextGPT",),
     "nextgpt_core.pipeline": ("Pipeline",),
+    "nextgpt_core.tasks": ("add_channels", "evaluate", "train"),
+    "nextgpt_core.training.adding": ("AdditionResult",),
+    "nextgpt_core.training.start": ("TrainingResult",),
+    "nextgpt_registry.media": ("Media",),
+    "nextgpt_registry.messages": ("MediaPart", "Message"),
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 

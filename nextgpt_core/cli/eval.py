@@ -49,15 +49,16 @@ def command(
         plan = resolve(loaded, catalog)
 
         from nextgpt_core.cli.live import live  # lazy: torch
-        from nextgpt_core.evaluation.run import evaluate, load_suite
+        from nextgpt_core.evaluation.run import load_suite
+        from nextgpt_core.tasks import evaluate
 
         chosen = load_suite(loaded.config, suite, catalog)
         with live(plan, catalog, untrained=untrained) as pipeline:
-            found = evaluate(pipeline, chosen, limit=limit, out=out, jobs=jobs)
+            found = evaluate(pipeline, suite=chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
-        sys.stdout.write(json.dumps(found.report, ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(json.dumps(found.figures, ensure_ascii=False, indent=1) + "\n")
         return
-    _print(found.report)
+    _print(found.figures)
     sys.stdout.write(f"contact sheet: {found.folder / 'index.html'}\n")
 
 

@@ -42,14 +42,14 @@ _NOT_OF_A_RUN = {"training", "ablations"}
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """What a run came to."""
 
-    folder: Path
-    steps: int
+    folder: Path  # of the run: checkpoints, logs, samples, and the parts for another's `start`
+    steps: int  # done in all
     values: Values  # of the last step
     metrics: Values  # the last value of everything logged
-    parts: Mapping[str, Mapping[str, Tensor]]
+    parts: Mapping[str, Mapping[str, Tensor]]  # what is trained, by part and name
 
 
 def run_folder(config: Config, stage: str) -> Path:
@@ -66,7 +66,7 @@ def train(
     start: Path | None = None,
     backbone: Backbone | None = None,
     progress: OnProgress | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train a stage, or go on with it where a run in the same folder was killed.
 
     It starts from the system's own trained parts, with those of the run `start` in their place.
@@ -110,7 +110,9 @@ def train(
             title=f"{config.name} {stage}",
         )
         values = trainer.train()
-    return Trained(run.path, trainer.step, values, trainer.metrics, system.model.trained_state())
+    return TrainingResult(
+        run.path, trainer.step, values, trainer.metrics, system.model.trained_state()
+    )
 
 
 def for_training(config: Config, settings: RunSettings) -> Config:

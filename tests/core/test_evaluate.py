@@ -74,7 +74,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
 def test_a_report_has_a_figure_with_its_interval_for_each_direction(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    found = evaluate(pipeline, load_suite(pipeline.config, "toy"), out=tmp_path / "out").report
+    found = evaluate(pipeline, load_suite(pipeline.config, "toy"), out=tmp_path / "out").figures
 
     assert set(found["directions"]) == {"text->glyph", "glyph->text"}
     for figures in found["directions"].values():
@@ -155,7 +155,7 @@ def test_what_was_asked_is_not_asked_again(pipeline: Pipeline, tmp_path: Path) -
     assert kept.startswith(lines)
     assert all(result in whole.results for result in first.results)
     assert again.results == whole.results
-    assert again.report == whole.report
+    assert again.figures == whole.figures
 
 
 def test_many_jobs_give_the_same_results(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_the_sheet_shows_every_prompt_with_its_answer(pipeline: Pipeline, tmp_pa
 
 
 def test_a_direction_that_a_system_lacks_is_not_asked(pipeline: Pipeline, tmp_path: Path) -> None:
-    found = evaluate(pipeline, suite(kind="smell"), out=tmp_path / "out").report
+    found = evaluate(pipeline, suite(kind="smell"), out=tmp_path / "out").figures
 
     assert found["skipped"] == {"text->smell": "it makes no smell"}
     assert set(found["directions"]) == {"glyph->text"}

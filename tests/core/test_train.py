@@ -16,7 +16,7 @@ from torch import Tensor
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.training.folder import read_parts
 from nextgpt_core.training.settings import STAGES
-from nextgpt_core.training.start import Trained, train
+from nextgpt_core.training.start import TrainingResult, train
 from nextgpt_registry import MediaPart, Message, TrainingError
 from nextgpt_registry.configfile import load_config
 
@@ -50,7 +50,7 @@ def few(count: int = 5) -> list[Sequence[Message]]:
 
 
 RUN = {"steps": 6, "batch": 4, "window": 2, "lr": 0.01, "log_every": 1, "samples": 0, "save_s": 0}
-Train = Callable[..., Trained]
+Train = Callable[..., TrainingResult]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Trains a stage of the kit's system, with the settings of `RUN` and those given."""
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
 
-    def run(stage: str = "encode", out: str = "run", **given: Any) -> Trained:
+    def run(stage: str = "encode", out: str = "run", **given: Any) -> TrainingResult:
         target = given.pop("target", f"{__name__}:Glyphs")
         start = given.pop("start", None)
         kit = SystemKit(tmp_path)
