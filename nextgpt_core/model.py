@@ -10,12 +10,15 @@ from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import Cache
 
 from nextgpt_core.assembly.trained import Key, keys_of, lacking, only
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
+from nextgpt_core.output import Output
 from nextgpt_core.prompt.compose import Composer
-from nextgpt_core.prompt.positions import FEATURE, FeatureKey, Prompt
+from nextgpt_core.prompt.positions import FEATURE, UNLABELLED, FeatureKey, Prompt
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_core.signal.vocabulary import SignalVocabulary
 from nextgpt_registry.errors import LockError
@@ -82,6 +85,49 @@ class NextGPT(nn.Module):
         for slot in prompt.features:
             x_1TD[0, slot.start : slot.start + slot.count] = features[slot.key].to(x_1TD)
         return x_1TD
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        *,
+        features: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        past_key_values: Cache | None = None,
+    ) -> Output:
+        """Ids (B, T), or embeddings (B, T, D), -> states, logits and, with `labels`, the loss.
+
+        For a loop of one's own: `model(ids, labels=labels).loss.backward()`, after `trainable`.
+
+        Args:
+            input_ids: of text and signals; `FEATURE` (-1) where a medium's features stand.
+            features: (N, D), from `project_in`, for the N positions of `FEATURE`, row by row.
+            inputs_embeds: in place of ids and features.
+            attention_mask: (B, T), 1 real and 0 padding; it covers cached positions too.
+            labels: (B, T), the ids to be learned, -100 elsewhere; each is predicted by the
+                position before it.
+            past_key_values: a cache, which is extended in place.
+
+        Raises:
+            ValueError: neither ids nor embeddings are given, or both.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("give input_ids or inputs_embeds, and not both")
+        x_BTD = inputs_embeds
+        if x_BTD is None:
+            assert input_ids is not None
+            is_feature = input_ids == FEATURE
+            x_BTD = self.embed_ids(input_ids.masked_fill(is_feature, 0))
+            if features is not None:
+                x_BTD = x_BTD.index_put((is_feature,), features.to(x_BTD))
+        run = self.backbone.run(x_BTD, mask_BT=attention_mask, cache=past_key_values)
+        if labels is None:
+            return Output(run.hidden_BTD, run.final_BTD, self.logits)
+        wanted_BT = labels[:, 1:] != UNLABELLED
+        final_ND, labels_N = run.final_BTD[:, :-1][wanted_BT], labels[:, 1:][wanted_BT]
+        losses_N = cross_entropy(self.logits(final_ND).float(), labels_N, reduction="none")
+        return Output(run.hidden_BTD, run.final_BTD, self.logits, losses_N, labels_N, final_ND)
 
     def logits(self, final: Tensor) -> Tensor:
         """States after the final norm (..., D) -> (..., V + all signals)."""
