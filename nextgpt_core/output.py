@@ -8,6 +8,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+
 @dataclass(frozen=True, eq=False)
 class Output:
     """States of all positions, and what is lost at labelled ones.

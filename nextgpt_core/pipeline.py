@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from nextgpt_core.answer import Answer, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_system
+from nextgpt_core.assembly.placing import placed
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
@@ -25,6 +26,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
+from nextgpt_registry.fetch.publishing import hub_source, upload
 from nextgpt_registry.fetch.sources import OnProgress, fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
@@ -32,6 +34,8 @@ from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import resolve
 
 if TYPE_CHECKING:
+    import torch
+
     from nextgpt_core.conversation import Conversation
 
 Source = str | Path | Mapping[str, Any] | Config
@@ -58,14 +62,17 @@ class Pipeline:
         cls,
         source: Source,
         *overrides: str,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
     ) -> Self:
         """The pipeline of a config, with dotted `key=value` overrides; weights are fetched.
 
-        `catalog` holds the plugins to use, for those that are not installed; `untrained` runs
-        channels whose trained parts are not there.
+        `device` ("cuda:1") and `dtype` ("bfloat16") are for all of it: the language model, encoders
+        and decoders. `catalog` holds the plugins to use, for those that are not installed;
+        `untrained` runs channels whose trained parts are not there.
 
         Raises:
             ConfigError: the config cannot be read.
@@ -74,7 +81,7 @@ class Pipeline:
             SourceError: weights cannot be had.
         """
         _check_callers(catalog, progress)
-        loaded = load_config(source, overrides, catalog=catalog)
+        loaded = placed(load_config(source, overrides, catalog=catalog), device, dtype)
         catalog = catalog or Catalog.discover(loaded.config.plugins)
         system = assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress)
         return cls(system, untrained=untrained)
@@ -85,23 +92,32 @@ class Pipeline:
         source: str | Path,
         *overrides: str,
         revision: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
     ) -> Self:
-        """The pipeline saved in a folder, or on the Hugging Face hub at a pinned commit.
+        """The pipeline saved in a folder, or in a repository of the Hugging Face hub.
+
+        `revision` is a commit, a tag or a branch, by default `main`: what moves is resolved to its
+        commit, which is printed, so that it can be pinned. The rest is as with `from_config`.
 
         Raises:
-            SourceError: there is no such folder, or a hub id comes without its commit.
+            SourceError: there is no such folder, repository or revision.
         """
         _check_callers(catalog, progress)
-        if revision is not None and not isinstance(revision, str):
-            raise SourceError("revision", f"is a {type(revision).__name__}", "give a commit")
         folder = local_path(source, who="source", error=SourceError)
         if not folder.is_dir():
-            folder = fetch(_hub_source(str(source), revision), sha256=None, progress=progress)
+            folder = fetch(hub_source(str(source), revision), sha256=None, progress=progress)
         return cls.from_config(
-            folder, *overrides, untrained=untrained, catalog=catalog, progress=progress
+            folder,
+            *overrides,
+            device=device,
+            dtype=dtype,
+            untrained=untrained,
+            catalog=catalog,
+            progress=progress,
         )
 
     @property
@@ -129,6 +145,8 @@ class Pipeline:
             if isinstance(event, Finished):
                 return with_warnings(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
+
+    __call__ = chat
 
     def stream(
         self,
@@ -211,10 +229,15 @@ class Pipeline:
         """Write a medium to `stem` plus its suffix; returns the path."""
         return self.reader.write(media, local_path(stem, who="stem", error=MediaError))
 
-    def save(self, folder: str | Path, *, compact: bool = False) -> Path:
-        """Write config, lock and trained parts; `from_pretrained` reads them back.
+    def save_pretrained(self, folder: str | Path, *, compact: bool = False) -> Path:
+        """Write config, lock, trained parts and a model card; `from_pretrained` reads them back.
 
-        What is untrained is not written, and is as untrained when it is read.
+        LoRA adapters are there twice, for this and for peft (`adapter_model.safetensors`). What is
+        untrained is not written, and is as untrained when it is read. A `README.md` that is there
+        stays. `compact` stores matrices as int8 with scales.
+
+        Raises:
+            ConfigError: the folder holds something else, or cannot be written to.
         """
         where = local_path(folder, who="folder", error=ConfigError)
         try:
@@ -223,6 +246,36 @@ class Pipeline:
             raise ConfigError(
                 str(where), f"cannot be written: {error}", "choose another"
             ) from error
+
+    save = save_pretrained
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        revision: str | None = None,
+        commit_message: str = "Upload a system of nextgpt",
+        private: bool | None = None,
+        token: str | None = None,
+        compact: bool = False,
+    ) -> str:
+        """Put what `save_pretrained` writes into a repository of the hub; returns the commit.
+
+        The repository is made if it is not there. A model card that is there stays.
+
+        Raises:
+            SourceError: the hub refuses it, or cannot be reached.
+        """
+        with TemporaryDirectory() as folder:
+            saved = self.save_pretrained(Path(folder) / "system", compact=compact)
+            return upload(
+                saved,
+                repo_id,
+                revision=revision,
+                message=commit_message,
+                private=private,
+                token=token,
+            )
 
     def close(self) -> None:
         """Stop the decoders' threads and processes."""
@@ -240,16 +293,3 @@ def _check_callers(catalog: object, progress: object) -> None:
         raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
     if progress is not None and not callable(progress):
         raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")
-
-
-def _hub_source(source: str, revision: str | None) -> str:
-    named = source.removeprefix("hf:")
-    if revision is not None:
-        named = f"{named}@{revision}"
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", named):
-        raise SourceError(
-            source,
-            "is no folder here, and no hub repository at a pinned commit",
-            "give a folder, or 'OWNER/NAME' and revision='<40 hex digits>'",
-        )
-    return f"hf:{named}"

@@ -3,6 +3,8 @@
     nextgpt.yaml            the config; its `weights` name the files below by sha256
     nextgpt.lock.json       what the parts were trained with
     signals.safetensors  lora.safetensors  project.<channel>.safetensors
+    adapter_config.json  adapter_model.safetensors    the LoRA adapters once more, for peft
+    README.md               a model card, written where there is none
 
 In a folder that held another system, a file whose name that had taken is called
 `<part>.<hash>.safetensors`; `saved.py` says why.
@@ -19,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nextgpt_core.assembly.card import hub_id, write_card
 from nextgpt_core.assembly.saved import check_replaceable, exchange
+from nextgpt_core.llm.lora import ADAPTER_FILES, save_adapter
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.config import Config, Weight
 from nextgpt_registry.errors import LockError
@@ -44,7 +48,14 @@ def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
     """
     folder = folder.expanduser().absolute()
     check_replaceable(folder)
+    for name in ADAPTER_FILES:  # of the system before, before it is another
+        (folder / name).unlink(missing_ok=True)
     exchange(folder, lambda fresh: _write(system, fresh, compact=compact))
+    llm = system.config.llm
+    if llm.lora is not None and "lora" in system.model.trained_state():
+        base = hub_id(llm.path) or "".join(llm.path)
+        save_adapter(system.model.backbone, llm.lora, folder, base=base)
+    write_card(system.plan, folder)
     return folder
 
 

@@ -199,6 +199,8 @@ class Reader:
             who = content.name or f"{kind} part"
             channels = self._channels.within(channels, len(content.data), who)
             return self._decode(content, channels, who)
+        if len(channels) == 1:
+            return self._named(channels[0], content)
         return self._adopted(content, channels)
 
     def _adopted(self, value: Any, channels: Sequence[str] = ()) -> MediaPart:

@@ -1,6 +1,6 @@
 """Arrays as Python programs hold them, for plugins that adopt them: of any library, with a rate.
 
-NumPy is imported when there is an array; torch and others never, whose tensors convert themselves.
+No library is imported: who has an array has its library, and arrays convert themselves.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
+_OF_ARRAYS = ("shape", "dtype", "__array__")
 _RATES = ("sampling_rate", "sample_rate", "rate", "fps")
 
 
 def array_of(value: Any) -> Any | None:
     """An array or tensor of whatever library as NumPy's, of numbers; None for anything else."""
-    if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, type):
+    if isinstance(value, type) or not all(hasattr(value, name) for name in _OF_ARRAYS):
         return None
-    import numpy as np
-
-    if hasattr(value, "detach"):  # torch's, which may have a gradient, or a type NumPy has not
-        value = value.detach().cpu()
-        value = value.float() if str(value.dtype) == "torch.bfloat16" else value
     try:
-        found = np.asarray(value)
+        if hasattr(value, "detach"):  # torch's, which may have a gradient, or a type NumPy has not
+            value = value.detach().cpu()
+            value = value.float() if str(value.dtype) == "torch.bfloat16" else value
+        found = value.__array__()
     except Exception:  # whatever a foreign class raises: it is no array then
         return None
     return found if found.dtype.kind in "biuf" else None

@@ -103,7 +103,9 @@ def adopt(value: Any, *, guess: bool) -> Media | None:
         try:
             value = Boxes.model_validate(dict(value))
         except ValidationError as error:
-            raise MediaError(BOXES.name, f"are damaged: {error.errors()[0]['msg']}", _SEE) from error
+            raise MediaError(
+                BOXES.name, f"are damaged: {error.errors()[0]['msg']}", _SEE
+            ) from error
     if not isinstance(value, Boxes):
         return None
     check_limit(BOXES, "boxes", len(value.boxes), who=BOXES.name)

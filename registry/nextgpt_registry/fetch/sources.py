@@ -29,7 +29,14 @@ from pathlib import Path, PurePosixPath
 
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.fetch import archives, clients, hub
-from nextgpt_registry.fetch.cache import cache_dir, sha256_of, staging, store, stored
+from nextgpt_registry.fetch.cache import (
+    cache_dir,
+    sha256_of,
+    staging,
+    store,
+    stored,
+    switched_off,
+)
 from nextgpt_registry.fetch.progress import bar
 from nextgpt_registry.fetch.syntax import Source
 from nextgpt_registry.paths import local_path
@@ -139,7 +146,7 @@ def _here(source: Source, base: Path | None, pin: str, *, offline: bool = False)
         path = _local(source, base)
     else:
         get = hub.fetch_snapshot if source.is_tree else hub.fetch_file
-        offline = offline or _switched_off("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE") is not None
+        offline = offline or switched_off("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE") is not None
         path = get(str(source), source.name, source.version, source.path, offline=offline)
     if pin and path.is_dir():
         raise SourceError(str(source), "a folder has no sha256", "pin files, or nothing")
@@ -191,7 +198,7 @@ def _make_tree(source: Source, pin: str, progress: OnProgress | None, fresh: Pat
 
 def _download(source: Source, into: Path, progress: OnProgress | None) -> Path:
     """The archive of a `pypi:`, `npm:` or `deb:` source, fetched into the folder `into`."""
-    switch = _switched_off("NEXTGPT_OFFLINE")
+    switch = switched_off("NEXTGPT_OFFLINE")
     if switch:
         raise SourceError(
             str(source),
@@ -227,15 +234,6 @@ def _inside(source: Source, tree: Path) -> Path:
 def _only(folder: Path) -> Path:
     """The one file of a blob, named as in the first source it was fetched from."""
     return next(path for path in folder.iterdir() if not path.name.startswith(".nextgpt"))
-
-
-def _switched_off(*switches: str) -> str | None:
-    """The first of these environment variables that is set to yes, as `NAME=value`."""
-    for name in switches:
-        value = os.environ.get(name, "")
-        if value.lower() in {"1", "true", "yes", "on"}:
-            return f"{name}={value}"
-    return None
 
 
 def _label(parts: Sequence[Source]) -> str:
