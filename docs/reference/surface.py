@@ -28,6 +28,7 @@ MODULES = (
     "nextgpt_registry.media",
     "nextgpt_registry.messages",
     "nextgpt_registry.content",
+    "nextgpt_registry.arrays",
     "nextgpt_registry.config",
     "nextgpt_registry.lock",
     "nextgpt_registry.suites",

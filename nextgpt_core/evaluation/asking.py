@@ -95,8 +95,8 @@ class Asker:
         failed = answer.failures if answer else ()
         return base.model_copy(
             update={
-                "found": found,
-                "told": told,
+                "kinds": found,
+                "judged": told,
                 "structure": metrics.structure(wanted, found),
                 "coverage": metrics.coverage(wanted, found),
                 "order": metrics.order(wanted, found) if several else None,

@@ -148,7 +148,7 @@ def _item(result: Result, shown: str) -> str:
         for kind, facts in zip(result.expected, result.wanted, strict=True)
     )
     told = "; ".join(
-        "nothing" if facts is None else " ".join(facts.values()) for facts in result.told
+        "nothing" if facts is None else " ".join(facts.values()) for facts in result.judged
     )
     error = f'<p class="bad">{escape(result.error)}</p>' if result.error else ""
     return (

@@ -85,7 +85,7 @@ def type_of(part: Mapping[Any, Any]) -> str:
     if not isinstance(kind, str):
         raise RequestError(
             "request",
-            f"a part is a dict without a type (its keys: {shortened(', '.join(map(repr, part)))})",
+            f"a part is a dict without a type (its keys: {shortened(list(part))})",
             'give {"type": "text", "text": …} or another type, or {"role": …, "content": …}',
         )
     return kind

@@ -106,10 +106,10 @@ def test_media_of_an_answer_are_judged_and_kept(pipeline: Pipeline, tmp_path: Pa
 
     [result] = found.results
     made = list((tmp_path / "out" / "media").iterdir())
-    assert "glyph" in result.found
-    assert len(made) == result.found.count("glyph")
-    assert result.told[0] is not None
-    assert result.concept == (result.told[0]["tone"] == "light")
+    assert "glyph" in result.kinds
+    assert len(made) == result.kinds.count("glyph")
+    assert result.judged[0] is not None
+    assert result.concept == (result.judged[0]["tone"] == "light")
     assert result.attributes is False  # the judge knows nothing of sizes
     assert result.coverage == 1.0
 
@@ -162,8 +162,8 @@ def test_many_jobs_give_the_same_results(pipeline: Pipeline, tmp_path: Path) -> 
     one = evaluate(pipeline, suite(), out=tmp_path / "one")
     two = evaluate(pipeline, suite(), out=tmp_path / "two", jobs=3)
 
-    assert [r.told for r in one.results] == [r.told for r in two.results]
-    assert [r.found for r in one.results] == [r.found for r in two.results]
+    assert [r.judged for r in one.results] == [r.judged for r in two.results]
+    assert [r.kinds for r in one.results] == [r.kinds for r in two.results]
 
 
 def test_the_sheet_shows_every_prompt_with_its_answer(pipeline: Pipeline, tmp_path: Path) -> None:

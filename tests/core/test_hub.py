@@ -1,4 +1,4 @@
-"""Systems on a hub, which is one on this machine, through its real client; adapters through peft."""
+"""Systems on a hub, one on this machine, through its real client; adapters through peft."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if self.path.startswith(f"{api}preupload/"):
                 asked = json.loads(body)["files"]
-                told = [{"path": f["path"], "uploadMode": "regular"} for f in asked]
+                how = {"uploadMode": "regular", "shouldIgnore": False}
+                told = [{"path": file["path"], **how} for file in asked]
                 self._answer(200, {"files": told})
             elif self.path.startswith(f"{api}commit/"):
                 branch = self.path.partition("?")[0].rpartition("/")[2]
@@ -194,6 +195,7 @@ def test_nothing_is_pushed_offline(pipeline: Pipeline, monkeypatch: pytest.Monke
         pipeline.push_to_hub("org/name")
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks for it
 @pytest.mark.parametrize("merged", [False, True])
 def test_adapters_are_read_by_peft(kit: SystemKit, tmp_path: Path, merged: bool) -> None:
     ids = torch.arange(5, 15)[None]

@@ -79,7 +79,7 @@ class Boxes(_Part):
     boxes: tuple[Box, ...] = ()
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was found, in words: "cat 98%, dog 71%", or "nothing"."""
         named = [f"{box.label} {box.score:.0%}" for box in self.boxes[:_TOLD]]
         more = len(self.boxes) - len(named)
@@ -90,7 +90,7 @@ def to_media(picture: Picture, boxes: Sequence[Box], *, source: str = "") -> Med
     """Boxes as a medium; the same boxes are the same bytes. What was found is told `about` it."""
     found = Boxes(picture=picture, boxes=tuple(boxes))
     data = found.model_dump_json().encode()
-    return Media(BOXES.name, data, source=source, about={"found": found.told})
+    return Media(BOXES.name, data, source=source, about={"found": found.summary})
 
 
 def adopt(value: Any, *, guess: bool) -> Media | None:

@@ -112,5 +112,5 @@ def nextgpt_log_media(writer: Any, tag: str, media: Media, step: int) -> bool | 
     if boxes.picture.preview:
         writer.add_image(tag, overlay(boxes, preview_pixels(boxes)), step, dataformats="HWC")
     else:
-        writer.add_text(tag, boxes.told, step)
+        writer.add_text(tag, boxes.summary, step)
     return True

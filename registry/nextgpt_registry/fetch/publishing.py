@@ -10,6 +10,7 @@ from nextgpt_registry.errors import SourceError
 from nextgpt_registry.fetch.cache import switched_off
 from nextgpt_registry.fetch.hub import hub_failed, require_hub
 from nextgpt_registry.fetch.revisions import resolve_revision
+from nextgpt_registry.paths import shortened
 
 _REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
@@ -20,8 +21,8 @@ def hub_source(named: str, revision: str | None) -> str:
     Raises:
         SourceError: it is no repository, or the hub knows no such revision.
     """
-    if revision is not None and not isinstance(revision, str):
-        raise SourceError("revision", f"is a {type(revision).__name__}", "give a name or a commit")
+    if revision is not None and not (isinstance(revision, str) and revision):
+        raise SourceError("revision", f"is {shortened(revision)}", "give a name or a commit")
     repo, at, told = named.removeprefix("hf:").partition("@")
     if not _REPO.fullmatch(repo) or (at and revision is not None and told != revision):
         raise SourceError(
