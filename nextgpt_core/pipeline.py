@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from nextgpt_core.answer import Answer, with_warnings
 from nextgpt_core.assembly.assemble import assemble
-from nextgpt_core.assembly.checkpoint import save_system
+from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.engine.loop import Engine
@@ -229,25 +229,38 @@ class Pipeline:
         """Write a medium to `stem` plus its suffix; returns the path."""
         return self.reader.write(media, local_path(stem, who="stem", error=MediaError))
 
-    def save_pretrained(self, folder: str | Path, *, compact: bool = False) -> Path:
-        """Write config, lock, trained parts and a model card; `from_pretrained` reads them back.
+    def save(self, folder: str | Path, *, compact: bool = False) -> Path:
+        """Write config, lock and trained parts; `from_pretrained` reads them back.
 
-        LoRA adapters are there twice, for this and for peft (`adapter_model.safetensors`). What is
-        untrained is not written, and is as untrained when it is read. A `README.md` that is there
-        stays. `compact` stores matrices as int8 with scales.
+        What is untrained is not written, and is as untrained when it is read. `compact` stores
+        matrices as int8 with scales.
 
         Raises:
             ConfigError: the folder holds something else, or cannot be written to.
         """
+        return self._saved(folder, compact=compact)
+
+    def save_pretrained(self, folder: str | Path, *, compact: bool = False) -> Path:
+        """As `save`, with what others read: a model card, and LoRA adapters as peft writes them.
+
+        A `README.md` that is there stays.
+
+        Raises:
+            ConfigError: the folder holds something else, or cannot be written to.
+        """
+        return self._saved(folder, compact=compact, for_others=True)
+
+    def _saved(self, folder: str | Path, *, compact: bool, for_others: bool = False) -> Path:
         where = local_path(folder, who="folder", error=ConfigError)
         try:
-            return save_system(self.system, where, compact=compact)
+            saved = save_system(self.system, where, compact=compact)
+            if for_others:
+                save_for_others(self.system, saved)
+            return saved
         except OSError as error:
             raise ConfigError(
                 str(where), f"cannot be written: {error}", "choose another"
             ) from error
-
-    save = save_pretrained
 
     def push_to_hub(
         self,

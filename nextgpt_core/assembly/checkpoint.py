@@ -3,6 +3,9 @@
     nextgpt.yaml            the config; its `weights` name the files below by sha256
     nextgpt.lock.json       what the parts were trained with
     signals.safetensors  lora.safetensors  project.<channel>.safetensors
+
+and, for others (`save_for_others`):
+
     adapter_config.json  adapter_model.safetensors    the LoRA adapters once more, for peft
     README.md               a model card, written where there is none
 
@@ -51,12 +54,16 @@ def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
     for name in ADAPTER_FILES:  # of the system before, before it is another
         (folder / name).unlink(missing_ok=True)
     exchange(folder, lambda fresh: _write(system, fresh, compact=compact))
+    return folder
+
+
+def save_for_others(system: System, folder: Path) -> None:
+    """Beside a saved system: its model card, and its LoRA adapters as peft writes them."""
     llm = system.config.llm
     if llm.lora is not None and "lora" in system.model.trained_state():
         base = hub_id(llm.path) or "".join(llm.path)
         save_adapter(system.model.backbone, llm.lora, folder, base=base)
     write_card(system.plan, folder)
-    return folder
 
 
 def save_parts(

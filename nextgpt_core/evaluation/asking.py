@@ -55,10 +55,10 @@ class Asker:
             direction=prompt.direction,
             group=prompt.concept or prompt.id,
             expected=kinds,
-            found=(),
+            kinds=(),
             wanted=tuple(dict(e.facts) for e in prompt.expected),
             concepts=tuple(e.concept for e in prompt.expected),
-            told=tuple(None for _ in prompt.expected),
+            judged=tuple(None for _ in prompt.expected),
         )
         lacking = sorted(set(kinds) - {TEXT, *self._makes})
         if lacking:

@@ -143,10 +143,10 @@ def result(number: int, *, right: bool, direction: str = "text->image") -> Resul
         direction=direction,
         group=str(number),
         expected=("image",),
-        found=("image",),
+        kinds=("image",),
         wanted=({"object": "cat"},),
         concepts=("object",),
-        told=(told,),
+        judged=(told,),
         structure=True,
         coverage=1.0,
         concept=right,
@@ -191,10 +191,10 @@ def test_the_ceiling_of_attributes_is_the_chance_that_all_are_read_right() -> No
         direction="text->image",
         group="cat",
         expected=("image",),
-        found=("image",),
+        kinds=("image",),
         wanted=({"object": "cat", "colour": "red", "count": "two"},),
         concepts=("object",),
-        told=(None,),
+        judged=(None,),
     )
     judges = {"image": {"object": 0.99, "colour": 0.9, "count": 0.8}}
 

@@ -141,7 +141,6 @@ def test_saved_system_answers_alike(kit: SystemKit, tmp_path: Path) -> None:
         after = loaded.chat(["hello", glyph()], **options)
 
     assert sorted(path.name for path in folder.iterdir()) == [
-        "README.md",
         "nextgpt.lock.json",
         "nextgpt.yaml",
         "project.glyph.safetensors",

@@ -47,8 +47,8 @@ def _frames_and_rate(value: Any) -> tuple[Any, float | None] | None:
     if not isinstance(frames, list):
         return array_and_rate(value)
     check_limit(VIDEO, "frames", len(frames), who=VIDEO.name)
-    arrays = [_picture(frame) for frame in frames]
-    if not arrays or any(array is None for array in arrays):
+    arrays = [array for frame in frames if (array := _picture(frame)) is not None]
+    if not arrays or len(arrays) < len(frames):
         return None
     if len({array.shape for array in arrays}) > 1:
         raise MediaError(VIDEO.name, "has frames of several sizes", "bring them to one")

@@ -15,7 +15,7 @@ from nextgpt_registry.paths import shortened
 _REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
-def hub_source(named: str, revision: str | None) -> str:
+def hub_source(named: str, revision: Any) -> str:
     """`OWNER/NAME`, `hf:OWNER/NAME@REVISION` and the like as a source pinned by its commit.
 
     Raises:
