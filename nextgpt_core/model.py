@@ -98,30 +98,21 @@ class NextGPT(nn.Module):
     ) -> Output:
         """Ids (B, T), or embeddings (B, T, D), -> states, logits and, with `labels`, the loss.
 
-        For a loop of one's own: `model(ids, labels=labels).loss.backward()`, after `trainable`.
-
-        Args:
-            input_ids: of text and signals; `FEATURE` (-1) where a medium's features stand.
-            features: (N, D), from `project_in`, for the N positions of `FEATURE`, row by row.
-            inputs_embeds: in place of ids and features.
-            attention_mask: (B, T), 1 real and 0 padding; it covers cached positions too.
-            labels: (B, T), the ids to be learned, -100 elsewhere; each is predicted by the
-                position before it.
-            past_key_values: a cache, which is extended in place.
+        Ids are -1 where media's `features` (N, D), from `project_in`, stand, row by row.
+        `attention_mask` (B, T) covers cached positions too; `labels` (B, T) are -100 where nothing
+        is learned. A cache is extended in place.
 
         Raises:
             ValueError: neither ids nor embeddings are given, or both.
         """
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give input_ids or inputs_embeds, and not both")
-        x_BTD = inputs_embeds
-        if x_BTD is None:
-            assert input_ids is not None
+        if input_ids is not None and inputs_embeds is None:
             is_feature = input_ids == FEATURE
-            x_BTD = self.embed_ids(input_ids.masked_fill(is_feature, 0))
+            inputs_embeds = self.embed_ids(input_ids.masked_fill(is_feature, 0))
             if features is not None:
-                x_BTD = x_BTD.index_put((is_feature,), features.to(x_BTD))
-        run = self.backbone.run(x_BTD, mask_BT=attention_mask, cache=past_key_values)
+                inputs_embeds = inputs_embeds.index_put((is_feature,), features.to(inputs_embeds))
+        elif inputs_embeds is None or input_ids is not None:
+            raise ValueError("give input_ids or inputs_embeds, and not both")
+        run = self.backbone.run(inputs_embeds, mask_BT=attention_mask, cache=past_key_values)
         if labels is None:
             return Output(run.hidden_BTD, run.final_BTD, self.logits)
         wanted_BT = labels[:, 1:] != UNLABELLED

@@ -132,7 +132,7 @@ class Pipeline:
         history: Sequence[Message] = (),
         **options: Unpack[Options],
     ) -> Answer:
-        """The answer to one turn of ordered parts: text, paths, media.
+        """The answer to one turn of ordered parts, to a message, or to a whole conversation.
 
         What an encoder leaves out of a medium is in its `notes`, and told as a `UserWarning`.
 
@@ -238,7 +238,13 @@ class Pipeline:
         Raises:
             ConfigError: the folder holds something else, or cannot be written to.
         """
-        return self._saved(folder, compact=compact)
+        where = local_path(folder, who="folder", error=ConfigError)
+        try:
+            return save_system(self.system, where, compact=compact)
+        except OSError as error:
+            raise ConfigError(
+                str(where), f"cannot be written: {error}", "choose another"
+            ) from error
 
     def save_pretrained(self, folder: str | Path, *, compact: bool = False) -> Path:
         """As `save`, with what others read: a model card, and LoRA adapters as peft writes them.
@@ -248,19 +254,7 @@ class Pipeline:
         Raises:
             ConfigError: the folder holds something else, or cannot be written to.
         """
-        return self._saved(folder, compact=compact, for_others=True)
-
-    def _saved(self, folder: str | Path, *, compact: bool, for_others: bool = False) -> Path:
-        where = local_path(folder, who="folder", error=ConfigError)
-        try:
-            saved = save_system(self.system, where, compact=compact)
-            if for_others:
-                save_for_others(self.system, saved)
-            return saved
-        except OSError as error:
-            raise ConfigError(
-                str(where), f"cannot be written: {error}", "choose another"
-            ) from error
+        return save_for_others(self.system, self.save(folder, compact=compact))
 
     def push_to_hub(
         self,
@@ -281,14 +275,8 @@ class Pipeline:
         """
         with TemporaryDirectory() as folder:
             saved = self.save_pretrained(Path(folder) / "system", compact=compact)
-            return upload(
-                saved,
-                repo_id,
-                revision=revision,
-                message=commit_message,
-                private=private,
-                token=token,
-            )
+            options: Any = {"message": commit_message, "private": private, "token": token}
+            return upload(saved, repo_id, revision=revision, **options)
 
     def close(self) -> None:
         """Stop the decoders' threads and processes."""

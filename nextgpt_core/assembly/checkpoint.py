@@ -29,7 +29,7 @@ from nextgpt_core.assembly.saved import check_replaceable, exchange
 from nextgpt_core.llm.lora import ADAPTER_FILES, save_adapter
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.config import Config, Weight
-from nextgpt_registry.errors import LockError
+from nextgpt_registry.errors import ConfigError, LockError
 from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.headers import PART
 from nextgpt_registry.lock import LOCK_FILE, Lock, write_lock
@@ -57,13 +57,22 @@ def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
     return folder
 
 
-def save_for_others(system: System, folder: Path) -> None:
-    """Beside a saved system: its model card, and its LoRA adapters as peft writes them."""
+def save_for_others(system: System, folder: Path) -> Path:
+    """Beside a saved system: its model card, and its LoRA adapters as peft writes them.
+
+    Raises:
+        ConfigError: the folder cannot be written to.
+    """
     llm = system.config.llm
-    if llm.lora is not None and "lora" in system.model.trained_state():
-        base = hub_id(llm.path) or "".join(llm.path)
-        save_adapter(system.model.backbone, llm.lora, folder, base=base)
-    write_card(system.plan, folder)
+    try:
+        if llm.lora is not None and "lora" in system.model.trained_state():
+            base = hub_id(llm.path) or "".join(llm.path)
+            save_adapter(system.model.backbone, llm.lora, folder, base=base)
+        write_card(system.plan, folder)
+    except OSError as error:
+        what = f"cannot be written: {error}"
+        raise ConfigError(str(folder), what, "free space in it") from error
+    return folder
 
 
 def save_parts(
