@@ -30,7 +30,7 @@ FILES = ("file", "input_file")
 _SAME = {"developer": "system"}  # what newer models of OpenAI call it
 _BYTES = ("data", "base64", "file_data", "b64_json")
 _FORMATS = ("format", "media_type", "mime_type")
-_LEFT_OUT = ("tool_calls", "function_call", "audio")
+_CALLS = ("tool_calls", "function_call")
 
 
 def is_message(given: object) -> bool:
@@ -50,11 +50,18 @@ def role_of(given: Mapping[Any, Any], who: str) -> Role:
     if not isinstance(role, str) or role not in get_args(Role):
         known = ", ".join((*get_args(Role), *_SAME))
         raise RequestError(who, f"has the role {shortened(role)}", f"one of {known}")
-    if named := [key for key in _LEFT_OUT if given.get(key)]:
+    if named := [shortened(key) for key, value in given.items() if _is_more(key, value)]:
         raise RequestError(
             who, f"has {', '.join(named)}, which is not understood here", "say it in its content"
         )
     return cast("Role", role)
+
+
+def _is_more(key: Any, value: Any) -> bool:
+    """Whether a key beside role and content says something: a call, or a medium kept elsewhere."""
+    if isinstance(value, Mapping) and "id" in value:
+        return True
+    return key in _CALLS and isinstance(value, Mapping | Sequence) and len(value) > 0
 
 
 def content_of(given: Mapping[Any, Any], who: str) -> Sequence[Any]:

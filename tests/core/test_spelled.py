@@ -144,7 +144,8 @@ def test_conversation_of_dicts_and_messages() -> None:
     [
         ({"role": "tool", "content": "4"}, "has the role 'tool'"),
         ({"role": ["user"], "content": "4"}, "has the role"),
-        ({"role": "assistant", "content": None, "tool_calls": [{}]}, "has tool_calls"),
+        ({"role": "assistant", "content": None, "tool_calls": [{}]}, "has 'tool_calls'"),
+        ({"role": "assistant", "content": "a", "sound": {"id": "a1"}}, "has 'sound'"),
         ({"role": "user"}, "content: is a NoneType"),
         ({"role": "user", "content": b"x"}, "content: is a bytes"),
         ("hello", "is 'hello', a str"),
