@@ -3,23 +3,28 @@
 Names are imported when they are first used: torch alone costs more than a second.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nextgpt_registry.lazy import names
 
 if TYPE_CHECKING:
-    from nextgpt_core.answer import Answer, FailedMedia, GeneratedMedia, Text, Timings
-    from nextgpt_core.builder import Builder
-    from nextgpt_core.conversation import Conversation
-    from nextgpt_core.engine.events import (
+    from nextgpt_core.answer import (
+        Answer,
         Event,
+        FailedMedia,
         Finished,
+        GeneratedMedia,
         MediaDone,
         MediaFailed,
         MediaNoted,
         MediaProgress,
         MediaStarted,
+        Text,
         TextDelta,
+        Timings,
     )
+    from nextgpt_core.builder import Builder
+    from nextgpt_core.conversation import Conversation
     from nextgpt_core.engine.request import Cancel
     from nextgpt_core.evaluation.run import Report
     from nextgpt_core.model import NextGPT
@@ -27,8 +32,9 @@ if TYPE_CHECKING:
     from nextgpt_core.tasks import add_channels, evaluate, train
     from nextgpt_core.training.adding import AdditionResult
     from nextgpt_core.training.start import TrainingResult
-    from nextgpt_registry.media import Media
-    from nextgpt_registry.messages import MediaPart, Message
+
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Message
 
 __all__ = [
     "AdditionResult",
@@ -60,38 +66,35 @@ __all__ = [
     "train",
 ]
 
-_HOME = {
-    "nextgpt_core.answer": ("Answer", "FailedMedia", "GeneratedMedia", "Text", "Timings"),
-    "nextgpt_core.builder": ("Builder",),
-    "nextgpt_core.conversation": ("Conversation",),
-    "nextgpt_core.engine.events": (
-        "Event",
-        "Finished",
-        "MediaDone",
-        "MediaFailed",
-        "MediaProgress",
-        "MediaStarted",
-        "MediaNoted",
-        "TextDelta",
-    ),
-    "nextgpt_core.engine.request": ("Cancel",),
-    "nextgpt_core.evaluation.run": ("Report",),
-    "nextgpt_core.model": ("NextGPT",),
-    "nextgpt_core.pipeline": ("Pipeline",),
-    "nextgpt_core.tasks": ("add_channels", "evaluate", "train"),
-    "nextgpt_core.training.adding": ("AdditionResult",),
-    "nextgpt_core.training.start": ("TrainingResult",),
-    "nextgpt_registry.media": ("Media",),
-    "nextgpt_registry.messages": ("MediaPart", "Message"),
-}
-_MODULES = {name: module for module, names in _HOME.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """The public name, from the module that defines it."""
-    if name in _MODULES:
-        return getattr(import_module(_MODULES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = names(
+    __name__,
+    {
+        "answer": (
+            "Answer",
+            "Event",
+            "FailedMedia",
+            "Finished",
+            "GeneratedMedia",
+            "MediaDone",
+            "MediaFailed",
+            "MediaNoted",
+            "MediaProgress",
+            "MediaStarted",
+            "Text",
+            "TextDelta",
+            "Timings",
+        ),
+        "builder": ("Builder",),
+        "conversation": ("Conversation",),
+        "engine.request": ("Cancel",),
+        "evaluation.run": ("Report",),
+        "model": ("NextGPT",),
+        "pipeline": ("Pipeline",),
+        "tasks": ("add_channels", "evaluate", "train"),
+        "training.adding": ("AdditionResult",),
+        "training.start": ("TrainingResult",),
+    },
+)
 
 
 def __dir__() -> list[str]:

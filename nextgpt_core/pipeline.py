@@ -9,18 +9,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from nextgpt_core.answer import Answer, with_warnings
+from nextgpt_core.answer import Answer, Event, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
-from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.arguments import Options
 from nextgpt_core.intake.messages import messages as read_messages
 from nextgpt_core.intake.messages import request
 from nextgpt_core.intake.reading import GivenPart, Reader
-from nextgpt_core.options import Options, generation
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
@@ -31,12 +31,10 @@ from nextgpt_registry.fetch.sources import OnProgress, fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path
-from nextgpt_registry.plan import resolve
+from nextgpt_registry.plan import plan_system
 
 if TYPE_CHECKING:
     import torch
-
-    from nextgpt_core.conversation import Conversation
 
 Source = str | Path | Mapping[str, Any] | Config
 """A shipped system's name, a YAML file, a saved folder, a dict or a `Config`."""
@@ -82,8 +80,8 @@ class Pipeline:
         """
         _check_callers(catalog, progress)
         loaded = placed(load_config(source, overrides, catalog=catalog), device, dtype)
-        catalog = catalog or Catalog.discover(loaded.config.plugins)
-        system = assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress)
+        made = plan_system(loaded, catalog=catalog)
+        system = assemble(made.plan, made.catalog, merge=True, progress=progress)
         return cls(system, untrained=untrained)
 
     @classmethod
@@ -123,7 +121,7 @@ class Pipeline:
     @property
     def config(self) -> Config:
         """What it was assembled from."""
-        return self.system.config
+        return self.system.plan.config
 
     def chat(
         self,
@@ -141,10 +139,7 @@ class Pipeline:
             RequestError: the request cannot be answered as asked.
             Cancelled: its `cancel` was set.
         """
-        for event in self.stream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return with_warnings(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        return with_warnings(finished(self.stream(parts, history=history, **options)))
 
     __call__ = chat
 
@@ -174,11 +169,11 @@ class Pipeline:
             raise RequestError("messages", "are none", "give at least a user's turn")
         wanted = Request(
             messages=asked,
-            generation=generation(self.config.generation, options),
+            generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
             answered=given.answered(
-                {} if answered is None else answered, asked, self.system.model.vocabulary.end
+                {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
         )
         return self.engine.stream(wanted, cancel=given.cancel(options.get("cancel")))
@@ -191,10 +186,8 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> Answer:
         """As `chat`; cancelling the task calls the answer off."""
-        async for event in self.astream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return with_warnings(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        events = [event async for event in self.astream(parts, history=history, **options)]
+        return with_warnings(finished(events))
 
     async def astream(
         self,
@@ -217,8 +210,6 @@ class Pipeline:
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
-        from nextgpt_core.conversation import Conversation  # it imports this module
-
         return Conversation(self, history=history)
 
     def read(self, medium: GivenPart) -> MediaPart:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nextgpt_core.intake.arguments import plain
-from nextgpt_core.training.progress import OnStep, heard_by
+from nextgpt_core.progress import OnStep, heard_by
+from nextgpt_core.training.planned import planned
 from nextgpt_core.training.settings import split_overrides, stage_of, untrained, with_settings
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.catalog import Catalog
@@ -18,7 +19,7 @@ from nextgpt_registry.configfile import Loaded, load_config
 from nextgpt_registry.errors import ConfigError, RequestError, TrainingError
 from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import local_path, shortened
-from nextgpt_registry.plan import resolve
+from nextgpt_registry.plan import plan_system
 
 if TYPE_CHECKING:
     from nextgpt_core.evaluation.run import Report
@@ -89,9 +90,9 @@ def prepared(
     loaded = load_config(system, split_overrides(stage, overrides), catalog=catalog)
     loaded = with_settings(loaded, stage, {key: plain(value) for key, value in settings.items()})
     stage_of(loaded.config, stage)
-    catalog = catalog or Catalog.discover(loaded.config.plugins)
-    resolve(loaded, catalog)
-    return loaded, catalog
+    ready = plan_system(loaded, catalog=catalog)
+    planned(ready.plan, [stage])
+    return ready.loaded, ready.catalog
 
 
 def add_channels(
@@ -136,15 +137,13 @@ def add_channels(
     joined = joined.overridden(
         list(dict.fromkeys(one for stage in stages for one in split_overrides(stage, overrides)))
     )
-    for stage in joined.stages:
-        stage_of(joined.loaded.config, stage)
-    catalog = catalog or Catalog.discover(joined.loaded.config.plugins)
-    resolve(joined.loaded, catalog)
+    ready = plan_system(joined.loaded, catalog=catalog)
+    planned(ready.plan, joined.stages)
 
     from nextgpt_core.training.adding import add
 
     with heard_by(progress):
-        return add(joined, catalog, out=folder, fresh=fresh, exact=exact)
+        return add(joined, ready.catalog, out=folder, fresh=fresh, exact=exact)
 
 
 def evaluate(

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_registry.cli.arguments import System, additions
+
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Hyperparameters, and changes to the config."),
@@ -20,7 +22,8 @@ def command(
         str,
         typer.Option(
             help="Write a new system to --out, with the channels of an addition that a plugin "
-            "ships, of a YAML file like one, or of another saved system; train no others."
+            "ships, of a YAML file like one, or of another saved system; train no others.",
+            autocompletion=additions,
         ),
     ] = "",
     stage: Annotated[str, typer.Option(help="encode, decode, instruct, or the config's own.")] = "",

@@ -20,9 +20,9 @@ from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.cache import can_cut
 from nextgpt_core.llm.cache import held as positions_held
-from nextgpt_core.llm.finite import all_finite, not_finite
+from nextgpt_core.llm.head import all_finite, not_finite
 from nextgpt_core.model import NextGPT
-from nextgpt_core.prompt.positions import FEATURE, FeatureKey, Prompt
+from nextgpt_core.prompt.positions import FeatureKey, Prompt
 from nextgpt_core.signal import Grammar
 
 
@@ -116,13 +116,7 @@ class Language:
     def embed(self, prompt: Prompt, features: Mapping[FeatureKey, Tensor], *, start: int) -> Tensor:
         """The prompt from position `start` on, and its projected features (T', D) -> (1, T, D)."""
         ids_BT = torch.tensor([prompt.ids[start:]], device=self.model.backbone.device)
-        x_BTD = self.model.embed_ids(ids_BT.masked_fill(ids_BT == FEATURE, 0))
-        for slot in prompt.features:
-            done = max(0, start - slot.start)
-            if done < slot.count:
-                at = slot.start + done - start
-                x_BTD[0, at : at + slot.count - done] = features[slot.key][done:].to(x_BTD)
-        return x_BTD
+        return self.model.embed(ids_BT, prompt.rows(features, start=start))
 
     @torch.no_grad()
     def conditions(self, group: Group) -> dict[str, Tensor]:
@@ -140,7 +134,7 @@ class Language:
     def _append(self, prefix: Prefix, ids: Sequence[int]) -> Run:
         with torch.no_grad():
             ids_BT = torch.tensor([ids], device=self.model.backbone.device)
-            return self._extend(prefix, ids, self.model.embed_ids(ids_BT))
+            return self._extend(prefix, ids, self.model.embed(ids_BT))
 
     @torch.no_grad()
     def _extend(self, prefix: Prefix, keys: Sequence[object], x_BTD: Tensor) -> Run:

@@ -9,8 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nextgpt_core.answer import Answer
-from nextgpt_core.engine.events import Finished
+from nextgpt_core.answer import Answer, finished
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.evaluation import metrics
 from nextgpt_core.evaluation.scores import Result
@@ -19,6 +18,7 @@ from nextgpt_registry.errors import ConfigError, NextGPTError, RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message, Part
 from nextgpt_registry.suites import TEXT, Judge, Prompt
+from nextgpt_registry.targets import blamed
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,7 @@ class Asker:
 
     def _answer(self, messages: Sequence[Message], prompt: Prompt) -> Answer:
         seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
-        for event in self._pipeline.ask(messages, seed=seed):
-            if isinstance(event, Finished):
-                return event.answer
-        raise AssertionError("a stream ends with Finished or an error")
+        return finished(self._pipeline.ask(messages, seed=seed))
 
     def _scored(self, base: Result, prompt: Prompt, answer: Answer | None) -> Result:
         text = answer.text.strip() if answer else ""
@@ -126,7 +123,8 @@ class Asker:
                     f"wants facts of {expected.kind}, and the suite has no judge of it",
                     f"judges: {', '.join(self._judges) or 'none'}",
                 )
-            judged = judge.facts([thing])[0] if judge and thing is not None else None
+            with blamed(f"the judge of {expected.kind}"):
+                judged = judge.facts([thing])[0] if judge and thing is not None else None
             told.append(None if judged is None else dict(judged))
         return tuple(told)
 

@@ -18,14 +18,16 @@ from nextgpt_core.evaluation.scores import Result, report
 from nextgpt_core.evaluation.sheet import fragment, sheet
 from nextgpt_core.evaluation.suitefile import read_suite, write_suite
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.training.progress import Progress
+from nextgpt_core.progress import Progress
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.fetch.cache import cache_dir
+from nextgpt_registry.fetch.progress import busy
+from nextgpt_registry.messages import Dialogue
 from nextgpt_registry.paths import local_path
-from nextgpt_registry.plan import Plan
+from nextgpt_registry.plan import Plan, plugins_of
 from nextgpt_registry.suites import Featured, Judge, Suite
 from nextgpt_registry.targets import blamed, resolve
 
@@ -51,9 +53,7 @@ def load_suite(config: Config, name: str, catalog: Catalog | None = None) -> Sui
         ConfigError: the system names no such suite, its target makes none, or the file holds none.
     """
     if name.endswith(".jsonl"):
-        return read_suite(
-            local_path(name, who="--suite"), catalog or Catalog.discover(config.plugins)
-        )
+        return read_suite(local_path(name, who="--suite"), catalog or plugins_of(config))
     settings = config.suites.get(name)
     if settings is None:
         have = ", ".join(config.suites) or "none"
@@ -118,9 +118,10 @@ def evaluate(
         suite,
         system=plan.system,
         ceilings={kind: _ceiling(judge) for kind, judge in judges.items()},
-        perplexity=perplexities(pipeline.system, texts) if texts else None,
+        perplexity=_perplexity(pipeline, texts) if texts else None,
     )
-    made["distances"] = _distances(folder, suite, judges, results)
+    with busy("distances to real media"):
+        made["distances"] = _distances(folder, suite, judges, results)
     folder.write("report.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     folder.write("index.html", sheet(made, [(result, folder.shown(result)) for result in results]))
     return Report(folder.path, made, results)
@@ -155,7 +156,8 @@ def _keep(
     for kind in dict.fromkeys(media.modality for media in made):
         judge = judges.get(kind)
         if isinstance(judge, Featured):
-            features[kind] = judge.features([m for m in made if m.modality == kind])
+            with blamed(f"the judge of {kind}"):
+                features[kind] = judge.features([m for m in made if m.modality == kind])
     folder.add_features(asked.result.id, features)
     (folder.path / "media").mkdir(exist_ok=True)
     files = [
@@ -165,6 +167,11 @@ def _keep(
     result = asked.result.model_copy(update={"media": tuple(files)})
     folder.add(result, fragment(pipeline.system.catalog, asked))
     return result
+
+
+def _perplexity(pipeline: Pipeline, texts: Sequence[Dialogue]) -> dict[str, Any]:
+    with busy(f"perplexity of {len(texts)} dialogues"):
+        return perplexities(pipeline.system, texts)
 
 
 def _ceiling(judge: Judge) -> dict[str, Any]:
@@ -189,7 +196,8 @@ def _distances(
         if reference is None or not isinstance(judge, Featured) or count < distances.LEAST:
             continue
         try:
-            real_ND = judge.features(reference(kind, 2 * count))
+            with blamed(f"the judge of {kind}"):
+                real_ND = judge.features(reference(kind, 2 * count))
             found[kind] = distances.distances(made_ND[:count], real_ND[:count], real_ND[count:])
         except NextGPTError as error:
             found[kind] = {"unknown": str(error)}

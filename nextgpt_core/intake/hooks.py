@@ -19,6 +19,7 @@ from nextgpt_registry.errors import MediaError, NextGPTError, PluginError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart, Message, Part
 from nextgpt_registry.paths import local_path
+from nextgpt_registry.targets import place
 
 _MaybeMedia = TypeVar("_MaybeMedia", Media, Media | None)
 
@@ -164,8 +165,9 @@ def _blamed(catalog: Catalog, modality: str, hook: str) -> Iterator[None]:
         yield
     except NextGPTError:
         raise
-    except Exception as error:  # a plugin's code: anything may come out of it
-        what = f"{hook} failed: {type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # a plugin's code: anything may come out of it
+        where = place(error, *(plugin.package for plugin in catalog.plugins))
+        what = f"{hook} failed: {type(error).__name__}: {error}{where}"
         raise PluginError(_owner(catalog, modality), what, _REPORT) from error
 
 

@@ -19,15 +19,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from nextgpt_core.assembly.boundary import check_loss
+from nextgpt_core.assembly.components import LiveDecoder, named
 from nextgpt_core.engine.request import item_seed
+from nextgpt_core.features.cache import TensorCache
+from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import UNLABELLED, FeatureSlot, GroupSlot, Prompt
-from nextgpt_core.system import LiveDecoder, System
-from nextgpt_core.training.cache import TensorCache
+from nextgpt_core.system import System
 from nextgpt_core.training.data import Example
 from nextgpt_core.training.forward import GroupStates, Starts, TrainOutput, forward
-from nextgpt_core.training.media import caption_targets, project_features
+from nextgpt_core.training.media import caption_targets
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_core.training.states import KeptStates
+from nextgpt_registry.errors import DecodeError
 
 Shares = Mapping[str, int]
 """By loss: over how many tokens, or groups, it is averaged in a step."""
@@ -42,7 +46,7 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Objective:
+class PassLoss:
     """The loss of a pass. Passes of one step add up to what a single large one would give."""
 
     system: System
@@ -101,6 +105,10 @@ class Objective:
         return Losses(total, parts | {"loss": total.item()})
 
     @cached_property
+    def _features(self) -> Features:
+        return Features(self.system, self.cache, training=True)
+
+    @cached_property
     def _kept(self) -> KeptStates | None:
         if self.states is None:
             return None
@@ -112,7 +120,7 @@ class Objective:
     def _matching(self, slots: Sequence[FeatureSlot]) -> Tensor:
         """(N,) squared errors of captioned media, kind by kind, read without their conversation."""
         model, errors = self.system.model, []
-        features = project_features(self.system, self.cache, slots)
+        features = self._features.reading().projected(slots)
         kinds = [(slot.channel, len(features[slot.key])) for slot in slots]
         for kind in dict.fromkeys(kinds):
             channel = kind[0]
@@ -129,7 +137,7 @@ class Objective:
 
     def _forward(self, prompts: Sequence[Prompt]) -> TrainOutput:
         slots = [slot for prompt in prompts for slot in prompt.features]
-        features = project_features(self.system, self.cache, slots)
+        features = self._features.reading().projected(slots)
         return forward(self.system.model, prompts, features, starts=self.starts)
 
     def _aligned(self, slot: GroupSlot) -> bool:
@@ -214,11 +222,13 @@ def _denoising(
     dtype = getattr(torch, recipe.dtype)
     placed = {name: value.to(recipe.device, dtype) for name, value in conditions.items()}
     seeds = [item_seed(seed, "denoising", g.prompt, g.slot.start) for g in groups]
-    loss_N: Tensor = decoder.component.denoising_loss(
-        [g.slot.part.media for g in groups if g.slot.part],
-        placed,
-        [torch.Generator("cpu").manual_seed(one) for one in seeds],
-    )
+    with named(recipe, DecodeError):
+        found = decoder.component.denoising_loss(
+            [g.slot.part.media for g in groups if g.slot.part],
+            placed,
+            [torch.Generator("cpu").manual_seed(one) for one in seeds],
+        )
+    loss_N = check_loss(recipe.blame, found, batch=len(groups))
     return loss_N.to(next(iter(conditions.values())).device)
 
 

@@ -30,7 +30,7 @@ def test_logits_and_loss_are_those_of_the_language_model(
 
     with torch.no_grad():
         found = model(IDS, attention_mask=mask, labels=labels)
-        same = model(inputs_embeds=model.embed_ids(IDS), attention_mask=mask)
+        same = model(inputs_embeds=model.embed(IDS), attention_mask=mask)
         wanted = AutoModelForCausalLM.from_pretrained(kit.llm)(
             input_ids=IDS, attention_mask=mask, labels=labels
         )
@@ -48,9 +48,9 @@ def test_logits_and_loss_are_those_of_the_language_model(
 
 def test_features_stand_where_ids_say(pipeline: Pipeline) -> None:
     model = pipeline.system.model
-    ids, features = IDS.clone(), torch.randn(3, model.embed_ids(IDS).shape[-1])
+    ids, features = IDS.clone(), torch.randn(3, model.embed(IDS).shape[-1])
     ids[0, 2:4] = ids[1, 6] = -1
-    x_BTD = model.embed_ids(IDS).detach()
+    x_BTD = model.embed(IDS).detach()
     x_BTD[0, 2:4], x_BTD[1, 6] = features[:2], features[2]
 
     found, wanted = model(ids, features=features), model(inputs_embeds=x_BTD)
