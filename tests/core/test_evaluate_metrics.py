@@ -214,7 +214,7 @@ def test_the_report_has_a_ceiling_beside_each_judged_score() -> None:
 
 def test_a_plot_has_a_cell_for_each_pair_and_names_what_was_not_seen() -> None:
     results = [result(1, right=True), result(2, right=False)]
-    results += [result(3, right=True).model_copy(update={"told": (None,)})]
+    results += [result(3, right=True).model_copy(update={"judged": (None,)})]
 
     [((kind, fact), counts)] = concept_counts(results).items()
     drawn = render("confusion.svg", plot=plot(counts))
