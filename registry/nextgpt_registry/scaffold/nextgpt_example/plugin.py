@@ -112,7 +112,7 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 @hookimpl
 def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
-    """An array that somebody calls an example, of whatever library and dtype."""
+    """An array of whatever library and dtype, where somebody says what it is."""
     array = None if guess or modality != "example" else array_of(value)
     if array is None:
         return None
