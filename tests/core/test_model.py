@@ -123,6 +123,12 @@ def test_a_new_channel_changes_no_other_channels_rows(make_backbone) -> None:
     assert not torch.equal(two.rows.input[:3], two.rows.output[:3])
 
 
+def test_a_signal_is_read_as_something_else_than_it_is_written_for(make_backbone) -> None:
+    rows = make_model(make_backbone("llama")).rows  # whose own rows are both
+
+    assert not torch.equal(rows.input, rows.output)
+
+
 @torch.no_grad()
 def test_rows_saved_without_outputs_are_those_of_a_tied_model(make_backbone) -> None:
     saved = scramble(make_model(make_backbone("llama"), channels=("photo",))).rows.state()
