@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -106,6 +106,8 @@ class Modality(Spec):
     suffixes: tuple[str, ...]  # lower case, with the dot; the first is the one written
     limits: tuple[Limit, ...] = ()  # what its reader holds
     sample: Target | None = None  # seed -> a small Media: what components are tested with
+    writes: tuple[str, ...] = ()  # suffixes that its writer knows; default: the first of `suffixes`
+    part_types: tuple[Name, ...] = ()  # what chat APIs call such a part of a message
 
     @field_validator("suffixes")
     @classmethod
@@ -114,6 +116,17 @@ class Modality(Spec):
         if wrong or not value:
             raise ValueError(f"suffixes {wrong or '()'}: at least one, lower case, with the dot")
         return value
+
+    @model_validator(mode="after")
+    def _read_back(self) -> Modality:
+        if unread := sorted(set(self.writes) - set(self.suffixes)):
+            raise ValueError(f"writes {', '.join(unread)}, which is none of its suffixes")
+        return self
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The suffixes that its writer may be asked for; the first is the usual one."""
+        return self.writes or self.suffixes[:1]
 
     def limit(self, of: str) -> float:
         """The most of `of` that is accepted; infinite when nothing is declared."""
@@ -185,6 +198,23 @@ class Decoder(_Component):
         return self
 
 
+class Projection(Spec):
+    """A kind of map between features and the language model, for channels of any modality.
+
+    `target`, `shapes` are called with the options and, by name, the sizes that the kind is for:
+    `tokens`, `width_in` (of an encoder) and `width_llm` on the side "input", `width_llm`, `signals`
+    and `conditions` on the side "output".
+    """
+
+    name: Name  # the kind: what a config calls it
+    side: Literal["input", "output"]  # from an encoder, or to a decoder
+    summary: str = ""  # one line
+    target: Target  # (options, *, sizes) -> a torch module; imported when a system is assembled
+    shapes: Target  # (options, *, sizes) -> {name of each tensor: its shape}; must stay light
+    tokens: Target | None = None  # input: (options, tokens) -> tokens out; default: as many
+    options: Target | None = None  # a pydantic model; importing it must stay light
+
+
 class System(Spec):
     """A ready-made config that a plugin ships."""
 
@@ -210,5 +240,6 @@ class Manifest(Spec):
     modalities: tuple[Modality, ...] = ()  # kinds of media
     encoders: tuple[Encoder, ...] = ()  # ways in
     decoders: tuple[Decoder, ...] = ()  # ways out
+    projections: tuple[Projection, ...] = ()  # kinds of maps to the language model, and from it
     systems: tuple[System, ...] = ()  # ready-made configs
     additions: tuple[Addition, ...] = ()  # channels for systems that are there
