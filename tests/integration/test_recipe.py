@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nextgpt_core.testing.tiny import save_tiny_llm
-from nextgpt_mini.encoders import ClipEncoder, PictureEncoder, SoundEncoder
+from nextgpt_mini.encoders import PictureEncoder, SoundEncoder, VideoEncoder
 from nextgpt_registry.cli import main
 from nextgpt_registry.tensors import load_compact
 
@@ -25,7 +25,7 @@ def test_a_chain_from_nothing_to_weights_and_its_table(
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NEXTGPT_OFFLINE", "1")
     monkeypatch.setattr(signal, "signal", lambda *given: None)
-    for encoder in (PictureEncoder, ClipEncoder, SoundEncoder):
+    for encoder in (PictureEncoder, VideoEncoder, SoundEncoder):
         monkeypatch.setattr(encoder, "load", lambda self, paths: None)  # random ones will do
     llm, empty = save_tiny_llm(tmp_path / "llm"), tmp_path / "empty"
     empty.touch()

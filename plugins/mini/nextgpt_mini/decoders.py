@@ -1,4 +1,4 @@
-"""mini's decoders: pictures of 128x128, clips of 16 of them, 3 seconds of sound at 16 kHz."""
+"""mini's decoders: pictures of 128x128, videos of 16 of them, 3 seconds of sound at 16 kHz."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class PictureDecoder(FlowDecoder):
         return [Media("image", data) for data in _bytes(x)]
 
 
-class ClipDecoder(FlowDecoder):
-    """Clips of 16 frames of 128x128 at 8 frames a second."""
+class VideoDecoder(FlowDecoder):
+    """Videos of 16 frames of 128x128 at 8 frames a second."""
 
     latents: PictureLatents
     shape = Shape(kept=12, frames=FRAMES, height=CELLS, width=CELLS, patch=(4, 2, 2), clean=True)
@@ -70,17 +70,17 @@ class ClipDecoder(FlowDecoder):
         return PictureLatents(self.shape.kept)
 
     def to_pixels(self, media: Sequence[Media]) -> Tensor:
-        """B clips of any size and length -> (B * 16, 3, 128, 128), 16 frames evenly taken."""
+        """B videos of any size and length -> (B * 16, 3, 128, 128), 16 frames evenly taken."""
         frames = []
-        for clip in media:
-            taken = np.linspace(0, len(clip.data) - 1, FRAMES).round().astype(int)
-            frames.append(_pixels(clip.data[taken]))
+        for video in media:
+            taken = np.linspace(0, len(video.data) - 1, FRAMES).round().astype(int)
+            frames.append(_pixels(video.data[taken]))
         return torch.cat(frames).to(self.latents.mean.device)
 
     def to_media(self, x: Tensor) -> list[Media]:
-        """(B * 16, 3, 128, 128) -> B clips."""
-        clips = _bytes(x).reshape(-1, FRAMES, SIDE, SIDE, 3)
-        return [Media("video", data, FRAME_RATE) for data in clips]
+        """(B * 16, 3, 128, 128) -> B videos."""
+        videos = _bytes(x).reshape(-1, FRAMES, SIDE, SIDE, 3)
+        return [Media("video", data, FRAME_RATE) for data in videos]
 
 
 class SoundDecoder(FlowDecoder):

@@ -1,4 +1,4 @@
-"""mini's encoders: what a picture, a clip and a sound look like to the language model.
+"""mini's encoders: what a picture, a video and a sound look like to the language model.
 
 Legend: B batch, F frames, T tokens, D width.
 """
@@ -84,20 +84,20 @@ class LevelsEncoder(PictureEncoder):
         return torch.cat((last, early), dim=1).flatten(2).transpose(1, 2)
 
 
-class ClipEncoder(_Eye):
+class VideoEncoder(_Eye):
     """8 frames evenly taken -> 8 x 9 cells of 1280, frame by frame."""
 
-    side = 160  # a clip of 8 frames costs a third of what it does at 224
+    side = 160  # a video of 8 frames costs a third of what it does at 224
     frames = 8
     cells = 3
 
     def preprocess(self, media: Sequence[Media]) -> Tensor:
-        """B clips -> (B, 8, 3, 160, 160)."""
-        clips = []
-        for clip in media:
-            taken = np.linspace(0, len(clip.data) - 1, self.frames).round().astype(int)
-            clips.append(self._pixels(clip.data[taken]))
-        return torch.stack(clips)
+        """B videos -> (B, 8, 3, 160, 160)."""
+        videos = []
+        for video in media:
+            taken = np.linspace(0, len(video.data) - 1, self.frames).round().astype(int)
+            videos.append(self._pixels(video.data[taken]))
+        return torch.stack(videos)
 
     def left_out(self, media: Media) -> str:
         """What lies between the frames, where those are fewer than one a second."""

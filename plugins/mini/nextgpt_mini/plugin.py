@@ -50,12 +50,12 @@ def nextgpt_manifest() -> Manifest:
     """Four encoders, three decoders and the system `mini`."""
     return Manifest(
         api="1.0",
-        summary="The embedded default: text, pictures, sounds and clips on a laptop",
+        summary="The embedded default: text, pictures, sounds and videos on a laptop",
         license="Apache-2.0",
         encoders=(
             _efficientnet("", "PictureEncoder", _CELLS, 49),
             _efficientnet("-levels", "LevelsEncoder", f"{_CELLS}, with early features", 49, 1304),
-            _efficientnet("-frames", "ClipEncoder", "3 x 3 cells of each of 8 frames", 72),
+            _efficientnet("-frames", "VideoEncoder", "3 x 3 cells of each of 8 frames", 72),
             Encoder(
                 name="whisper-tiny-en",
                 modality="audio",
@@ -82,11 +82,11 @@ def nextgpt_manifest() -> Manifest:
                 **_DECODER,
             ),
             Decoder(
-                name="mini-clip",
+                name="mini-video",
                 modality="video",
                 summary="Flow matching, 16 frames of 128 x 128",
-                target="nextgpt_mini.decoders:ClipDecoder",
-                sources=_shipped(text="text", latents="picture-latents", denoiser="clip"),
+                target="nextgpt_mini.decoders:VideoDecoder",
+                sources=_shipped(text="text", latents="picture-latents", denoiser="video"),
                 options="nextgpt_mini.options:DecoderOptions",
                 parameters=9_932_108,
                 **_DECODER,
@@ -107,7 +107,7 @@ def nextgpt_manifest() -> Manifest:
         systems=(
             System(
                 name="mini",
-                summary="SmolLM2-135M with pictures, sounds and clips in and out; needs no GPU",
+                summary="SmolLM2-135M with pictures, sounds and videos in and out; needs no GPU",
                 config="nextgpt_mini:systems/mini.yaml",
             ),
         ),

@@ -135,7 +135,7 @@ def frames(path):
         return getattr(image, "n_frames", 1)
 
 
-def test_the_gallery_shows_moving_clips_sounds_and_what_was_not_found(evaluation, tmp_path):
+def test_the_gallery_shows_moving_videos_sounds_and_what_was_not_found(evaluation, tmp_path):
     out = tmp_path / "docs"
     out.mkdir()
     (out / "model-card.md").write_text(CARD)

@@ -6,19 +6,19 @@ import yaml
 
 from nextgpt_mini.train.demo import DEMO, SCENES, render_demo
 from nextgpt_world.library import Library
-from nextgpt_world.scene import Clip, Picture, Scene, Sound, caption
+from nextgpt_world.scene import Picture, Scene, Sound, Video, caption
 from nextgpt_world.split import is_held_out
 
 SCRIPT = yaml.safe_load((DEMO / "demo.yaml").read_text("utf-8"))
 TURNS = [turn for talk in SCRIPT["conversations"] for turn in talk["turns"]]
 ASKED: dict[str, tuple[Scene, ...]] = {
     "Draw a cat on a white background.": (Picture("cat", "white"),),
-    "Let it move right.": (Clip("cat", "white", "moving right"),),
-    "How does it move?": (Clip("cat", "white", "moving right"),),
+    "Let it move right.": (Video("cat", "white", "moving right"),),
+    "How does it move?": (Video("cat", "white", "moving right"),),
     "Play the sound of a bell twice.": (Sound("bell", "twice"),),
     "Draw what you hear on a yellow background.": (Picture("bell", "yellow"),),
     "Make a video of a rocket moving right on a red background.": (
-        Clip("rocket", "red", "moving right"),
+        Video("rocket", "red", "moving right"),
     ),
     "Make the background blue.": (Picture("dog", "blue"),),
     "Play it three times.": (Sound("flute", "three times"),),

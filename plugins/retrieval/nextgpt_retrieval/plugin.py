@@ -6,7 +6,7 @@ from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest, Weight
 from nextgpt_retrieval.options import EXAMPLES, TOKENS, WIDTH
 
-_FOUND = {"image": "picture", "audio": "sound", "video": "clip"}
+_FOUND = {"image": "picture", "audio": "sound", "video": "video"}
 
 
 @hookimpl
@@ -14,7 +14,7 @@ def nextgpt_manifest() -> Manifest:
     """A decoder of each modality that media libraries are made of, and a channel for pictures."""
     return Manifest(
         api="1.0",
-        summary="the nearest real picture, sound or clip of a library, with its source",
+        summary="the nearest real picture, sound or video of a library, with its source",
         license="Apache-2.0",
         decoders=tuple(_decoder(modality, found) for modality, found in _FOUND.items()),
         additions=(

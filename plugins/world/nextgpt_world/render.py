@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from nextgpt_registry.media import Media
 from nextgpt_world.library import RATE, STYLES, Library
-from nextgpt_world.scene import Clip, Picture, Scene, Sound
+from nextgpt_world.scene import Picture, Scene, Sound, Video
 from nextgpt_world.vocabulary import vocabulary
 
 Pixels = np.ndarray[Any, np.dtype[Any]]
@@ -41,8 +41,8 @@ def render(
     """The scene as a medium of its modality; things stand on a grid of so many pixels."""
     if isinstance(scene, Sound):
         return Media("audio", render_sound(scene, library, rng), float(RATE))
-    if isinstance(scene, Clip):
-        return Media("video", render_clip(scene, library, rng, style, grid=grid), FRAME_RATE)
+    if isinstance(scene, Video):
+        return Media("video", render_video(scene, library, rng, style, grid=grid), FRAME_RATE)
     return Media("image", render_picture(scene, library, rng, style, grid=grid))
 
 
@@ -64,8 +64,8 @@ def render_picture(
     return ground.round().astype(np.uint8)
 
 
-def render_clip(
-    scene: Clip, library: Library, rng: Generator, style: str | None = None, *, grid: int = 1
+def render_video(
+    scene: Video, library: Library, rng: Generator, style: str | None = None, *, grid: int = 1
 ) -> Pixels:
     """(16, 128, 128, 3) uint8."""
     ground = _ground(scene.colour, rng)

@@ -1,4 +1,4 @@
-"""Scenes: what a picture, clip or sound shows, and how that is said. Renders nothing."""
+"""Scenes: what a picture, video or sound shows, and how that is said. Renders nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Clip:
+class Video:
     """A thing that moves on a coloured ground."""
 
     concept: str
@@ -39,14 +39,14 @@ class Sound:
     modality = "audio"
 
 
-Scene = Picture | Clip | Sound
+Scene = Picture | Video | Sound
 
 
 def facts(scene: Scene) -> dict[str, str]:
     """What the scene states, by the vocabulary's fact names; unstated facts are left out."""
     if isinstance(scene, Sound):
         return {"sound": scene.concept, "repetition": scene.repetition}
-    if isinstance(scene, Clip):
+    if isinstance(scene, Video):
         return {"object": scene.concept, "colour": scene.colour, "motion": scene.motion}
     stated = {"object": scene.concept, "colour": scene.colour, "count": scene.count}
     return stated | {k: v for k in ("place", "size") if (v := getattr(scene, k)) is not None}
@@ -76,7 +76,7 @@ def caption(scene: Scene) -> str:
     """The one canonical wording: `a cat jumping on a red background`, `a bell ringing twice`."""
     if isinstance(scene, Sound):
         return f"the sound of {noun(scene)} {scene.repetition}"
-    if isinstance(scene, Clip):
+    if isinstance(scene, Video):
         return f"{noun(scene)} {scene.motion} on a {scene.colour} background"
     if scene.place is None:
         return f"{noun(scene)} on a {scene.colour} background"
@@ -106,7 +106,7 @@ def phrase(scene: Scene, rng: Random) -> str:
             "on a {c} ground",
         )
     ).format(c=scene.colour)
-    if isinstance(scene, Clip):
+    if isinstance(scene, Video):
         return rng.choice(("{n} {m} {g}", "{n} that is {m} {g}", "{n}, {m}, {g}")).format(
             n=noun(scene), m=scene.motion, g=ground
         )
@@ -120,4 +120,4 @@ def phrase(scene: Scene, rng: Random) -> str:
 
 def brief(scene: Scene) -> str:
     """The thing with at most its count or motion: `a cat`, `two cats`, `a cat jumping`."""
-    return f"{noun(scene)} {scene.motion}" if isinstance(scene, Clip) else noun(scene)
+    return f"{noun(scene)} {scene.motion}" if isinstance(scene, Video) else noun(scene)

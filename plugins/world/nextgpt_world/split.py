@@ -3,7 +3,7 @@
 A combination is a thing with one attribute: (cat, blue), (cat, three), (bell, twice). Of every
 thing one colour, one count, one place, one motion and one repetition are held out, chosen by hash
 and written to `split.json`; a scene is held out when any of its combinations is. So no picture,
-clip or caption of a blue cat exists in training if (cat, blue) is held out, whatever else the
+video or caption of a blue cat exists in training if (cat, blue) is held out, whatever else the
 scene says, and every concept can be tested.
 """
 
@@ -16,7 +16,7 @@ from importlib.resources import files
 from random import Random
 from typing import Literal
 
-from nextgpt_world.scene import Clip, Picture, Scene, Sound, facts
+from nextgpt_world.scene import Picture, Scene, Sound, Video, facts
 from nextgpt_world.vocabulary import Vocabulary, vocabulary
 
 Split = Literal["train", "held_out"]
@@ -94,7 +94,7 @@ def _draw(kind: Kind, rng: Random, concept: str | None) -> Scene:
         return Sound(concept or rng.choice(words.sounds), rng.choice(words.repetitions))
     thing, colour = concept or rng.choice(words.objects), rng.choice(tuple(words.colours))
     if kind == "video":
-        return Clip(thing, colour, rng.choice(words.motions))
+        return Video(thing, colour, rng.choice(words.motions))
     count = rng.choice(words.counts) if rng.random() < 0.5 else "one"
     if count != "one":
         return Picture(thing, colour, count)

@@ -10,7 +10,7 @@ from nextgpt_world.dialogues import DIRECTIONS, MIXED_DIRECTIONS, Cast, write
 from nextgpt_world.dialogues.exchange import propose, verb
 from nextgpt_world.dialogues.follow import usual
 from nextgpt_world.dialogues.wordings import choices, wordings
-from nextgpt_world.scene import Clip, Sound, caption
+from nextgpt_world.scene import Sound, Video, caption
 from nextgpt_world.split import combinations, held_out_combinations, is_held_out
 from nextgpt_world.vocabulary import vocabulary
 
@@ -155,7 +155,7 @@ def test_request_that_names_no_ground_gets_the_usual_one():
 
 @pytest.mark.parametrize("thing", vocabulary().objects)
 def test_usual_ground_and_motion_may_be_trained_on(thing):
-    assert not is_held_out(Clip(thing, usual("colour", thing), usual("motion", thing)))
+    assert not is_held_out(Video(thing, usual("colour", thing), usual("motion", thing)))
 
 
 def test_unknown_direction_lists_the_known_ones():

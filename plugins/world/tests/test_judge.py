@@ -18,7 +18,7 @@ from nextgpt_world.judge.questions import UNSAID, answers, labels, told
 from nextgpt_world.judge.text import TextJudge, read, read_several
 from nextgpt_world.library import Library
 from nextgpt_world.render import render
-from nextgpt_world.scene import Clip, Picture, Sound, caption, facts
+from nextgpt_world.scene import Picture, Sound, Video, caption, facts
 from nextgpt_world.split import sample_scene
 from nextgpt_world.vocabulary import vocabulary
 
@@ -76,11 +76,11 @@ def test_judge_without_weights_says_how_to_make_them(tmp_path):
 
 def test_media_of_other_sizes_are_fitted():
     picture = Media("image", np.zeros((100, 30, 3), np.uint8))
-    clip = Media("video", np.zeros((3, 20, 40, 3), np.uint8), 10.0)
+    video = Media("video", np.zeros((3, 20, 40, 3), np.uint8), 10.0)
     sound = Media("audio", np.zeros((8_000, 2), np.float32), 44_100.0)
 
     assert to_input("image", [picture]).shape == (1, 3, 96, 96)
-    assert to_input("video", [clip]).shape == (1, 8, 3, 64, 64)
+    assert to_input("video", [video]).shape == (1, 8, 3, 64, 64)
     assert to_input("audio", [sound]).shape == (1, 1, 80, 192)
 
 
@@ -180,7 +180,7 @@ def test_text_judge_leaves_out_what_is_not_said():
 
 
 @pytest.mark.parametrize(
-    "scene", [Picture("cat", "blue"), Clip("cat", "blue", "jumping"), Sound("bell", "twice")]
+    "scene", [Picture("cat", "blue"), Video("cat", "blue", "jumping"), Sound("bell", "twice")]
 )
 def test_kind_of_a_scene_has_a_label_for_every_question(scene):
     assert len(labels(scene)) == len(answers(scene.modality))

@@ -11,11 +11,11 @@ from nextgpt_world.render import (
     FRAMES,
     SAMPLES,
     SIDE,
-    render_clip,
     render_picture,
     render_sound,
+    render_video,
 )
-from nextgpt_world.scene import Clip, Picture, Sound, caption, phrase
+from nextgpt_world.scene import Picture, Sound, Video, caption, phrase
 from nextgpt_world.vocabulary import vocabulary
 
 
@@ -85,9 +85,9 @@ def test_count_is_the_number_of_separate_things(samples, count, number):
 
 def test_motions_differ(samples):
     def path(motion):
-        clip = render_clip(Clip("apple", "blue", motion), samples, np.random.default_rng(3))
-        assert clip.shape == (FRAMES, SIDE, SIDE, 3)
-        return np.array([_centre(frame) for frame in clip])
+        video = render_video(Video("apple", "blue", motion), samples, np.random.default_rng(3))
+        assert video.shape == (FRAMES, SIDE, SIDE, 3)
+        return np.array([_centre(frame) for frame in video])
 
     left, right = path("moving left"), path("moving right")
     jumping, spinning = path("jumping"), path("spinning")
@@ -115,7 +115,7 @@ def test_repetition_is_the_number_of_onsets(samples, name, repetition, number):
 def test_renderings_are_repeatable(samples):
     for scene, render in (
         (Picture("cat", "red", place="top"), render_picture),
-        (Clip("cat", "red", "spinning"), render_clip),
+        (Video("cat", "red", "spinning"), render_video),
         (Sound("bell", "twice"), render_sound),
     ):
         first, second = (render(scene, samples, np.random.default_rng(5)) for _ in range(2))

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from nextgpt_world.scene import Clip, Picture, Sound, facts
+from nextgpt_world.scene import Picture, Sound, Video, facts
 from nextgpt_world.split import (
     check_trainable,
     choose,
@@ -52,7 +52,7 @@ def test_held_out_combination_is_held_out_in_every_modality():
 
     assert fact == "colour"
     assert is_held_out(Picture(thing, colour))
-    assert is_held_out(Clip(thing, colour, trained))
+    assert is_held_out(Video(thing, colour, trained))
 
 
 def test_training_data_refuses_a_held_out_scene():

@@ -8,7 +8,7 @@ import pytest
 from nextgpt_registry.suites import Named
 from nextgpt_world.dialogues import DIRECTIONS, MIXED_DIRECTIONS, Line, Script
 from nextgpt_world.reference import Reference
-from nextgpt_world.scene import Clip, Picture, Sound
+from nextgpt_world.scene import Picture, Sound, Video
 from nextgpt_world.split import held_out_combinations
 from nextgpt_world.suite import GOALS, KINDS, MIXED, any2any, expectations, said
 from nextgpt_world.vocabulary import vocabulary
@@ -166,10 +166,10 @@ def test_nothing_held_out_no_prompt():
 
 
 def test_what_was_not_asked_for_is_not_expected():
-    clip = Clip("cat", "white", "jumping")
+    video = Video("cat", "white", "jumping")
 
-    assert said(clip, Line("user", ("Make a video of a cat.",))) == {"object": "cat"}
-    assert said(clip, Line("user", (Picture("cat", "white"), "Make it jump."))) == {
+    assert said(video, Line("user", ("Make a video of a cat.",))) == {"object": "cat"}
+    assert said(video, Line("user", (Picture("cat", "white"), "Make it jump."))) == {
         "object": "cat",
         "colour": "white",
         "motion": "jumping",

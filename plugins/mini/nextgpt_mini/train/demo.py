@@ -15,7 +15,7 @@ import numpy as np
 from nextgpt_registry.catalog import Catalog
 from nextgpt_world.library import LIBRARY, Library
 from nextgpt_world.render import render
-from nextgpt_world.scene import Clip, Picture, Scene, Sound
+from nextgpt_world.scene import Picture, Scene, Sound, Video
 
 DEMO = Path(str(files("nextgpt_mini").joinpath("systems/demo")))
 
@@ -27,10 +27,10 @@ SCENES: Mapping[str, Scene] = {
     "bird.wav": Sound("bird", "three times"),
     "helicopter.wav": Sound("helicopter", "twice"),
     "flute.wav": Sound("flute", "once"),
-    "turtle.mp4": Clip("turtle", "blue", "moving left"),
-    "fox.mp4": Clip("fox", "yellow", "moving left"),
-    "drum.mp4": Clip("drum", "white", "moving left"),
-    "car.mp4": Clip("car", "yellow", "moving right"),
+    "turtle.mp4": Video("turtle", "blue", "moving left"),
+    "fox.mp4": Video("fox", "yellow", "moving left"),
+    "drum.mp4": Video("drum", "white", "moving left"),
+    "car.mp4": Video("car", "yellow", "moving right"),
 }
 """Each states a combination of words that is held out, but for the two that are to be changed into
 one that does: the dog and the flute."""

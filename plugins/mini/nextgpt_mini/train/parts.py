@@ -1,7 +1,7 @@
 """The parts of mini that are trained here, each by one resumable call that ends in a file.
 
-Order: `text`, the latents (of pictures also for clips), `vocoder` (hears what its latents leave),
-then the decoders; `clip` starts from `picture`'s weights.
+Order: `text`, the latents (of pictures also for videos), `vocoder` (hears what its latents leave),
+then the decoders; `video` starts from `picture`'s weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from nextgpt_core.training.module import Run
-from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder, sound_latents
+from nextgpt_mini.decoders import PictureDecoder, SoundDecoder, VideoDecoder, sound_latents
 from nextgpt_mini.flow import FlowDecoder
 from nextgpt_mini.options import DecoderOptions, SoundOptions
 from nextgpt_mini.text import CaptionEncoder
@@ -56,7 +56,7 @@ class _Made:
 
 _DECODERS = {
     "picture": _Made(PictureDecoder, DecoderOptions(), "image", "picture-latents", 40_000, 64),
-    "clip": _Made(ClipDecoder, DecoderOptions(), "video", "picture-latents", 8_000, 16),
+    "video": _Made(VideoDecoder, DecoderOptions(), "video", "picture-latents", 8_000, 16),
     "sound": _Made(SoundDecoder, SoundOptions(), "audio", "sound-latents", 12_000, 32),
 }
 _FITTED = 2000
@@ -106,7 +106,7 @@ def _train(part: str, library: Library, run: Run, weights: Path, examples: int |
     decoder.latents.load_state_dict(_read(weights, made.latents))
     if isinstance(decoder, SoundDecoder):
         decoder.vocoder.load_state_dict(_read(weights, "vocoder"))
-    if part == "clip" and not run.begun:
+    if part == "video" and not run.begun:
         _start_from_picture(decoder, weights)
     bank = run.folder / "bank.safetensors"
     if seconds := build_bank(decoder, drawn.__getitem__, examples or made.bank, bank):
@@ -156,16 +156,16 @@ def _fit(decoder: FlowDecoder, examples: Examples, run: Run, count: int) -> None
 
 
 def _train_painter(decoder: PictureDecoder, library: Library, run: Run, weights: Path) -> None:
-    """On pictures, and on single frames of clips."""
-    pictures, clips = (Examples(kind, library, grid=_GRID) for kind in ("image", "video"))
+    """On pictures, and on single frames of videos."""
+    pictures, videos = (Examples(kind, library, grid=_GRID) for kind in ("image", "video"))
     shown = [pictures[-1 - n][0] for n in range(16)]
 
     def draw(rng: Random) -> Tensor:
         number = rng.randrange(1_000_000)
         if rng.random() < 0.5:
             return decoder.to_pixels([pictures[number][0]])[0]
-        clip = clips[number][0]
-        return decoder.to_pixels([Media("image", clip.data[rng.randrange(len(clip.data))])])[0]
+        video = videos[number][0]
+        return decoder.to_pixels([Media("image", video.data[rng.randrange(len(video.data))])])[0]
 
     @torch.no_grad()
     def sample() -> None:
@@ -193,7 +193,7 @@ def _outline(weights: Path, latents: str) -> None:
 
 
 def _start_from_picture(decoder: FlowDecoder, weights: Path) -> None:
-    """A clip's frames are pictures: take all weights that fit, spread the others over time."""
+    """A video's frames are pictures: take all weights that fit, spread the others over time."""
     state = dict(decoder.denoiser.state_dict())
     frames = decoder.shape.patch[0]
     for name, value in _read(weights, "picture").items():

@@ -14,7 +14,7 @@ from nextgpt_world import sheet
 
 
 def picture_of(media: Media) -> np.ndarray:
-    """(H, W, 3) uint8: a picture itself, a clip's frames in a row, a sound's spectrogram."""
+    """(H, W, 3) uint8: a picture itself, a video's frames in a row, a sound's spectrogram."""
     if media.modality == "image":
         return np.asarray(media.data)
     if media.modality == "video":

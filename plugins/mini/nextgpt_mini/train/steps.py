@@ -9,6 +9,6 @@ STEPS = {
     "sound-latents": 1,
     "vocoder": 10_000,
     "picture": 4200,
-    "clip": 3500,
+    "video": 3500,
     "sound": 2500,
 }

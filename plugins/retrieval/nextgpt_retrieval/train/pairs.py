@@ -14,7 +14,7 @@ from functools import cache
 from random import Random
 
 from nextgpt_world.chat.pairs import pairs
-from nextgpt_world.scene import Clip, Picture, Scene, Sound, caption, phrase
+from nextgpt_world.scene import Picture, Scene, Sound, Video, caption, phrase
 from nextgpt_world.split import check_trainable, is_held_out, sample_scene
 from nextgpt_world.vocabulary import vocabulary
 
@@ -120,7 +120,7 @@ def _change(scene: Scene, rng: Random, kind: str) -> Scene:
         return replace(scene, repetition=rng.choice(words.repetitions))
     if kind == "ground":
         return replace(scene, colour=rng.choice(tuple(words.colours)))
-    if isinstance(scene, Clip):
+    if isinstance(scene, Video):
         return replace(scene, motion=rng.choice(words.motions))
     if scene.place is not None:
         return replace(scene, place=rng.choice(words.places))

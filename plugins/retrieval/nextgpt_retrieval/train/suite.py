@@ -21,7 +21,7 @@ from nextgpt_retrieval.train.data import DRAWN, GIVEN, Dialogues
 from nextgpt_retrieval.train.samples import held_out, scenes
 from nextgpt_retrieval.train.talk import talk
 from nextgpt_world.dialogues.wordings import Wording
-from nextgpt_world.scene import Clip, Picture, Scene, Sound, caption, facts
+from nextgpt_world.scene import Picture, Scene, Sound, Video, caption, facts
 from nextgpt_world.suite import any2any
 from nextgpt_world.talk import worded
 
@@ -37,7 +37,7 @@ MADE = {"origin": "made"}
 
 
 def retrieval(*, wording: Wording = "train", library: str = "") -> Suite:
-    """Each thing looked for in words, by a picture, by a clip and, where it sounds, by its sound.
+    """Each thing looked for in words, by a picture, by a video and, where it sounds, by its sound.
 
     The prompts go round the directions. `wording` may be `paraphrase`: requests in words that were
     kept from training. `library` is that of sprites and sounds, as `Dialogues` takes it.
@@ -102,14 +102,14 @@ def _held_out(given: str, thing: str, *, several: bool) -> tuple[Scene | None, P
     if given == "audio":
         return Sound(thing, held_out("repetition", thing)), alone
     if given == "video":
-        return Clip(thing, alone.colour, held_out("motion", thing)), alone
+        return Video(thing, alone.colour, held_out("motion", thing)), alone
     asked = many if several else alone
     return (None if given == "text" else asked), asked
 
 
 def _stated(shown: Scene | None, asked: Picture) -> dict[str, str]:
-    """The facts that a request states: of a sound none but the thing, of a clip no count."""
-    left_out = {Sound: ("colour", "count"), Clip: ("count",)}.get(type(shown), ())
+    """The facts that a request states: of a sound none but the thing, of a video no count."""
+    left_out = {Sound: ("colour", "count"), Video: ("count",)}.get(type(shown), ())
     return {fact: value for fact, value in facts(asked).items() if fact not in left_out}
 
 

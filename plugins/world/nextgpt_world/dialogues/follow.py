@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from nextgpt_world.scene import Clip, Picture, Scene, Sound
+from nextgpt_world.scene import Picture, Scene, Sound, Video
 from nextgpt_world.split import Kind, held_out_combinations
 from nextgpt_world.vocabulary import vocabulary
 
@@ -31,7 +31,7 @@ def follow(given: Scene, target: Kind, kind: str, rng: Random) -> Scene:
     """What a request of this kind (the fact it changes, `same`, or '') asks for."""
     if target == "audio":
         return to_sound(given, kind, rng)
-    return (to_clip if target == "video" else to_picture)(given, kind, rng)
+    return (to_video if target == "video" else to_picture)(given, kind, rng)
 
 
 def to_picture(given: Scene, kind: str, rng: Random) -> Picture:
@@ -49,14 +49,14 @@ def to_picture(given: Scene, kind: str, rng: Random) -> Picture:
     return here
 
 
-def to_clip(given: Scene, kind: str, rng: Random) -> Clip:
-    """A clip of the same thing; its motion changes if asked, a picture's begins."""
-    motion = given.motion if isinstance(given, Clip) else None
+def to_video(given: Scene, kind: str, rng: Random) -> Video:
+    """A video of the same thing; its motion changes if asked, a picture's begins."""
+    motion = given.motion if isinstance(given, Video) else None
     if kind == "":
         motion = usual("motion", given.concept)
     elif motion is None or kind == "motion":
         motion = _other(vocabulary().motions, motion, rng)
-    return Clip(given.concept, _colour(given, kind, rng), motion)
+    return Video(given.concept, _colour(given, kind, rng), motion)
 
 
 def to_sound(given: Scene, kind: str, rng: Random) -> Sound:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from nextgpt_world.dialogues.cast import Cast
 from nextgpt_world.dialogues.exchange import KINDS, name, present, sentence, verb
-from nextgpt_world.dialogues.follow import to_clip, to_picture, to_sound, usual
+from nextgpt_world.dialogues.follow import to_picture, to_sound, to_video, usual
 from nextgpt_world.dialogues.script import Line, Script
 from nextgpt_world.dialogues.wordings import Wording, choose
 from nextgpt_world.scene import Picture, Scene, Sound, caption, facts, noun, phrase
@@ -47,7 +47,7 @@ def several_listed(rng: Random, cast: Cast, wording: Wording) -> Script:
 
 
 def several_alike(rng: Random, cast: Cast, wording: Wording) -> Script:
-    """Two or three pictures, clips or sounds."""
+    """Two or three pictures, videos or sounds."""
     kind, count = rng.choice(KINDS), 2 + (rng.random() < 0.35)
     scenes = [cast.draw(kind, rng) for _ in range(count)]
     request = choose("joint", f"{kind}, counted", rng, wording)
@@ -73,14 +73,14 @@ def picture_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
     return _script([], request, [picture, to_sound(picture, "", rng)], rng)
 
 
-def clip_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
+def video_and_sound(rng: Random, cast: Cast, wording: Wording) -> Script:
     """A picture, to be set in motion and heard."""
     picture = cast.draw("image", rng, sounding=True)
-    clip = to_clip(picture, "motion", rng)
+    video = to_video(picture, "motion", rng)
     request = choose("joint", "clip and sound", rng, wording).format(
-        motion=clip.motion, verb=verb(clip.motion)
+        motion=video.motion, verb=verb(video.motion)
     )
-    return _script([picture], request, [clip, to_sound(picture, "", rng)], rng, said=True)
+    return _script([picture], request, [video, to_sound(picture, "", rng)], rng, said=True)
 
 
 def named_and_made(rng: Random, cast: Cast, wording: Wording) -> Script:
@@ -98,23 +98,23 @@ def named_and_made(rng: Random, cast: Cast, wording: Wording) -> Script:
 def meeting(rng: Random, cast: Cast, wording: Wording) -> Script:
     """A picture and a sound; the picture is set in motion and the sound repeated."""
     picture, sound = cast.draw("image", rng), cast.draw("audio", rng)
-    clip = to_clip(picture, "motion", rng)
+    video = to_video(picture, "motion", rng)
     request = choose("joint", "meeting", rng, wording).format(
-        motion=clip.motion, verb=verb(clip.motion)
+        motion=video.motion, verb=verb(video.motion)
     )
-    return _script([picture, sound], request, [clip, sound], rng, said=True)
+    return _script([picture, sound], request, [video, sound], rng, said=True)
 
 
 def heard_and_placed(rng: Random, cast: Cast, wording: Wording) -> Script:
-    """What makes a sound, filmed on a picture's ground, or drawn on a clip's."""
+    """What makes a sound, filmed on a picture's ground, or drawn on a video's."""
     sound = cast.draw("audio", rng, sounding=True)
     if rng.random() < 0.5:
-        clip = cast.draw("video", rng)
-        drawn = replace(to_picture(sound, "", rng), colour=facts(clip)["colour"])
+        video = cast.draw("video", rng)
+        drawn = replace(to_picture(sound, "", rng), colour=facts(video)["colour"])
         request = choose("joint", "heard, drawn", rng, wording)
-        return _script([clip, sound], request, [drawn], rng)
+        return _script([video, sound], request, [drawn], rng)
     picture = cast.draw("image", rng)
-    filmed = replace(to_clip(sound, "motion", rng), colour=facts(picture)["colour"])
+    filmed = replace(to_video(sound, "motion", rng), colour=facts(picture)["colour"])
     request = choose("joint", "heard, filmed", rng, wording).format(motion=filmed.motion)
     return _script([picture, sound], request, [filmed], rng, said=True)
 
@@ -125,7 +125,7 @@ MIXED: tuple[Maker, ...] = (
     several_alike,
     several_shown,
     picture_and_sound,
-    clip_and_sound,
+    video_and_sound,
     named_and_made,
     meeting,
     *[heard_and_placed] * 3,  # the hardest: of two media it takes a fact each
@@ -147,7 +147,7 @@ MIXED_DIRECTIONS: Mapping[str, tuple[Maker, ...]] = MappingProxyType(
         "audio->text+image": (named_and_made,),
         "video+audio->image": (heard_and_placed,),
         "text+image+audio->video": (heard_and_placed,),
-        "text+image->video+audio": (clip_and_sound,),
+        "text+image->video+audio": (video_and_sound,),
         "text+image+audio->video+audio": (meeting,),
     }
 )

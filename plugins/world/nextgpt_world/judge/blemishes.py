@@ -1,7 +1,7 @@
 """Blemishes that generated media have: noise, blur, small shifts, blocks, odd levels.
 
 Judges are trained with them, so that they say what an imperfect medium shows. Legend: B batch,
-C channels, H and W height and width. Whatever belongs together (the frames of a clip) shares its
+C channels, H and W height and width. Whatever belongs together (the frames of a video) shares its
 place in the first dimension and is blemished alike.
 """
 

@@ -19,7 +19,7 @@ FRAMES = 8
 
 
 def to_input(kind: Kind, media: Sequence[Media]) -> Tensor:
-    """B media -> (B, 3, 96, 96), clips (B, 8, 3, 64, 64), sounds (B, 1, 80, 192), in [-1, 1]."""
+    """B media -> (B, 3, 96, 96), videos (B, 8, 3, 64, 64), sounds (B, 1, 80, 192), in [-1, 1]."""
     if kind == "audio":
         return to_mel(torch.stack([_sound(m) for m in media]))[:, None]
     if kind == "image":
@@ -34,8 +34,8 @@ def _pixels(frames_FHWC: np.ndarray, side: int) -> Tensor:
     return x / 127.5 - 1
 
 
-def _frames(clip_FHWC: np.ndarray) -> np.ndarray:
-    taken: np.ndarray = clip_FHWC[np.linspace(0, len(clip_FHWC) - 1, FRAMES).round().astype(int)]
+def _frames(video_FHWC: np.ndarray) -> np.ndarray:
+    taken: np.ndarray = video_FHWC[np.linspace(0, len(video_FHWC) - 1, FRAMES).round().astype(int)]
     return taken
 
 

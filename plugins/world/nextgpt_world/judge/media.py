@@ -1,4 +1,4 @@
-"""Judges of pictures, clips and sounds: what a medium shows, by a small trained network."""
+"""Judges of pictures, videos and sounds: what a medium shows, by a small trained network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small convolutional classifiers of pictures, clips and spectrograms. Share nothing with mini.
+"""Small convolutional classifiers of pictures, videos and spectrograms. Share nothing with mini.
 
 Legend: B batch, F frames, C channels, H and W height and width, D width of a summary.
 """
@@ -64,7 +64,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, len(words)) for words in answers(kind).values())
 
     def look(self, x: Tensor) -> Tensor:
-        """(B, C, H, W), clips (B, F, C, H, W) -> (B, D): a summary, from which all is answered."""
+        """(B, C, H, W), videos (B, F, C, H, W) -> (B, D): a summary, from which all is answered."""
         if self.kind != "video":
             return cast(Tensor, self.eye(x))
         seen_BFD = self.eye(x.flatten(0, 1)).unflatten(0, x.shape[:2])
@@ -72,6 +72,6 @@ class Network(nn.Module):
         return torch.cat([seen_BFD.mean(1), moved_BD], 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, C, H, W), clips (B, F, C, H, W) -> for each question (B, answers)."""
+        """(B, C, H, W), videos (B, F, C, H, W) -> for each question (B, answers)."""
         seen_BD = self.drop(self.look(x))
         return [cast(Tensor, head(seen_BD)) for head in self.heads]

@@ -49,7 +49,7 @@ def train_judge(
     measured on so many `examples`, where fewer will do.
 
     Raises:
-        SourceError: clips are to be judged and there is no judge of pictures to start from.
+        SourceError: videos are to be judged and there is no judge of pictures to start from.
     """
     place = home or cache_dir() / "runs" / "world"
     with Run(place / f"judge-{kind}", steps or STEPS[kind]) as run:
@@ -63,8 +63,8 @@ def train_judge(
 def _train(kind: Kind, library: Library, run: Run, folder: Path, examples: int | None) -> None:
     torch.manual_seed(0)
     network = Network(kind)
-    clips = kind == "video"
-    if clips:  # a clip's frames are pictures; the run's own checkpoint, if any, comes on top
+    videos = kind == "video"
+    if videos:  # a video's frames are pictures; the run's own checkpoint, if any, comes on top
         network.eye.load_state_dict(MediaJudge("image", folder).network.eye.state_dict())
     batch = min(_BATCH[kind], examples or _BATCH[kind])
     bank = _bank(kind, library, examples or _BANK[kind])
@@ -78,10 +78,10 @@ def _train(kind: Kind, library: Library, run: Run, folder: Path, examples: int |
             x = blemish_sounds(x.float(), generator)
         else:
             x = x.float() / 127.5 - 1
-            frames = x.flatten(1, 2) if clips else x
+            frames = x.flatten(1, 2) if videos else x
             x = blemish_pictures(frames, generator).view_as(x)
         with quickly():
-            scores = network(x if clips else x.contiguous(memory_format=torch.channels_last))
+            scores = network(x if videos else x.contiguous(memory_format=torch.channels_last))
         return wrong(scores, wanted)
 
     network.train()

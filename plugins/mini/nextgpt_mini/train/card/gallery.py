@@ -88,7 +88,7 @@ def _picture(medium: Media, folder: Path, name: str) -> str:
     return _image(file, folder)
 
 
-def _clip(medium: Media, folder: Path, name: str) -> str:
+def _video(medium: Media, folder: Path, name: str) -> str:
     file = folder / f"{name}.webp"
     first, *others = (Image.fromarray(frame) for frame in medium.data)
     frame_ms = round(1000 / (medium.rate or 8))
@@ -106,7 +106,7 @@ def _sound(medium: Media, folder: Path, name: str) -> str:
 
 _SHOWN: Mapping[str, Callable[[Media, Path, str], str]] = {
     "image": _picture,
-    "video": _clip,
+    "video": _video,
     "audio": _sound,
 }
 
