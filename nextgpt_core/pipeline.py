@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from nextgpt_core.answer import Answer, warned
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_system
+from nextgpt_core.batch import Answered, Outcome, outcomes
 from nextgpt_core.engine.events import Event, Finished
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
@@ -40,8 +41,8 @@ class Pipeline:
     """A live system. Every method may be called from several threads at once.
 
     Media of a channel whose trained parts were not loaded are refused, and none are made of its own
-    accord; `untrained` runs it as it is, for trying out. A context manager: leaving it stops the
-    decoders' threads and processes.
+    accord; `untrained` runs it as it is, for trying out. A context manager: leaving it ends
+    every request under way, and stops the system's threads and processes.
     """
 
     def __init__(self, system: System, *, untrained: bool = False) -> None:
@@ -127,6 +128,25 @@ class Pipeline:
             if isinstance(event, Finished):
                 return warned(event.answer)
         raise AssertionError("a stream ends with Finished or an error")
+
+    def batch(
+        self,
+        requests: Iterable[GivenPart | Sequence[GivenPart] | Mapping[str, Any]],
+        *,
+        at_once: int = 16,
+        progress: Answered | None = None,
+    ) -> list[Outcome]:
+        """What came of many requests, in order: an answer each, or the error that it ended with.
+
+        A request is what `chat` takes first, or a mapping of its arguments. `at_once` are under
+        way; `progress` is called with the place of each and what came of it, as it comes.
+        """
+        found: dict[int, Outcome] = {}
+        for place, outcome in outcomes(self, requests, at_once=at_once):
+            found[place] = outcome
+            if progress is not None:
+                progress(place, outcome)
+        return [found[place] for place in range(len(found))]
 
     def stream(
         self,
@@ -224,7 +244,7 @@ class Pipeline:
             ) from error
 
     def close(self) -> None:
-        """Stop the decoders' threads and processes."""
+        """End what is under way, and stop the threads and processes of the system."""
         self.engine.close()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,82 @@
+"""Many requests, a bounded number at once. Knows nothing about how one is answered, or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from nextgpt_core.answer import Answer
+from nextgpt_core.engine.request import Cancel
+from nextgpt_registry.errors import NextGPTError, RequestError
+
+if TYPE_CHECKING:
+    from nextgpt_core.pipeline import Pipeline
+
+Outcome = Answer | NextGPTError
+Answered = Callable[[int, Outcome], None]
+"""Called with the place of a request and what came of it, as soon as it is there."""
+
+
+def outcomes(
+    pipeline: Pipeline, requests: Iterable[object], *, at_once: int = 16
+) -> Iterator[tuple[int, Outcome]]:
+    """What came of each request and its place among them, as they are done.
+
+    No more are taken from `requests` than are under way. Leaving the iterator calls them off.
+
+    Raises:
+        RequestError: `requests` is no list of them, or `at_once` no count.
+    """
+    _check(requests, at_once)
+    return _outcomes(pipeline, enumerate(requests), at_once)
+
+
+def _check(requests: object, at_once: object) -> None:
+    if not isinstance(requests, Iterable) or isinstance(requests, str | bytes | Mapping):
+        what = f"are a {type(requests).__name__}"
+        raise RequestError("requests", what, "give a list: each what `chat` takes, or a mapping")
+    if type(at_once) is not int or at_once < 1:
+        raise RequestError("at_once", f"is {at_once!r}", "give a whole number from 1")
+
+
+def _outcomes(
+    pipeline: Pipeline, waiting: Iterator[tuple[int, object]], at_once: int
+) -> Iterator[tuple[int, Outcome]]:
+    cancel = Cancel()
+    under_way: dict[Future[Outcome], int] = {}
+    with ThreadPoolExecutor(at_once, "nextgpt-batch") as pool:
+        try:
+            while True:
+                for place, request in islice(waiting, at_once - len(under_way)):
+                    under_way[pool.submit(_outcome, pipeline, request, cancel)] = place
+                if not under_way:
+                    return
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    yield under_way.pop(future), future.result()
+        finally:
+            cancel.set()
+
+
+def _outcome(pipeline: Pipeline, request: object, cancel: Cancel) -> Outcome:
+    try:
+        arguments = _arguments(request)
+        arguments["cancel"] = Cancel(cancel, arguments.get("cancel"))
+        return pipeline.chat(**arguments)
+    except NextGPTError as error:
+        return error
+
+
+def _arguments(request: object) -> dict[str, Any]:
+    """The arguments of `chat`: a mapping's, or its first."""
+    if not isinstance(request, Mapping):
+        return {"parts": request}
+    arguments = dict(request)
+    if "parts" not in arguments:
+        raise RequestError(
+            "request",
+            f"has no parts, but {', '.join(map(str, arguments)) or 'nothing'}",
+            "give what `chat` is given: parts, and whatever else by name",
+        )
+    return arguments
