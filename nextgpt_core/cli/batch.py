@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nextgpt_core.batch import Outcome
     from nextgpt_core.pipeline import Pipeline
 
+_FILE = "give a text file with a request on each line"
 _FIX = 'write text in quotes, or {"parts": ["text", {"media": "[NAME=]PATH"}], "seed": 1}'
 
 
@@ -136,7 +137,9 @@ def _lines(file: Path) -> list[str]:
     try:
         text = file.expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise RequestError(f"--batch {shortened(str(file))}", f"cannot be read: {error}") from error
+        raise RequestError(
+            f"--batch {shortened(str(file))}", f"cannot be read: {error}", _FILE
+        ) from error
     return text.split("\n")
 
 
