@@ -33,7 +33,7 @@ class HalfLinear(nn.Linear):
         """(..., D_in) -> (..., D_out)."""
         if self._packed is None or (x.requires_grad and torch.is_grad_enabled()):
             return F.linear(x, self.weight.float(), self.bias)
-        out: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self._packed)
+        out: Tensor = torch.ops.quantized.linear_dynamic_fp16.default(x, self._packed)
         return out
 
     def pack(self, *, keep: bool) -> None:
