@@ -10,8 +10,9 @@ STAMP   := $(VENV)/.ready
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := registry/pyproject.toml pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 DISTRIBUTIONS := . registry all $(PLUGINS)
-EDITABLE := -e registry -e '.[dev,eval]' $(foreach p,$(PLUGINS),-e './$(p)$(shell \
-	grep -q '^train *=' $(p)/pyproject.toml && echo '[train]')')
+TRAINED := $(patsubst %/pyproject.toml,%,$(shell grep -l '^train *=' plugins/*/pyproject.toml))
+# Each by itself and once more with its extra: pip finds the one where another asks for the other.
+EDITABLE := -e registry -e '.[dev,eval]' $(PLUGINS:%=-e './%') $(TRAINED:%=-e './%[train]')
 # Tested against, and never a dependency: ImageBind (CC-BY-NC-SA-4.0) asks for more than it needs.
 WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
@@ -26,7 +27,7 @@ JOBS    ?= 2
 PYTEST  := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --no-loadscope-reorder
 
 .PHONY: help setup demo train-mini test test-all test-fast test-lowest test-highest check lint types \
-	imports site format docs \
+	imports prose site format docs \
 	reference constraints dist clean
 
 help: ## this list
@@ -76,7 +77,7 @@ test-lowest test-highest: test-%:
 	OMP_NUM_THREADS=1 NEXTGPT_OFFLINE=1 out/$*/bin/python -m pytest -n $(JOBS) --no-loadscope-reorder \
 		-p no:cacheprovider -m 'not slow and not network' $(TESTS)
 
-check: lint types imports site ## everything that runs no code of ours
+check: lint types imports prose site ## everything that runs no code of ours
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
@@ -87,6 +88,15 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(VENV)/bin/lint-imports --no-cache
+
+# Words misspelt anywhere but in tests (they misspell on purpose), the house's own words in what
+# people read (docs/words.txt), and its style.
+PROSE := git ls-files '*.md' ':!docs/mini/gallery.md' ':!*/scaffold/*' ':!*LICENSES*'
+
+prose: $(STAMP) ## codespell and proselint, over what people read
+	git ls-files '*.py' '*.md' '*.toml' '*.yaml' '*.html' ':!*tests/*' | xargs $(VENV)/bin/codespell
+	$(PROSE) | xargs $(VENV)/bin/codespell --builtin "" -D docs/words.txt --ignore-regex FiLM
+	$(PROSE) | xargs $(VENV)/bin/proselint check
 
 format: $(STAMP) ## mend what ruff can mend
 	$(PY) -m ruff check --fix .

@@ -3,23 +3,28 @@
 Names are imported when they are first used: torch alone costs more than a second.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nextgpt_registry.lazy import names
 
 if TYPE_CHECKING:
-    from nextgpt_core.answer import Answer, FailedMedia, GeneratedMedia, Text, Timings
-    from nextgpt_core.builder import Builder
-    from nextgpt_core.conversation import Conversation
-    from nextgpt_core.engine.events import (
+    from nextgpt_core.answer import (
+        Answer,
         Event,
+        FailedMedia,
         Finished,
+        GeneratedMedia,
         MediaDone,
         MediaFailed,
         MediaNoted,
         MediaProgress,
         MediaStarted,
+        Text,
         TextDelta,
+        Timings,
     )
+    from nextgpt_core.builder import Builder
+    from nextgpt_core.conversation import Conversation
     from nextgpt_core.engine.request import Cancel
     from nextgpt_core.pipeline import Pipeline
 
@@ -43,31 +48,30 @@ __all__ = [
     "Timings",
 ]
 
-_HOME = {
-    "nextgpt_core.answer": ("Answer", "FailedMedia", "GeneratedMedia", "Text", "Timings"),
-    "nextgpt_core.builder": ("Builder",),
-    "nextgpt_core.conversation": ("Conversation",),
-    "nextgpt_core.engine.events": (
-        "Event",
-        "Finished",
-        "MediaDone",
-        "MediaFailed",
-        "MediaProgress",
-        "MediaStarted",
-        "MediaNoted",
-        "TextDelta",
-    ),
-    "nextgpt_core.engine.request": ("Cancel",),
-    "nextgpt_core.pipeline": ("Pipeline",),
-}
-_MODULES = {name: module for module, names in _HOME.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """The public name, from the module that defines it."""
-    if name in _MODULES:
-        return getattr(import_module(_MODULES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = names(
+    __name__,
+    {
+        "answer": (
+            "Answer",
+            "Event",
+            "FailedMedia",
+            "Finished",
+            "GeneratedMedia",
+            "MediaDone",
+            "MediaFailed",
+            "MediaNoted",
+            "MediaProgress",
+            "MediaStarted",
+            "Text",
+            "TextDelta",
+            "Timings",
+        ),
+        "builder": ("Builder",),
+        "conversation": ("Conversation",),
+        "engine.request": ("Cancel",),
+        "pipeline": ("Pipeline",),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nextgpt_core.pipeline import Pipeline
+from nextgpt_core.pipeline import Pipeline, Source
+from nextgpt_registry.anchors import anchored
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
@@ -26,12 +27,29 @@ def _name(what: str, given: object) -> str:
 class Builder:
     """Each method returns another builder, so that one may be the base of several systems.
 
-    `Builder().llm("hf:…").plugin("image").channel("image", encoder="clip-b").build()`
+    `Builder().llm("hf:…").plugin("image").channel("image", encoder="clip-b").build()`, or
+    `Builder.from_system("mini").plugin("depth").channel("depth", decoder="depth-flow")`
     """
 
     name: str = "custom"
     _settings: Mapping[str, Any] = field(default_factory=dict)
     _plugins: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_system(
+        cls, source: Source, *overrides: str, catalog: Catalog | None = None
+    ) -> Builder:
+        """All that a system says, to be built on: `Builder.from_system("mini").channel(…)`.
+
+        It keeps the system's name until another is set: `.set(name="mini-with-depth")`.
+
+        Raises:
+            ConfigError: the system cannot be read.
+        """
+        loaded = load_config(source, overrides, catalog=catalog)
+        config = anchored(loaded.config, loaded.base)
+        settings = config.model_dump(mode="json", exclude_defaults=True, exclude={"plugins"})
+        return cls(config.name, settings, dict.fromkeys(config.plugins))
 
     def llm(self, path: str | Path, **settings: Any) -> Builder:
         """The language model: a source (`hf:…`, `file:…`, …) or the path of a folder."""

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Unpack
+from typing import Protocol, Unpack, runtime_checkable
 
-from nextgpt_core.answer import Answer, AnswerPart, GeneratedMedia, Text, warned
-from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.answer import (
+    Answer,
+    AnswerPart,
+    Event,
+    Finished,
+    GeneratedMedia,
+    Text,
+    finished,
+    warned,
+)
 from nextgpt_core.intake import arguments as given
-from nextgpt_core.intake.reading import GivenPart
-from nextgpt_core.options import Options
-from nextgpt_core.pipeline import Pipeline
+from nextgpt_core.intake.arguments import Options
+from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import MediaPart, Message, Part
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """What answers: a `Pipeline`."""
+
+    @property
+    def reader(self) -> Reader:
+        """Makes parts of what is given."""
+
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        answered: Mapping[int, Sequence[int]] | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[Event]:
+        """The events of the answer to a whole conversation."""
 
 
 class Conversation:
@@ -23,8 +48,8 @@ class Conversation:
     Media are not encoded again, and what is shared with the turns before is not computed again.
     """
 
-    def __init__(self, pipeline: Pipeline, *, history: Sequence[Message] = ()) -> None:
-        if not isinstance(pipeline, Pipeline):
+    def __init__(self, pipeline: Asked, *, history: Sequence[Message] = ()) -> None:
+        if not isinstance(pipeline, Asked):
             raise RequestError(
                 "conversation", f"is with a {type(pipeline).__name__}", "give a Pipeline"
             )
@@ -40,10 +65,7 @@ class Conversation:
 
     def say(self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]) -> Answer:
         """The answer to the next turn; see `Pipeline.chat`."""
-        for event in self.stream(parts, **options):
-            if isinstance(event, Finished):
-                return warned(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        return warned(finished(self.stream(parts, **options)))
 
     def stream(
         self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]

@@ -1,29 +1,30 @@
 """The language model with its signals and projections: what is trained, saved and run.
 
-Knows nothing about encoders, decoders or requests. Legend: B batch, T positions, D width of the
-language model, S signals of a group, N labelled positions, V base rows; W width of an encoder.
+Knows tensors alone, no conversation, encoder or decoder. Legend: B batch, T positions, D width of
+the language model, S signals of a group, N positions of features, V base rows; W width of an
+encoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
-from nextgpt_core.assembly.trained import Key, keys_of, lacking, only
+from nextgpt_core.assembly.readiness import Key, keys_of, lacking, only
+from nextgpt_core.assembly.stages import Part
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
-from nextgpt_core.prompt.compose import Composer
-from nextgpt_core.prompt.positions import FEATURE, FeatureKey, Prompt
+from nextgpt_core.prompt.positions import FEATURE
+from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_core.signal.rows import SignalRows
-from nextgpt_core.signal.vocabulary import SignalVocabulary
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.plan import VOCABULARY, Side
 
-PARTS = ("input", "output", "signals", "written", "lora")
-"""The kinds of part that can be trained: projections in and out, signal rows, LoRA; `written` are
-the output rows of the signals alone."""
+PARTS = get_args(Part)
+"""The kinds of part that can be trained."""
 
 
 class NextGPT(nn.Module):
@@ -36,8 +37,6 @@ class NextGPT(nn.Module):
         *,
         inputs: Mapping[str, nn.Module] | None = None,
         outputs: Mapping[str, nn.Module] | None = None,
-        system_prompt: str | None = None,
-        stops: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -49,13 +48,6 @@ class NextGPT(nn.Module):
         self._inputs = nn.ModuleList((inputs or {}).values())
         self._outputs = nn.ModuleList((outputs or {}).values())
         self._trained: set[Key] = set()
-        self.composer = Composer(
-            backbone.tokenizer,
-            vocabulary,
-            end_of_turn=backbone.eos_ids,
-            stops=stops,
-            system_prompt=system_prompt,
-        )
 
     @property
     def inputs(self) -> dict[str, nn.Module]:
@@ -67,21 +59,16 @@ class NextGPT(nn.Module):
         """The output projections by channel."""
         return dict(zip(self._output_names, self._outputs, strict=True))
 
-    def embed_ids(self, ids: Tensor) -> Tensor:
-        """Base and signal ids (...) -> (..., D)."""
-        is_signal = ids >= self.vocabulary.base
-        x: Tensor = self.backbone.embed(ids.masked_fill(is_signal, 0))
+    def embed(self, ids: Tensor, features_ND: Tensor | None = None) -> Tensor:
+        """Base and signal ids (...) -> (..., D), with projected features at the N `FEATURE`s."""
+        is_signal, is_feature = ids >= self.vocabulary.base, ids == FEATURE
+        other = is_signal if features_ND is None else is_signal | is_feature
+        x: Tensor = self.backbone.embed(ids.masked_fill(other, 0))
         if bool(is_signal.any()):
             x = x.index_put((is_signal,), self.rows.embed(ids[is_signal]).to(x.dtype))
+        if features_ND is not None:
+            x = x.index_put((is_feature,), features_ND.to(x))
         return x
-
-    def embed(self, prompt: Prompt, features: Mapping[FeatureKey, Tensor]) -> Tensor:
-        """A prompt and its projected features {(channel, sha256): (T', D)} -> (1, T, D)."""
-        ids_1T = torch.tensor([prompt.ids], device=self.backbone.device)
-        x_1TD = self.embed_ids(ids_1T.masked_fill(ids_1T == FEATURE, 0))
-        for slot in prompt.features:
-            x_1TD[0, slot.start : slot.start + slot.count] = features[slot.key].to(x_1TD)
-        return x_1TD
 
     def logits(self, final: Tensor) -> Tensor:
         """States after the final norm (..., D) -> (..., V + all signals)."""

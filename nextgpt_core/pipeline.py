@@ -7,31 +7,27 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import Any, Self, Unpack
 
-from nextgpt_core.answer import Answer, warned
+from nextgpt_core.answer import Answer, Event, finished, warned
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_system
 from nextgpt_core.batch import Answered, Outcome, outcomes
-from nextgpt_core.engine.events import Event, Finished
+from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
+from nextgpt_core.intake.arguments import Options
 from nextgpt_core.intake.reading import GivenPart, Reader
-from nextgpt_core.options import Options, generation
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
-from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
 from nextgpt_registry.fetch.sources import OnProgress, fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path
-from nextgpt_registry.plan import resolve
-
-if TYPE_CHECKING:
-    from nextgpt_core.conversation import Conversation
+from nextgpt_registry.plan import plan_system
 
 Source = str | Path | Mapping[str, Any] | Config
 """A shipped system's name, a YAML file, a saved folder, a dict or a `Config`."""
@@ -73,9 +69,8 @@ class Pipeline:
             SourceError: weights cannot be had.
         """
         _check_callers(catalog, progress)
-        loaded = load_config(source, overrides, catalog=catalog)
-        catalog = catalog or Catalog.discover(loaded.config.plugins)
-        system = assemble(resolve(loaded, catalog), catalog, merge=True, progress=progress)
+        made = plan_system(source, overrides, catalog=catalog)
+        system = assemble(made.plan, made.catalog, merge=True, progress=progress)
         return cls(system, untrained=untrained)
 
     @classmethod
@@ -106,7 +101,7 @@ class Pipeline:
     @property
     def config(self) -> Config:
         """What it was assembled from."""
-        return self.system.config
+        return self.system.plan.config
 
     def chat(
         self,
@@ -124,10 +119,7 @@ class Pipeline:
             RequestError: the request cannot be answered as asked.
             Cancelled: its `cancel` was set.
         """
-        for event in self.stream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return warned(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        return warned(finished(self.stream(parts, history=history, **options)))
 
     def batch(
         self,
@@ -175,11 +167,11 @@ class Pipeline:
             raise RequestError("messages", "are none", "give at least a user's turn")
         request = Request(
             messages=asked,
-            generation=generation(self.config.generation, options),
+            generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
             answered=given.answered(
-                {} if answered is None else answered, asked, self.system.model.vocabulary.end
+                {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
         )
         return self.engine.stream(request, cancel=given.cancel(options.get("cancel")))
@@ -192,10 +184,8 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> Answer:
         """As `chat`; cancelling the task calls the answer off."""
-        async for event in self.astream(parts, history=history, **options):
-            if isinstance(event, Finished):
-                return warned(event.answer)
-        raise AssertionError("a stream ends with Finished or an error")
+        events = [event async for event in self.astream(parts, history=history, **options)]
+        return warned(finished(events))
 
     async def astream(
         self,
@@ -218,8 +208,6 @@ class Pipeline:
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
-        from nextgpt_core.conversation import Conversation  # it imports this module
-
         return Conversation(self, history=history)
 
     def read(self, medium: GivenPart) -> MediaPart:

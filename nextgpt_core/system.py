@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from nextgpt_core.assembly.components import LiveEncoder, Recipe
+from nextgpt_core.assembly.components import LiveDecoder, LiveEncoder
 from nextgpt_core.model import NextGPT
+from nextgpt_core.prompt.compose import Composer
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.plan import Plan
-from nextgpt_registry.specs import Decoder
-
-
-@dataclass(frozen=True, eq=False)
-class LiveDecoder:
-    """A decoder in a channel; `component` is None where it runs in a process of its own."""
-
-    recipe: Recipe
-    component: Any
-    route: Literal["embedding", "caption"] = "embedding"
-
-    @property
-    def spec(self) -> Decoder:
-        """What its plugin declared."""
-        assert isinstance(self.recipe.spec, Decoder)
-        return self.recipe.spec
 
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """A language model with its encoders and decoders by channel."""
+    """A language model, what composes its prompts, and encoders and decoders by channel."""
 
     plan: Plan
     catalog: Catalog
     model: NextGPT
+    composer: Composer
     encoders: dict[str, LiveEncoder]
     decoders: dict[str, LiveDecoder]
 

@@ -29,14 +29,19 @@ MODULES = (
     "nextgpt_registry.messages",
     "nextgpt_registry.content",
     "nextgpt_registry.config",
+    "nextgpt_registry.fetch.clients",
+    "nextgpt_registry.fetch.schemes",
     "nextgpt_registry.lock",
     "nextgpt_registry.suites",
     "nextgpt_registry.testing.kit",
 )
 """Where a plugin's author may import from beside the exports; every name without a `_`."""
+PAGE = Path(__file__).with_name("modules.md")
+"""Its tables have those modules of which some names are public."""
 
 _RELEASED = re.compile(r"<!-- released: (\d+\.\d+|none) -->")
 _REGION = re.compile(r"(<!-- names -->\n).*(<!-- end -->)", re.DOTALL)
+_SOME = re.compile(r"^\| `(nextgpt_[\w.]+)` \| ([^|]+) \|", re.MULTILINE)
 _ROW = re.compile(r"^\| `(?P<name>[^`]+)` \|(?: `(?P<text>.*)`)? \| (?P<since>[\d.]+) \|$")
 
 Names = Mapping[str, str]
@@ -66,6 +71,11 @@ def current() -> Names:
                 found |= {f"{module}:{name}": "" for name in ast.literal_eval(node.value)}
     for module in MODULES:
         found |= {f"{module}:{name}": text for name, text in _module(_tree(module))}
+    for module, listed in _SOME.findall(PAGE.read_text("utf-8")):
+        names = re.findall(r"`(\w+)`", listed)
+        found |= {f"{module}:{name}": "" for name in names}
+        told = {name: text for name, text in _module(_tree(module))}
+        found |= {f"{module}:{n}": t for n, t in told.items() if n.partition(".")[0] in names}
     return found
 
 
@@ -174,6 +184,10 @@ def _module(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from _members(node, classes)
         elif isinstance(node, ast.FunctionDef) and _public(node.name):
             yield from _function(node, node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if _public(name := ast.unparse(target)):
+                yield name, ""
 
 
 def _bases(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from nextgpt_core.assembly import weights
 from nextgpt_core.assembly.boundary import Blame
 from nextgpt_core.assembly.checkpoint import check_base, check_tokenizer
-from nextgpt_core.assembly.components import LiveEncoder, Recipe
+from nextgpt_core.assembly.components import LiveDecoder, LiveEncoder, Recipe
 from nextgpt_core.intake.hooks import check_media
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
@@ -21,8 +21,9 @@ from nextgpt_core.llm.lora import add_lora, merge_lora
 from nextgpt_core.llm.probe import probe
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import planned_input, planned_output
+from nextgpt_core.prompt.compose import Composer
 from nextgpt_core.signal import SignalVocabulary
-from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Weight
 from nextgpt_registry.documents import read_text
@@ -71,7 +72,7 @@ def assemble(
     model.eval().requires_grad_(False)
     if merge and plan.config.llm.lora is not None:
         merge_lora(backbone)
-    return System(plan, catalog, model, encoders, decoders)
+    return System(plan, catalog, model, build_composer(plan, backbone), encoders, decoders)
 
 
 def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
@@ -103,8 +104,17 @@ def build_model(plan: Plan, backbone: Backbone) -> NextGPT:
         SignalVocabulary.of(plan.signals),
         inputs=inputs,
         outputs=outputs,
-        system_prompt=plan.config.system_prompt,
+    )
+
+
+def build_composer(plan: Plan, backbone: Backbone) -> Composer:
+    """What makes prompts of conversations, with the language model's tokenizer."""
+    return Composer(
+        backbone.tokenizer,
+        SignalVocabulary.of(plan.signals),
+        end_of_turn=backbone.eos_ids,
         stops=plan.config.generation.stop,
+        system_prompt=plan.config.system_prompt,
     )
 
 

@@ -9,11 +9,11 @@ import hashlib
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel
@@ -168,6 +168,49 @@ class Item:
     conditions: Mapping[str, Tensor] | None = None
     caption: str | None = None
     taken: tuple[Media, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class LiveDecoder:
+    """A decoder in a channel; `component` is None where it runs in a process of its own.
+
+    One that never calls `on_step` cannot be stopped from outside: a cancelled request does not wait
+    for it, but its worker does.
+    """
+
+    recipe: Recipe
+    component: Any
+    route: Literal["embedding", "caption"] = "embedding"
+
+    @property
+    def spec(self) -> Decoder:
+        """What its plugin declared."""
+        assert isinstance(self.recipe.spec, Decoder)
+        return self.recipe.spec
+
+    def batch_key(self, options: BaseModel) -> Hashable:
+        """Items whose keys are equal may share one call."""
+        key: Hashable = self.component.batch_key(options)
+        return key
+
+    def decode(
+        self,
+        items: Sequence[Item],
+        options: BaseModel,
+        *,
+        on_step: OnStep,
+        check: Callable[[], None],
+    ) -> list[Media]:
+        """One call for all items; `check` is asked between steps if anybody still wants them."""
+
+        def step(done: int, total: int) -> None:
+            check()
+            on_step(done, total)
+
+        return decode_items(self.component, self.recipe, items, options, step)
+
+    def close(self) -> None:
+        """Nothing is held beyond what the system holds."""
 
 
 def decode_items(

@@ -28,10 +28,11 @@ def command(
     """Train variants of a system for a small budget, measure them, and write one table."""
     from nextgpt_core.ablate.axes import narrowed, read_axes
     from nextgpt_core.cli.quiet import quiet, yield_cores
-    from nextgpt_registry.catalog import Catalog
+    from nextgpt_registry.anchors import beside
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import ConfigError, RequestError
     from nextgpt_registry.outputs import check_folder
+    from nextgpt_registry.plan import plugins_of
 
     if min(steps or 1, limit or 1) < 1:
         raise RequestError("ablate", "--steps and --limit count from 1", "give a number above 0")
@@ -40,14 +41,14 @@ def command(
     if axes is None:
         if loaded.config.ablations is None:
             raise ConfigError(loaded.origin, "names no ablations", "name a file with --axes FILE")
-        axes = loaded.base / loaded.config.ablations
+        axes = beside(loaded.base, loaded.config.ablations)
     compared = narrowed(read_axes(axes), only or ())
     update = {
         "steps": steps or compared.steps,
         "limit": limit or compared.limit,
         "set": (*compared.set, *(overrides or ())),
     }
-    catalog = Catalog.discover(loaded.config.plugins)
+    catalog = plugins_of(loaded.config)
 
     yield_cores()
     quiet()

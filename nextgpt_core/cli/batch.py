@@ -40,14 +40,13 @@ def run_batch(
     asked = [number for number, line in enumerate(lines, 1) if line.strip()]
     waiting = [number for number in asked if number not in done]
     if waiting:
-        from nextgpt_core.cli.live import live  # lazy: torch
-        from nextgpt_registry.catalog import Catalog
-        from nextgpt_registry.configfile import load_config
-        from nextgpt_registry.plan import resolve
+        from nextgpt_registry.plan import plan_system
 
-        loaded = load_config(system, overrides)
-        catalog = Catalog.discover(loaded.config.plugins)
-        with live(resolve(loaded, catalog), catalog, untrained=untrained) as pipeline:
+        planned = plan_system(system, overrides)
+
+        from nextgpt_core.cli.live import live  # lazy: torch
+
+        with live(planned, untrained=untrained) as pipeline:
             done |= _ask(pipeline, lines, waiting, answers, before=len(done))
     _write(answers, [done[number] for number in sorted(done)])
     failed = sum("error" in one for one in done.values())
@@ -59,7 +58,7 @@ def _ask(
 ) -> dict[int, dict[str, Any]]:
     """Ask, and write each answer down as it comes."""
     from nextgpt_core.batch import outcomes
-    from nextgpt_core.training.progress import Progress
+    from nextgpt_core.progress import Progress
 
     refused: dict[int, NextGPTError] = {}
 
@@ -162,6 +161,7 @@ def _answered(answers: Path, lines: Sequence[str]) -> dict[int, dict[str, Any]]:
 
 def _write(answers: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """All records by line, in place of what was there."""
+    answers.parent.mkdir(parents=True, exist_ok=True)
     new = answers.with_suffix(".part")
     new.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), "utf-8")
     os.replace(new, answers)

@@ -26,23 +26,19 @@ def command(
     """Talk with a system in text and media."""
     from rich.console import Console
 
-    from nextgpt_registry.catalog import Catalog
-    from nextgpt_registry.configfile import load_config
     from nextgpt_registry.outputs import check_folder
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
     check_folder(out)
-    loaded = load_config(system, overrides or [])
-    catalog = Catalog.discover(loaded.config.plugins)
-    plan = resolve(loaded, catalog)
+    planned = plan_system(system, overrides or [])
     console = Console(highlight=False, markup=False, soft_wrap=True)
 
     from nextgpt_core.cli.live import live  # lazy: torch
     from nextgpt_core.cli.session import Session
     from nextgpt_core.cli.talkfile import load_talk
 
-    messages = load_talk(load, plan, catalog) if load is not None else ()
-    with live(plan, catalog, untrained=untrained) as pipeline:
+    messages = load_talk(load, planned.plan, planned.catalog) if load is not None else ()
+    with live(planned, untrained=untrained) as pipeline:
         if told := pipeline.engine.readiness.summary():
             console.print(told)
         session = Session(pipeline, console, out, seed=seed)

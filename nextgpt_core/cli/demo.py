@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -16,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.anchors import beside
+from nextgpt_registry.cli.tables import json_alone, print_json, print_lines, print_table
 from nextgpt_registry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from nextgpt_core.demo.script import Line, Talk
     from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import Loaded
-    from nextgpt_registry.plan import Plan
+    from nextgpt_registry.plan import Plan, Planned
 
 PAGE = "index.html"
 
@@ -44,20 +43,36 @@ def command(
     untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
     """Play a scripted conversation, and write it to one HTML page."""
+    from nextgpt_core.demo.page import page
+    from nextgpt_registry.content import replace_file
+    from nextgpt_registry.outputs import check_file
+
+    check_file(out / PAGE)
+    with json_alone(True):  # decoders may have something to say, and their bars are for stderr
+        played, catalog = _played(system, overrides or [], script, seed, untrained=untrained)
+        written = out.expanduser().absolute() / PAGE
+        replace_file(written, page(played, catalog).encode())
+    (_print_json if as_json else _print)(played, written)
+
+
+def _played(
+    system: str,
+    overrides: Sequence[str],
+    script: Path | None,
+    seed: int | None,
+    *,
+    untrained: bool,
+) -> tuple[Played, Catalog]:
+    """The conversation, and the plugins that can show it; what is wrong is told before torch."""
     from nextgpt_core.assembly.readiness import Readiness
     from nextgpt_core.demo.script import read_script, talks
     from nextgpt_core.intake.reading import Reader
-    from nextgpt_registry.catalog import Catalog
-    from nextgpt_registry.configfile import load_config
-    from nextgpt_registry.outputs import check_file
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
-    check_file(out / PAGE)
-    loaded = load_config(system, overrides or [])
-    path = _script(loaded, script)
+    planned = plan_system(system, overrides)
+    plan, catalog = planned.plan, planned.catalog
+    path = _script(planned.loaded, script)
     told = read_script(path)
-    catalog = Catalog.discover(loaded.config.plugins)
-    plan = resolve(loaded, catalog)
     made = [name for name, channel in plan.channels.items() if channel.decoder]
     acts = talks(told, path.parent, Reader.of_plan(plan, catalog), made, who=str(path))
     lines = [line for act in acts for line in act.lines]
@@ -66,25 +81,13 @@ def command(
         required=[name for line in lines for name in line.want],
     )
 
-    with contextlib.redirect_stdout(sys.stderr):
-        load_s, exchanges = _play(plan, catalog, acts, seed, untrained=untrained)
+    load_s, exchanges = _play(planned, acts, seed, untrained=untrained)
 
-    from nextgpt_core.demo.page import page
     from nextgpt_core.demo.play import Played
-    from nextgpt_registry.content import replace_file
 
-    played = Played(
-        plan.system,
-        told.title,
-        told.notes,
-        tuple(act.title for act in acts),
-        exchanges,
-        load_s,
-        _facts(plan),
-    )
-    written = out.expanduser().absolute() / PAGE
-    replace_file(written, page(played, catalog).encode())
-    (_print_json if as_json else _print)(played, written)
+    titles = tuple(act.title for act in acts)
+    played = Played(plan.system, told.title, told.notes, titles, exchanges, load_s, _facts(plan))
+    return played, catalog
 
 
 def _script(loaded: Loaded, script: Path | None) -> Path:
@@ -92,11 +95,11 @@ def _script(loaded: Loaded, script: Path | None) -> Path:
         return script.expanduser()
     if loaded.config.demo is None:
         raise ConfigError(loaded.origin, "has no demo", "name a script with --script FILE")
-    return loaded.base / loaded.config.demo
+    return beside(loaded.base, loaded.config.demo)
 
 
 def _play(
-    plan: Plan, catalog: Catalog, talks: Sequence[Talk], seed: int | None, *, untrained: bool
+    planned: Planned, talks: Sequence[Talk], seed: int | None, *, untrained: bool
 ) -> tuple[float, tuple[Exchange, ...]]:
     """How long loading took, and every exchange."""
     from nextgpt_core.cli.bar import StepBar
@@ -106,12 +109,12 @@ def _play(
 
     start = time.monotonic()
     with StepBar(sum(len(talk.lines) for talk in talks)) as bar:
-        bar.say(f"loading {plan.system}")
+        bar.say(f"loading {planned.plan.system}")
 
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.demo.play import play
 
-        with live(plan, catalog, untrained=untrained) as pipeline:
+        with live(planned, untrained=untrained) as pipeline:
             load_s = time.monotonic() - start
             return load_s, tuple(play(pipeline, talks, seed=seed, starting=starting))
 
@@ -136,7 +139,6 @@ def _facts(plan: Plan) -> dict[str, str]:
 
 def _print(played: Played, path: Path) -> None:
     from nextgpt_core.demo.page import counted
-    from nextgpt_registry.cli.tables import print_lines, print_table
 
     rows = [
         (
@@ -172,4 +174,4 @@ def _print_json(played: Played, path: Path) -> None:
         "timings": {"load_s": played.load_s, "answering_s": played.answering_s},
         "facts": dict(played.facts),
     }
-    sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+    print_json(told)

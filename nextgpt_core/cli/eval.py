@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.tables import json_alone, print_json
 
 
 def command(
@@ -33,29 +32,25 @@ def command(
     untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
     """Measure how well a system answers, or go on with it."""
-    from nextgpt_registry.catalog import Catalog
-    from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import RequestError
     from nextgpt_registry.outputs import check_folder
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
     if (limit is not None and limit < 1) or jobs < 1:
         raise RequestError("eval", "--limit and --jobs count from 1", "give a number above 0")
     if out is not None:
         check_folder(out)
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        loaded = load_config(system, overrides or [])
-        catalog = Catalog.discover(loaded.config.plugins)
-        plan = resolve(loaded, catalog)
+    with json_alone(as_json):
+        planned = plan_system(system, overrides or [])
 
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.evaluation.run import evaluate, load_suite
 
-        chosen = load_suite(loaded.config, suite, catalog)
-        with live(plan, catalog, untrained=untrained) as pipeline:
+        chosen = load_suite(planned.loaded.config, suite, planned.catalog)
+        with live(planned, untrained=untrained) as pipeline:
             found = evaluate(pipeline, chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
-        sys.stdout.write(json.dumps(found.report, ensure_ascii=False, indent=1) + "\n")
+        print_json(found.report)
         return
     _print(found.report)
     sys.stdout.write(f"contact sheet: {found.folder / 'index.html'}\n")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.cli.quiet import quiet
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.fetch.progress import busy
-from nextgpt_registry.plan import Plan
+from nextgpt_registry.plan import Planned
 
 
-def live(plan: Plan, catalog: Catalog, *, untrained: bool = False) -> Pipeline:
+def live(planned: Planned, *, untrained: bool = False) -> Pipeline:
     """The pipeline of a plan, without the noise of the libraries beneath."""
     quiet()
-    with busy(f"loading {plan.system}"):
-        return Pipeline(assemble(plan, catalog, merge=True), untrained=untrained)
+    with busy(f"loading {planned.plan.system}"):
+        return Pipeline(assemble(planned.plan, planned.catalog, merge=True), untrained=untrained)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,13 +11,13 @@ import typer
 from typer.core import TyperCommand
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.tables import json_alone, print_json
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import shortened
 
 if TYPE_CHECKING:
-    from nextgpt_core.answer import Answer
-    from nextgpt_core.engine.events import Event
+    from nextgpt_core.answer import Answer, Event
     from nextgpt_core.intake.reading import Reader
     from nextgpt_core.pipeline import Pipeline
     from nextgpt_registry.messages import Part
@@ -77,18 +75,26 @@ def run(
             raise RequestError("--batch", what, "write them in its lines, or leave it out")
         run_batch(system, overrides or [], batch, out, untrained=untrained)
         return
+    from nextgpt_core.cli.render import Gallery, answer_json
+
     counts = required_counts(require or [])
     values = {"text": iter(text or []), "media": iter(media or [])}
     given = [(kind, next(values[kind])) for kind in context.meta[_ORDER]]
     if not given:
         raise RequestError("run", "nothing is asked", "give --text, --media or --batch")
     check_folder(out)
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+    with json_alone(as_json):
         pipeline, parts = _prepare(system, overrides or [], given, counts, untrained=untrained)
         with pipeline:
             options: Any = {"require": counts} | ({} if seed is None else {"seed": seed})
             answer = _answer(pipeline, parts, options, quiet=as_json)
-    _show(pipeline, answer, out, as_json=as_json)
+        shown = answer_json(pipeline.config.name, answer, Gallery(pipeline.reader, out))
+    if as_json:
+        print_json(shown)
+        return
+    sys.stdout.write("\n")
+    for line in _media_lines(shown["parts"]):
+        sys.stdout.write(line + "\n")
 
 
 def required_counts(given: Sequence[str]) -> dict[str, int]:
@@ -126,34 +132,31 @@ def _prepare(
     """Plan and read first, without torch: what is wrong is told before anything loads."""
     from nextgpt_core.assembly.readiness import Readiness
     from nextgpt_core.intake.reading import Reader
-    from nextgpt_registry.catalog import Catalog
-    from nextgpt_registry.configfile import load_config
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
-    loaded = load_config(system, overrides)
-    catalog = Catalog.discover(loaded.config.plugins)
-    plan = resolve(loaded, catalog)
-    reader = Reader.of_plan(plan, catalog)
+    planned = plan_system(system, overrides)
+    reader = Reader.of_plan(planned.plan, planned.catalog)
     parts = [read_part(reader, kind, value) for kind, value in given]
-    Readiness.of_plan(plan, ignored=untrained).check(
+    Readiness.of_plan(planned.plan, ignored=untrained).check(
         given=[part.channel for part in parts if not isinstance(part, str)],
         required=[channel for channel, count in required.items() if count],
     )
 
     from nextgpt_core.cli.live import live  # lazy: torch
 
-    return live(plan, catalog, untrained=untrained), parts
+    return live(planned, untrained=untrained), parts
 
 
 def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: bool) -> Answer:
-    from nextgpt_core.engine.events import Finished
+    from nextgpt_core.answer import finished
 
-    spaced = Spaced()
-    for event in pipeline.stream(parts, **options):
-        _tell(event, spaced, quiet=quiet)
-        if isinstance(event, Finished):
-            return event.answer
-    raise AssertionError("a stream ends with Finished or an error")
+    def told() -> Iterator[Event]:
+        spaced = Spaced()
+        for event in pipeline.stream(parts, **options):
+            _tell(event, spaced, quiet=quiet)
+            yield event
+
+    return finished(told())
 
 
 class Spaced:
@@ -180,7 +183,7 @@ class Spaced:
 
 
 def _tell(event: Event, spaced: Spaced, *, quiet: bool) -> None:
-    from nextgpt_core.engine.events import MediaFailed, MediaNoted, MediaStarted, TextDelta
+    from nextgpt_core.answer import MediaFailed, MediaNoted, MediaStarted, TextDelta
 
     match event:
         case MediaNoted(channel, text):
@@ -192,18 +195,6 @@ def _tell(event: Event, spaced: Spaced, *, quiet: bool) -> None:
             sys.stderr.write(f"[{channel}: {words} …]\n" if words else f"[{channel} …]\n")
         case MediaFailed(_, channel, error):
             sys.stderr.write(f"[{channel} failed: {error}]\n")
-
-
-def _show(pipeline: Pipeline, answer: Answer, out: Path, *, as_json: bool) -> None:
-    from nextgpt_core.cli.render import Gallery, answer_json
-
-    shown = answer_json(pipeline.config.name, answer, Gallery(pipeline.reader, out))
-    if as_json:
-        sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=1) + "\n")
-        return
-    sys.stdout.write("\n")
-    for line in _media_lines(shown["parts"]):
-        sys.stdout.write(line + "\n")
 
 
 def _media_lines(parts: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -14,9 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from nextgpt_core.cli.render import Gallery
-from nextgpt_core.cli.talkfile import load_talk, save_talk
-from nextgpt_core.engine.events import (
+from nextgpt_core.answer import (
     Event,
     Finished,
     MediaDone,
@@ -26,6 +24,8 @@ from nextgpt_core.engine.events import (
     MediaStarted,
     TextDelta,
 )
+from nextgpt_core.cli.render import Gallery
+from nextgpt_core.cli.talkfile import load_talk, save_talk
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import NextGPTError, RequestError
 from nextgpt_registry.messages import Message, Part

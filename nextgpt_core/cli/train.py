@@ -54,10 +54,9 @@ def command(
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.training.settings import split_overrides, stage_of, untrained
-    from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.outputs import check_folder
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
     for option, folder in (("--out", out), ("--export", export)):
         if folder is not None:
@@ -71,8 +70,7 @@ def command(
     if fresh:
         loaded = untrained(loaded)
     stage_of(loaded.config, stage)
-    catalog = Catalog.discover(loaded.config.plugins)
-    resolve(loaded, catalog)  # all that is wrong is told before torch is imported
+    catalog = plan_system(loaded).catalog  # all that is wrong is told before torch is imported
 
     yield_cores()
     quiet()
@@ -112,10 +110,9 @@ def _add(
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.training.settings import split_overrides, stage_of
     from nextgpt_registry.additions import find_offer, join
-    from nextgpt_registry.catalog import Catalog
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import TrainingError
-    from nextgpt_registry.plan import resolve
+    from nextgpt_registry.plan import plan_system
 
     if told := [option for option, value in unused.items() if value]:
         raise TrainingError(", ".join(told), "does not go with --add", "leave it out")
@@ -128,8 +125,7 @@ def _add(
     )
     for stage in joined.stages:
         stage_of(joined.loaded.config, stage)
-    catalog = Catalog.discover(joined.loaded.config.plugins)
-    resolve(joined.loaded, catalog)  # all that is wrong is told before torch is imported
+    catalog = plan_system(joined.loaded).catalog  # what is wrong is told before torch is imported
 
     yield_cores()
     quiet()

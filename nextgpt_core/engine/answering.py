@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from pydantic import BaseModel
 
+from nextgpt_core.answer import Event, Finished, MediaNoted, MediaStarted
 from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.captions import caption
-from nextgpt_core.engine.events import Event, Finished, MediaNoted, MediaStarted
-from nextgpt_core.engine.inputs import Inputs
 from nextgpt_core.engine.language import Language
-from nextgpt_core.engine.orders import Orders
 from nextgpt_core.engine.prefix import Prefix, PrefixPool
-from nextgpt_core.engine.record import Record
+from nextgpt_core.engine.record import Orders, Record
 from nextgpt_core.engine.request import Cancel, Request, item_seed
-from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.engine.textstream import TextStream
+from nextgpt_core.engine.sampling import Sampler, TextStream
 from nextgpt_core.engine.worker import DecoderWorker
 from nextgpt_core.engine.writing import End, Group, Piece, Token
+from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
@@ -33,7 +32,7 @@ class Resources:
 
     system: System
     language: Language
-    inputs: Inputs
+    features: Features
     prefixes: PrefixPool
     workers: Mapping[str, DecoderWorker]
 
@@ -56,6 +55,7 @@ class Answering:
         self._alone = request.generation.deterministic
         self._grammar = grammar
         self._cancel = cancel
+        self._media = shared.features.reading(alone=self._alone, check=cancel.check)
         self._record = Record(request.generation.seed)
         self._orders = Orders(shared.workers, options, alone=self._alone, cancel=cancel)
 
@@ -69,25 +69,24 @@ class Answering:
                     yield from self._take(piece)
                     yield from self._orders.ready()
             yield from self._orders.rest()
+            self._record.encoded_media = self._media.encoded
             yield Finished(self._record.answer(self._orders.outcomes))
         finally:
             self._cancel.set()  # after the last event there is nothing left to call off
 
     def _noted(self) -> Iterator[MediaNoted]:
         """What of the media of the last turn is left out; of those before it was said then."""
-        for channel, text in self._shared.inputs.left_out(self._request.messages[-1:]):
+        for channel, text in self._shared.features.left_out(self._request.messages[-1:]):
             self._record.notes.append(f"{channel}: {text}")
             yield MediaNoted(channel, text)
 
     def _prompt(self) -> Prompt:
         model, messages = self._shared.system.model, self._request.messages
         self._check_length()
-        counts, encoded = self._shared.inputs.positions(
-            messages, alone=self._alone, cancel=self._cancel
-        )
-        self._record.encoded_media += encoded
-        prompt = model.composer.compose(
-            messages, feature_tokens=counts, answered=self._request.answered
+        prompt = self._shared.system.composer.compose(
+            messages,
+            feature_tokens=self._media.positions(messages),
+            answered=self._request.answered,
         )
         if self._room(prompt) <= 0:
             kept = self._grammar.overrun
@@ -101,15 +100,12 @@ class Answering:
 
     def _check_length(self) -> None:
         """Refuse what cannot fit before it is cut into tokens, which takes 200 bytes for each."""
-        model, characters = (
-            self._shared.system.model,
-            sum(len(t.text) for t in self._request.messages),
-        )
-        if characters > model.backbone.context * model.composer.longest_token:
+        context = self._shared.system.model.backbone.context
+        characters = sum(len(message.text) for message in self._request.messages)
+        if characters > context * self._shared.system.composer.longest_token:
             raise RequestError(
                 "request",
-                f"has {characters:,} characters of text, and the model reads "
-                f"{model.backbone.context} tokens",
+                f"has {characters:,} characters of text, and the model reads {context} tokens",
                 "shorten the conversation",
             )
 
@@ -121,12 +117,8 @@ class Answering:
     def _pieces(self, prompt: Prompt, prefix: Prefix) -> Iterator[Piece]:
         start = len(prefix.keys)
         self._record.reused_tokens, self._record.prefilled_tokens = start, len(prompt) - start
-        features, encoded = self._shared.inputs.projected(
-            [slot for slot in prompt.features if slot.start + slot.count > start],
-            alone=self._alone,
-            cancel=self._cancel,
-        )
-        self._record.encoded_media += encoded
+        with torch.no_grad():
+            features = self._media.projected(slot for slot in prompt.features if slot.end > start)
         generation, language = self._generation, self._shared.language
         return language.write(
             prefix,

@@ -22,14 +22,13 @@ from nextgpt_core.assembly.boundary import check_finite
 from nextgpt_core.engine.passes import Passes
 from nextgpt_core.engine.prefix import Prefix
 from nextgpt_core.engine.request import Cancel
-from nextgpt_core.engine.sampling import Sampler
+from nextgpt_core.engine.sampling import Sampler, TextStream
 from nextgpt_core.engine.scheduler import Scheduler, Turn
-from nextgpt_core.engine.textstream import TextStream
 from nextgpt_core.engine.writing import AHEAD, End, Group, NotFinite, Piece, Writing
-from nextgpt_core.llm.finite import not_finite
 from nextgpt_core.llm.half import pack
+from nextgpt_core.llm.head import not_finite
 from nextgpt_core.model import NextGPT
-from nextgpt_core.prompt.positions import FEATURE, FeatureKey, Prompt
+from nextgpt_core.prompt.positions import FeatureKey, Prompt
 from nextgpt_core.signal import Grammar
 from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError
 
@@ -109,13 +108,7 @@ class Language:
     def embed(self, prompt: Prompt, features: Mapping[FeatureKey, Tensor], *, start: int) -> Tensor:
         """The prompt from position `start` on, and its projected features (T', D) -> (1, T, D)."""
         ids_BT = torch.tensor([prompt.ids[start:]], device=self.model.backbone.device)
-        x_BTD = self.model.embed_ids(ids_BT.masked_fill(ids_BT == FEATURE, 0))
-        for slot in prompt.features:
-            done = max(0, start - slot.start)
-            if done < slot.count:
-                at = slot.start + done - start
-                x_BTD[0, at : at + slot.count - done] = features[slot.key][done:].to(x_BTD)
-        return x_BTD
+        return self.model.embed(ids_BT, prompt.rows(features, start=start))
 
     @torch.no_grad()
     def conditions(self, group: Group) -> dict[str, Tensor]:

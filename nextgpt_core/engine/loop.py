@@ -14,25 +14,25 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from nextgpt_core.answer import Answer
+from nextgpt_core.answer import Answer, Event, finished
+from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.engine.answering import Answering, Resources
-from nextgpt_core.engine.events import Event, Finished
-from nextgpt_core.engine.executor import Executor, InlineExecutor
-from nextgpt_core.engine.inputs import Inputs
 from nextgpt_core.engine.language import Language
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
-from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.engine.worker import DecoderWorker, Executor
+from nextgpt_core.features.cache import TensorCache
+from nextgpt_core.features.media import Features
 from nextgpt_core.intake.hooks import check_media, check_messages
-from nextgpt_core.intake.text import check_text
 from nextgpt_core.signal import Grammar
-from nextgpt_core.system import LiveDecoder, System
+from nextgpt_core.system import System
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import fixed_options
+from nextgpt_registry.text import check_text
 
 
 class Engine:
@@ -48,7 +48,9 @@ class Engine:
         self.shared = Resources(
             system=system,
             language=Language(system.model),
-            inputs=Inputs(system),
+            features=Features(
+                system, TensorCache(memory_bytes=system.config.feature_cache_mb << 20)
+            ),
             prefixes=PrefixPool(
                 system.model.backbone.new_cache,
                 limit_bytes=system.config.prefix_cache_mb << 20,
@@ -64,7 +66,7 @@ class Engine:
             MediaError: a medium of the conversation is not laid out as its modality documents.
             Cancelled: (from the iterator) `cancel` was set.
         """
-        decoders, model = self.system.decoders, self.system.model
+        decoders, composer = self.system.decoders, self.system.composer
         request = replace(request, messages=check_messages(self.system.catalog, request.messages))
         self._check_names(request.decoder_options)
         options = {
@@ -74,9 +76,9 @@ class Engine:
         ready = self.readiness
         _check_ready(ready, request)
         grammar = Grammar(
-            model.vocabulary,
-            eos=model.composer.end_ids,
-            never=model.composer.never_ids,
+            composer.vocabulary,
+            eos=composer.end_ids,
+            never=composer.never_ids,
             channels=self._open(request),
             unsampled=ready.unsampled,
             required=request.required,
@@ -89,10 +91,7 @@ class Engine:
 
     def answer(self, request: Request, *, cancel: Cancel | None = None) -> Answer:
         """The whole answer at once."""
-        for event in self.stream(request, cancel=cancel):
-            if isinstance(event, Finished):
-                return event.answer
-        raise AssertionError("a stream ends with Finished or an error")
+        return finished(self.stream(request, cancel=cancel))
 
     @property
     def readiness(self) -> Readiness:
@@ -157,9 +156,7 @@ def _workers(system: System, linger_s: float) -> dict[str, DecoderWorker]:
         key = id(decoder.component or decoder)
         if key not in made:
             executor: Executor = (
-                ProcessExecutor(decoder.recipe)
-                if decoder.component is None
-                else InlineExecutor(decoder.recipe, decoder.component)
+                ProcessExecutor(decoder.recipe) if decoder.component is None else decoder
             )
             made[key] = DecoderWorker(
                 executor, max_batch=decoder.spec.max_batch, linger_s=linger_s, check=check

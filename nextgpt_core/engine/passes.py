@@ -66,5 +66,5 @@ class Passes:
         if not written:
             return [x_1TD for _, x_1TD in coming if x_1TD is not None]
         ids_1N = torch.tensor([[i for ids, x in coming if x is None for i in ids]])
-        rest = iter(self._model.embed_ids(ids_1N.to(self._model.backbone.device)).split(written, 1))
+        rest = iter(self._model.embed(ids_1N.to(self._model.backbone.device)).split(written, 1))
         return [next(rest) if x_1TD is None else x_1TD for _, x_1TD in coming]

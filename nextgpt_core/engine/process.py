@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from nextgpt_core.assembly.components import Item, Recipe
 from nextgpt_core.engine.child import pack, serve
-from nextgpt_core.engine.executor import Check
+from nextgpt_core.engine.worker import Check
 from nextgpt_registry import errors
 from nextgpt_registry.errors import Cancelled, DecodeError, NextGPTError
 from nextgpt_registry.media import Media

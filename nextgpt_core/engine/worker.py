@@ -1,4 +1,7 @@
-"""One thread per decoder: takes jobs, puts equal ones into one call. Knows nothing about models."""
+"""One thread per decoder: takes jobs, puts equal ones into one call. Knows nothing about models.
+
+Where a decoder runs is its executor's affair: in this process that is the live decoder itself.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,46 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import BaseModel
 
-from nextgpt_core.assembly.components import Item
-from nextgpt_core.engine.executor import Executor, as_decode_error
+from nextgpt_core.assembly.components import Item, Recipe
 from nextgpt_core.engine.request import Cancel
 from nextgpt_registry.errors import Cancelled, DecodeError, MediaError, NextGPTError, ShapeError
 from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import OnStep
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 5.0  # what a step may take after its worker was closed
+
+
+Check = Callable[[], None]
+"""Returns while somebody still wants the result; raises `Cancelled` otherwise."""
+
+
+class Executor(Protocol):
+    """Makes media, one call at a time."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Whose decoder it is."""
+
+    def batch_key(self, options: BaseModel) -> Hashable:
+        """Items whose keys are equal may share one call."""
+
+    def decode(
+        self, items: Sequence[Item], options: BaseModel, *, on_step: OnStep, check: Check
+    ) -> list[Media]:
+        """The media of all items.
+
+        Raises:
+            Cancelled: nobody wants them any more.
+            NextGPTError: the decoder failed.
+        """
+
+    def close(self) -> None:
+        """Free what is held; a later call may take it again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,3 +229,15 @@ class DecoderWorker:
         for job in jobs:
             if not job.cancel.is_set:
                 self._run([job])
+
+
+def as_decode_error(recipe: Recipe, error: BaseException) -> NextGPTError:
+    """Our own errors as they are; others as the cause of a `DecodeError` that names the decoder."""
+    if isinstance(error, NextGPTError):
+        return error
+    _log.error("%s failed", recipe.blame, exc_info=error)
+    found = DecodeError(
+        str(recipe.blame), f"{type(error).__name__}: {error}", "the log has the traceback"
+    )
+    found.__cause__ = error
+    return found

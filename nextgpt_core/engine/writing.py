@@ -18,10 +18,9 @@ from torch import Tensor
 from nextgpt_core.answer import Finish
 from nextgpt_core.engine.prefix import Prefix
 from nextgpt_core.engine.request import Cancel
-from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.engine.textstream import TextStream
+from nextgpt_core.engine.sampling import Sampler, TextStream
 from nextgpt_core.llm.backbone import Run
-from nextgpt_core.llm.finite import all_finite
+from nextgpt_core.llm.head import all_finite
 from nextgpt_core.signal import Grammar, SignalVocabulary
 
 AHEAD = 32  # pieces that nobody has taken: then its consumer is waited for

@@ -9,8 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nextgpt_core.answer import Answer
-from nextgpt_core.engine.events import Finished
+from nextgpt_core.answer import Answer, finished
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.evaluation import metrics
 from nextgpt_core.evaluation.scores import Result
@@ -80,10 +79,7 @@ class Asker:
 
     def _answer(self, messages: Sequence[Message], prompt: Prompt) -> Answer:
         seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
-        for event in self._pipeline.ask(messages, seed=seed):
-            if isinstance(event, Finished):
-                return event.answer
-        raise AssertionError("a stream ends with Finished or an error")
+        return finished(self._pipeline.ask(messages, seed=seed))
 
     def _scored(self, base: Result, prompt: Prompt, answer: Answer | None) -> Result:
         text = answer.text.strip() if answer else ""

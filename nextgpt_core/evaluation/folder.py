@@ -28,7 +28,8 @@ from nextgpt_core.evaluation.scores import Result
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.documents import json_of
-from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.errors import ConfigError, SourceError
+from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.plan import Plan
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -100,21 +101,21 @@ def fingerprint(plan: Plan, suite: str, options: dict[str, Any]) -> str:
     config = anchored(plan.config, plan.base).model_dump(
         mode="json", exclude={"training", "suites", "lock"}
     )
-    told = [config, _local_files(config), suite, options]
+    files = [config, [part.model_dump(mode="json")["sources"] for part in plan.parts]]
+    told = [config, _local_files(files, plan.base), suite, options]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _local_files(config: Any) -> list[Any]:
-    """[path, size, time] of every file that the config names without a hash of its own."""
+def _local_files(config: Any, base: Path) -> list[Any]:
+    """[source, size, time] of every file that is named without a hash of its own."""
     if isinstance(config, dict):
-        return [found for value in config.values() for found in _local_files(value)]
+        return [found for value in config.values() for found in _local_files(value, base)]
     if isinstance(config, list):
-        return [found for value in config for found in _local_files(value)]
-    if isinstance(config, str) and config.startswith("file:"):
-        path = Path(config.removeprefix("file:"))
-        with suppress(OSError):
-            status = path.stat()
-            return [[str(path), status.st_size, status.st_mtime_ns]]
+        return [found for value in config for found in _local_files(value, base)]
+    if isinstance(config, str) and config.startswith(("file:", "package:")):
+        with suppress(OSError, SourceError):
+            status = fetch(config, sha256=None, base=base).stat()
+            return [[config, status.st_size, status.st_mtime_ns]]
     return []
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from nextgpt_core.assembly.assemble import bare_backbone
 from nextgpt_core.evaluation.metrics import Interval, Z
 from nextgpt_core.llm.backbone import Backbone
-from nextgpt_core.llm.finite import FIX
+from nextgpt_core.llm.head import FIX
 from nextgpt_core.prompt.positions import UNLABELLED, Prompt
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError
@@ -39,10 +39,10 @@ def perplexities(system: System, dialogues: Sequence[Dialogue]) -> dict[str, Any
     """
     if any(turn.media for dialogue in dialogues for turn in dialogue):
         raise RequestError("perplexity", "a dialogue holds media", "give text alone")
-    model = system.model
-    ends = model.composer.end_ids
+    model, composer = system.model, system.composer
     prompts = [
-        _words(model.composer.compose(d, feature_tokens={}, answer=False), ends) for d in dialogues
+        _words(composer.compose(d, feature_tokens={}, answer=False), composer.end_ids)
+        for d in dialogues
     ]
     ours = [
         surprise(model.backbone, prompt, model.rows.output if model.vocabulary.size else None)

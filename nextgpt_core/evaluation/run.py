@@ -18,14 +18,14 @@ from nextgpt_core.evaluation.scores import Result, report
 from nextgpt_core.evaluation.sheet import fragment, sheet
 from nextgpt_core.evaluation.suitefile import read_suite, write_suite
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.training.progress import Progress
+from nextgpt_core.progress import Progress
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.paths import local_path
-from nextgpt_registry.plan import Plan
+from nextgpt_registry.plan import Plan, plugins_of
 from nextgpt_registry.suites import Featured, Judge, Suite
 from nextgpt_registry.targets import blamed, resolve
 
@@ -46,9 +46,7 @@ def load_suite(config: Config, name: str, catalog: Catalog | None = None) -> Sui
         ConfigError: the system names no such suite, its target makes none, or the file holds none.
     """
     if name.endswith(".jsonl"):
-        return read_suite(
-            local_path(name, who="--suite"), catalog or Catalog.discover(config.plugins)
-        )
+        return read_suite(local_path(name, who="--suite"), catalog or plugins_of(config))
     settings = config.suites.get(name)
     if settings is None:
         have = ", ".join(config.suites) or "none"

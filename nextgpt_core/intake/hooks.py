@@ -17,6 +17,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, NextGPTError, PluginError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart, Message, Part
+from nextgpt_registry.targets import place
 
 _MaybeMedia = TypeVar("_MaybeMedia", Media, Media | None)
 _CHECKED: WeakKeyDictionary[Catalog, WeakValueDictionary[int, Media]] = WeakKeyDictionary()
@@ -110,7 +111,8 @@ def _blamed(catalog: Catalog, modality: str, hook: str) -> Iterator[None]:
     except NextGPTError:
         raise
     except Exception as error:  # a plugin's code: anything may come out of it
-        what = f"{hook} failed: {type(error).__name__}: {error}"
+        where = place(error, *(plugin.package for plugin in catalog.plugins))
+        what = f"{hook} failed: {type(error).__name__}: {error}{where}"
         raise PluginError(_owner(catalog, modality), what, _REPORT) from error
 
 

@@ -7,20 +7,12 @@ can never be out of step, however many media stand in the same conversation.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
-from nextgpt_core.intake.text import check_ids, check_text
-from nextgpt_core.prompt.positions import (
-    FEATURE,
-    UNLABELLED,
-    FeatureKey,
-    FeatureSlot,
-    GroupSlot,
-    Prompt,
-)
+from nextgpt_core.prompt.positions import Draft, FeatureKey, Prompt
 from nextgpt_core.prompt.template import (
     AnswerSlot,
     ChatTemplate,
@@ -30,11 +22,13 @@ from nextgpt_core.prompt.template import (
     Quoted,
     joined_text,
 )
-from nextgpt_core.prompt.textids import TextIds
-from nextgpt_core.signal.scanner import GroupSpan, Scanner
-from nextgpt_core.signal.vocabulary import SignalVocabulary
+from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import MediaPart, Message
+from nextgpt_registry.text import check_text
+
+_BEFORE = "\n"
+"""A text that nothing is merged with where starts are marked."""
 
 
 class Composer:
@@ -67,7 +61,7 @@ class Composer:
         self,
         messages: Sequence[Message],
         *,
-        feature_tokens: Mapping[str, int] | Mapping[FeatureKey, int],
+        feature_tokens: Mapping[str, int] | Mapping[str | FeatureKey, int],
         answered: Mapping[int, Sequence[int]] | None = None,
         answer: bool = True,
     ) -> Prompt:
@@ -83,8 +77,8 @@ class Composer:
             RequestError: a medium stands in a channel that cannot carry it.
             ConfigError: the chat template cannot lay these turns out.
         """
-        draft = _Draft(self, {k: n for k, n in feature_tokens.items()}, answered or {})
-        shift = 0
+        draft = Draft(self.vocabulary, {k: n for k, n in feature_tokens.items()})
+        written, shift = answered or {}, 0
         if self.system_prompt is not None and not (messages and messages[0].role == "system"):
             messages, shift = [Message("system", (self.system_prompt,)), *messages], 1
         continues = after_answer = False
@@ -99,7 +93,9 @@ class Composer:
                 case MediumSlot(part):
                     draft.medium(part)
                 case AnswerSlot(index):
-                    draft.answer(messages[index], index - shift)
+                    said = messages[index]
+                    ids = written.get(index - shift)
+                    draft.answer(self.answer_ids(said) if ids is None else ids, said.media)
             if not isinstance(segment, Cut):
                 after_answer = isinstance(segment, AnswerSlot)
             continues = draft.ends_in_text and not isinstance(segment, Cut)
@@ -130,7 +126,7 @@ class Composer:
             raise RequestError(
                 "text", "spells a control token of this model", "leave the spelling out"
             )
-        check_ids(ids, rows=self.vocabulary.base)
+        _check_ids(ids, rows=self.vocabulary.base)
         return ids
 
     @cached_property
@@ -182,80 +178,54 @@ class Composer:
         return self.vocabulary.block(channel).ids
 
 
-class _Draft:
-    """A prompt being written."""
+class TextIds:
+    """What a tokenizer makes of texts, with nothing added.
 
-    def __init__(
-        self,
-        composer: Composer,
-        feature_tokens: Mapping[str | FeatureKey, int],
-        answered: Mapping[int, Sequence[int]],
-    ) -> None:
-        self._composer = composer
-        self._feature_tokens = feature_tokens
-        self._answered = answered
-        self._ids: list[int] = []
-        self._keys: list[Hashable] = []
-        self._labels: list[int] = []
-        self._features: list[FeatureSlot] = []
-        self._groups: list[GroupSlot] = []
+    Where it marks the start of a text, as SentencePiece does with a space of its own, a text that
+    continues another one gets no such mark: pieces of one text then come to the ids of the whole.
+    """
 
-    def tokens(self, ids: Sequence[int], *, labelled: bool = False) -> None:
-        """Add ids, as labels too if they are to be learned."""
-        vocabulary = self._composer.vocabulary
-        self._ids += ids
-        self._keys += ids
-        self._labels += [
-            t if labelled and (t < vocabulary.base or vocabulary.is_first(t)) else UNLABELLED
-            for t in ids
-        ]
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
 
-    @property
-    def ends_in_text(self) -> bool:
-        """Whether the last position is an id of the base vocabulary."""
-        return bool(self._ids) and 0 <= self._ids[-1] < self._composer.vocabulary.base
+    def __call__(self, text: str, *, quoted: bool, continues: bool) -> list[int]:
+        """Text -> ids. `quoted` keeps spelled control tokens text; `continues` marks no start.
 
-    def medium(self, part: MediaPart) -> None:
-        """Add the positions of a medium that is read."""
-        if part.media is None:
+        Raises:
+            RequestError: the tokenizer does not know a character, and has no token for such.
+        """
+        if continues and text and self._marks_starts:
+            before, both = self._ids(_BEFORE), self._ids(_BEFORE + text, quoted=quoted)
+            if both[: len(before)] == before:
+                return both[len(before) :]
+        return self._ids(text, quoted=quoted)
+
+    @cached_property
+    def _marks_starts(self) -> bool:
+        return self._ids(_BEFORE + "a") != [*self._ids(_BEFORE), *self._ids("a")]
+
+    def _ids(self, text: str, *, quoted: bool = False) -> list[int]:
+        try:
+            encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
+        except Exception as error:  # `tokenizers` raises nothing narrower
             raise RequestError(
-                f"user turn with {part.channel!r}", "holds no medium", "give the MediaPart media"
-            )
-        key = part.channel, part.media.sha256
-        count = self._feature_tokens.get(key, self._feature_tokens.get(part.channel))
-        if count is None:
-            names = sorted({k if isinstance(k, str) else k[0] for k in self._feature_tokens})
-            raise RequestError(
-                f"user turn with {part.channel!r}",
-                "this system reads no such media",
-                f"channels that read media: {', '.join(names) or 'none'}",
-            )
-        self._features.append(
-            FeatureSlot(part.channel, len(self._ids), count, part.media, part.caption)
-        )
-        self._ids += [FEATURE] * count
-        self._keys += [(*key, place) for place in range(count)]
-        self._labels += [UNLABELLED] * count
+                "text",
+                f"cannot be cut into tokens: {error}",
+                "leave out what the model's tokenizer does not know, or give it an unknown token",
+            ) from error
+        ids: list[int] = encoded["input_ids"]
+        return ids
 
-    def answer(self, message: Message, index: int) -> None:
-        """Add an assistant turn: the ids it was written with, or else those of its parts."""
-        ids = self._answered.get(index)
-        parts = iter(message.media)
-        ids = self._composer.answer_ids(message) if ids is None else list(ids)
-        start = len(self._ids)
-        for span in Scanner(self._composer.vocabulary).feed(ids):
-            if isinstance(span, GroupSpan):
-                part = next(parts, None)
-                place = start + span.start
-                self._groups.append(GroupSlot(span.channel, place, len(span.ids), part))
-        self.tokens(ids, labelled=True)
 
-    def prompt(self) -> Prompt:
-        """What was written."""
-        return Prompt(
-            tuple(self._ids),
-            tuple(self._keys),
-            tuple(self._labels),
-            tuple(self._features),
-            tuple(self._groups),
+def _check_ids(ids: Sequence[int], *, rows: int) -> None:
+    """Hold that the ids of a text have rows in the embedding: those behind them are signals.
+
+    Raises:
+        RequestError: one has none.
+    """
+    if (last := max(ids, default=0)) >= rows:
+        raise RequestError(
+            "text",
+            f"holds the token {last}, and the model has rows for {rows}",
+            "leave it out of the text, or of the chat template",
         )

@@ -1,28 +1,129 @@
-"""Which ids may be written next, so that groups are whole and required media appear.
+"""Which ids are signals, and which may be written next, so that groups are whole.
 
-After the first id of a group the rest is certain: it is appended, not sampled. Ending the answer
-while something is still required opens a required group instead. Knows nothing about logits
-beyond their number, and holds no state of its own: a `GrammarState` is one answer so far.
+Signal ids start right after the rows of the language model's embedding and are append-only: a
+block once given keeps its ids, so old checkpoints and old conversations stay valid. After the first
+id of a group the rest is certain: it is appended, not sampled. Ending the answer while something is
+still required opens a required group instead. Knows nothing about weights or tokenizers, nor about
+logits beyond their number; it holds no state: a `GrammarState` is one answer so far.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from nextgpt_core.signal.vocabulary import SignalVocabulary
-from nextgpt_registry.errors import RequestError
+from nextgpt_registry.errors import LockError, RequestError
+from nextgpt_registry.lock import Signals
+
+
+@dataclass(frozen=True)
+class Block:
+    """The signals of one channel: ids `first` to `first + count - 1`."""
+
+    channel: str
+    first: int
+    count: int
+
+    @property
+    def end(self) -> int:
+        """One past the last id."""
+        return self.first + self.count
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All ids of a group, in the order in which they are written."""
+        return tuple(range(self.first, self.end))
+
+
+@dataclass(frozen=True)
+class SignalVocabulary:
+    """Blocks of signal ids above `base`, the number of rows of the model's embedding."""
+
+    base: int
+    blocks: tuple[Block, ...] = ()
+
+    @classmethod
+    def of(cls, signals: Signals) -> Self:
+        """The vocabulary of a plan's or a lock's signals."""
+        return cls(signals.base, tuple(Block(b.channel, b.first, b.count) for b in signals.blocks))
+
+    def __post_init__(self) -> None:
+        """Hold that blocks touch, in order, and that no channel has two."""
+        expected = self.base
+        for block in self.blocks:
+            if block.first != expected or block.count < 1:
+                raise LockError(
+                    f"signals of {block.channel!r}",
+                    f"start at id {block.first} with {block.count} ids, wanted {expected}",
+                    "signal blocks are append-only: restore the lock file",
+                )
+            expected = block.end
+        names = [block.channel for block in self.blocks]
+        if len(set(names)) != len(names):
+            raise LockError("signals", f"a channel has two blocks: {names}", "restore the lock")
+
+    @property
+    def end(self) -> int:
+        """One past the last signal id: the number of logits."""
+        return self.blocks[-1].end if self.blocks else self.base
+
+    @property
+    def size(self) -> int:
+        """How many signals there are."""
+        return self.end - self.base
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that have signals, in the order of their ids."""
+        return tuple(block.channel for block in self.blocks)
+
+    def block(self, channel: str) -> Block:
+        """The block of a channel; a KeyError if it has none."""
+        for block in self.blocks:
+            if block.channel == channel:
+                return block
+        raise KeyError(channel)
+
+    def block_of(self, token: int) -> Block:
+        """The block that holds a signal id; a KeyError for any other id."""
+        if not self.is_signal(token):
+            raise KeyError(token)
+        return self.blocks[bisect_right([b.first for b in self.blocks], token) - 1]
+
+    def is_signal(self, token: int) -> bool:
+        """Whether an id is a signal of any channel."""
+        return self.base <= token < self.end
+
+    def is_first(self, token: int) -> bool:
+        """Whether an id opens a group."""
+        return self.is_signal(token) and self.block_of(token).first == token
+
+    def channel_of(self, token: int) -> str:
+        """The channel a signal id belongs to."""
+        return self.block_of(token).channel
+
+    def groups(self, ids: Sequence[int]) -> Iterator[tuple[int, Block]]:
+        """The whole groups among some ids, each with the place of its first."""
+        place = 0
+        while place < len(ids):
+            block = self.block_of(ids[place]) if self.is_first(ids[place]) else None
+            if block and tuple(ids[place : place + block.count]) == block.ids:
+                yield place, block
+                place += block.count
+            else:
+                place += 1
 
 
 @dataclass(frozen=True)
 class GrammarState:
-    """How many groups of each channel were written, and whether the answer has ended."""
+    """How many groups of each channel were written."""
 
     counts: tuple[tuple[str, int], ...] = ()
-    ended: bool = False
 
     @property
     def groups(self) -> int:
@@ -104,7 +205,7 @@ class Grammar:
         if token in self._eos:
             missing = self.missing(state)
             if not missing:
-                return replace(state, ended=True), ()
+                return state, ()
             return self._group(state, missing[0])
         if self._vocabulary.is_signal(token):
             return self._group(state, self._vocabulary.channel_of(token))
@@ -116,11 +217,6 @@ class Grammar:
         counts = {channel: self._vocabulary.block(channel).count for channel in self._firsts}
         required = sum(counts[channel] * n for channel, n in self._required.items())
         return max(counts.values(), default=1) - 1 + required
-
-    def rest(self, state: GrammarState) -> tuple[int, ...]:
-        """The ids of every group still required: what a reply that runs out of room must append."""
-        blocks = [self._vocabulary.block(channel) for channel in self.missing(state)]
-        return tuple(token for block in blocks for token in block.ids)
 
     def _group(self, state: GrammarState, channel: str) -> tuple[GrammarState, tuple[int, ...]]:
         counts = dict(state.counts)

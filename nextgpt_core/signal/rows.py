@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
 from nextgpt_core.llm.backbone import Backbone
-from nextgpt_core.signal.vocabulary import Block, SignalVocabulary
+from nextgpt_core.signal.grammar import Block, SignalVocabulary
 from nextgpt_registry.errors import LockError
 
 _NOISE = 0.1  # of the base rows' own deviation: tells signals apart, keeps them unlikely

@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from nextgpt_registry import hookimpl
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
-from nextgpt_registry.specs import Condition, Decoder, Encoder, Limit, Manifest, Modality
+from nextgpt_registry.specs import Condition, Decoder, Encoder, Limit, Manifest, Modality, Options
 
 _MAGIC = b"GLYPH"
 SIDE = 8
@@ -58,10 +58,8 @@ MANIFEST = Manifest(
 )
 
 
-class PainterOptions(BaseModel):
+class PainterOptions(Options):
     """How to paint, and how to fail."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(default=3, gt=0)
     step_s: float = Field(default=0.0, ge=0)  # how long a step takes

@@ -55,6 +55,7 @@ class RunFolder:
                 str(self.path), "another process trains in this folder", "wait, or give --out"
             ) from None
         self._writer: Any = None
+        self._step = 0  # of the last checkpoint
         for left in self.path.glob(f".{_STATE}.*"):  # by a run that was killed
             left.unlink()
 
@@ -86,7 +87,7 @@ class RunFolder:
         """
         path = self.path / _RUN
         told = json.loads(json.dumps(told))
-        if (self.path / _STATE).is_file() and path.is_file():
+        if self.begun and path.is_file():
             before = _flat(read_json(path, error=TrainingError, fix="remove the folder"))
             now = _flat(told)
             changed = sorted(
@@ -102,19 +103,23 @@ class RunFolder:
                 )
         self.write_json(_RUN, told)
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint."""
+        return (self.path / _STATE).is_file()
+
     def load(self) -> State | None:
         """The last checkpoint; the log is cut back to it."""
         path = self.path / _STATE
         state: State | None = None
-        if path.is_file():
+        if self.begun:
             try:
                 state = torch.load(path, map_location="cpu", weights_only=True)
             except Exception as error:  # of a damaged file torch raises anything
                 what = f"cannot be read: {type(error).__name__}: {str(error)[:500]}"
                 raise TrainingError(str(path), what, "remove it to begin anew") from error
-        step = state["step"] if state else 0
-        self._cut_log(step)
-        self._writer = SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
+        self._step = state["step"] if state else 0
+        self._cut_log(self._step)
         return state
 
     def save(self, state: State) -> None:
@@ -151,8 +156,10 @@ class RunFolder:
 
     @property
     def writer(self) -> Any:
-        """The TensorBoard writer."""
-        assert self._writer is not None, "load first"
+        """TensorBoard's; it hides what an earlier process wrote after its last checkpoint."""
+        if self._writer is None:
+            folder = str(self.path / "tensorboard")
+            self._writer = SummaryWriter(folder, purge_step=self._step)
         return self._writer
 
     def _cut_log(self, step: int) -> None:

@@ -116,7 +116,10 @@ def _forward(
 ) -> TrainOutput:
     """`forward` in one pass."""
     device = model.backbone.device
-    rows = [model.embed(prompt, features)[0] for prompt in prompts]
+    rows = [
+        model.embed(torch.tensor(prompt.ids, device=device), prompt.rows(features))
+        for prompt in prompts
+    ]
     start, cache = 0, None
     if len(prompts) > 1 and model.backbone.feeding.shares_beginnings:
         start = common_start(prompts)

@@ -19,13 +19,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.engine.request import item_seed
+from nextgpt_core.features.cache import TensorCache
+from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import UNLABELLED, FeatureSlot, GroupSlot, Prompt
-from nextgpt_core.system import LiveDecoder, System
-from nextgpt_core.training.cache import TensorCache
+from nextgpt_core.system import System
 from nextgpt_core.training.data import Example
 from nextgpt_core.training.forward import GroupStates, Starts, TrainOutput, forward
-from nextgpt_core.training.media import caption_targets, project_features
+from nextgpt_core.training.media import caption_targets
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_core.training.states import KeptStates
 
@@ -42,7 +44,7 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Objective:
+class PassLoss:
     """The loss of a pass. Passes of one step add up to what a single large one would give."""
 
     system: System
@@ -101,6 +103,10 @@ class Objective:
         return Losses(total, parts | {"loss": total.item()})
 
     @cached_property
+    def _features(self) -> Features:
+        return Features(self.system, self.cache, training=True)
+
+    @cached_property
     def _kept(self) -> KeptStates | None:
         if self.states is None:
             return None
@@ -112,7 +118,7 @@ class Objective:
     def _matching(self, slots: Sequence[FeatureSlot]) -> Tensor:
         """(N,) squared errors of captioned media, kind by kind, read without their conversation."""
         model, errors = self.system.model, []
-        features = project_features(self.system, self.cache, slots)
+        features = self._features.reading().projected(slots)
         kinds = [(slot.channel, len(features[slot.key])) for slot in slots]
         for kind in dict.fromkeys(kinds):
             channel = kind[0]
@@ -129,7 +135,7 @@ class Objective:
 
     def _forward(self, prompts: Sequence[Prompt]) -> TrainOutput:
         slots = [slot for prompt in prompts for slot in prompt.features]
-        features = project_features(self.system, self.cache, slots)
+        features = self._features.reading().projected(slots)
         return forward(self.system.model, prompts, features, starts=self.starts)
 
     def _aligned(self, slot: GroupSlot) -> bool:

@@ -16,28 +16,26 @@ class Meter:
 
     sums: Values = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    tokens: int = 0
-    dialogues: int = 0
-    steps: int = 0  # since this process began the line
+    done: dict[str, int] = field(default_factory=dict)  # since this process began the line
+    steps: int = 0  # the same
     since: float = field(default_factory=time.monotonic)
 
-    def add(self, values: Mapping[str, float], *, tokens: int, dialogues: int) -> None:
-        """One step."""
+    def add(self, values: Mapping[str, float], done: Mapping[str, int]) -> None:
+        """One step, and how much was done in it."""
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
+        for name, count in done.items():
+            self.done[name] = self.done.get(name, 0) + count
         self.steps += 1
-        self.tokens += tokens
-        self.dialogues += dialogues
 
     def line(self) -> Values:
         """The means, and the speeds."""
         seconds = max(time.monotonic() - self.since, 1e-9)
-        return {name: total / self.counts[name] for name, total in self.sums.items()} | {
-            "speed.seconds_per_step": round(seconds / max(self.steps, 1), 4),
-            "speed.tokens_per_s": round(self.tokens / seconds, 1),
-            "speed.dialogues_per_s": round(self.dialogues / seconds, 2),
-        }
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        speeds = {f"speed.{name}_per_s": round(n / seconds, 2) for name, n in self.done.items()}
+        pace = round(seconds / max(self.steps, 1), 4)
+        return means | {"speed.seconds_per_step": pace} | speeds
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

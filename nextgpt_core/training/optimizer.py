@@ -3,63 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nextgpt_core.assembly.stages import ROWS
 from nextgpt_core.training.muon import Muon
-from nextgpt_core.training.settings import ROWS, RunSettings
+from nextgpt_core.training.settings import RunSettings
+
+Group = dict[str, Any]
+"""`params`, and the `factor` of their rate; `weight_decay`, where it is another than the run's."""
 
 
 class Optimizer:
-    """Updates some parts, each with a rate of its own, on a schedule of the step's number.
+    """AdamW, and Muon for some matrices, at rates that follow from the step's number.
 
-    With `optimizer: muon`, matrices of projections and adapters follow Muon (Jordan et al.,
-    2024): its updates are as large in every direction, so that directions in which the language
-    model's states vary little are learned too. All else follows AdamW, as the signals do.
+    Updates of Muon (Jordan et al., 2024) are as large in every direction, so that directions in
+    which the language model's states vary little are learned too.
     """
 
     def __init__(
         self,
-        parts: Mapping[str, Sequence[nn.Parameter]],
-        settings: RunSettings,
+        parameters: Sequence[nn.Parameter],
+        adam: Sequence[Group],
+        muon: Sequence[Group],
         *,
-        clip: Callable[[Sequence[nn.Parameter], float], Tensor] = nn.utils.clip_grad_norm_,
+        rate: Callable[[int], float],
+        weight_decay: float,
+        clip: float,
+        clipped: Callable[[Sequence[nn.Parameter], float], Tensor] = nn.utils.clip_grad_norm_,
     ) -> None:
-        self._settings = settings
-        self._clip = clip
-        self._parameters = [p for parameters in parts.values() for p in parameters]
-        matrices = {
-            id(p)
-            for part, parameters in parts.items()
-            for p in parameters
-            if settings.optimizer == "muon" and part not in ROWS and p.dim() == 2
-        }
-        lr, shrink = settings.lr, settings.weight_decay
+        adam, muon = ([group for group in groups if group["params"]] for groups in (adam, muon))
+        self._parameters = parameters
+        self._rate, self._clip, self._clipped = rate, clip, clipped
         self._each: list[torch.optim.Optimizer] = []
-        if groups := list(self._groups(parts, lambda p: id(p) not in matrices)):
-            adam = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=shrink)
-            self._each.append(adam)
-        if groups := list(self._groups(parts, lambda p: id(p) in matrices)):
-            self._each.append(Muon(groups, lr=lr, weight_decay=shrink))
-
-    def _groups(
-        self, parts: Mapping[str, Sequence[nn.Parameter]], wanted: Callable[[nn.Parameter], bool]
-    ) -> Iterator[dict[str, Any]]:
-        rates = {str(part): rate for part, rate in self._settings.rates.items()}
-        for part, parameters in parts.items():
-            if chosen := [p for p in parameters if wanted(p)]:
-                group: dict[str, Any] = {"params": chosen, "factor": rates.get(part, 1.0)}
-                if part in ROWS and self._settings.channels is not None:
-                    group["weight_decay"] = 0.0  # it would move the rows of other channels
-                yield group
+        if adam:
+            self._each.append(
+                torch.optim.AdamW(adam, lr=rate(0), betas=(0.9, 0.99), weight_decay=weight_decay)
+            )
+        if muon:
+            self._each.append(Muon(muon, lr=rate(0), weight_decay=weight_decay))
 
     def step(self, step: int) -> dict[str, float]:
         """Clip, update, clear; returns the rate and the gradient's norm."""
-        rate = self._settings.lr * factor(step, self._settings)
-        norm = self._clip(self._parameters, self._settings.clip)
+        rate = self._rate(step)
+        norm = self._clipped(self._parameters, self._clip)
         for optimizer in self._each:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
@@ -75,6 +65,49 @@ class Optimizer:
         """Go on from a state."""
         for optimizer, one in zip(self._each, state["each"], strict=True):
             optimizer.load_state_dict(one)
+
+
+def by_part(
+    parts: Mapping[str, Sequence[nn.Parameter]],
+    settings: RunSettings,
+    *,
+    clipped: Callable[[Sequence[nn.Parameter], float], Tensor] = nn.utils.clip_grad_norm_,
+) -> Optimizer:
+    """The optimizer of a stage: each part at a rate of its own.
+
+    With `optimizer: muon`, matrices of projections and adapters follow Muon. All else follows
+    AdamW, as the signals do.
+    """
+    matrices = {
+        id(p)
+        for part, parameters in parts.items()
+        for p in parameters
+        if settings.optimizer == "muon" and part not in ROWS and p.dim() == 2
+    }
+    adam, muon = (
+        [
+            _group(part, [p for p in parameters if (id(p) in matrices) == of_matrices], settings)
+            for part, parameters in parts.items()
+        ]
+        for of_matrices in (False, True)
+    )
+    return Optimizer(
+        [p for parameters in parts.values() for p in parameters],
+        adam,
+        muon,
+        rate=lambda step: settings.lr * factor(step, settings),
+        weight_decay=settings.weight_decay,
+        clip=settings.clip,
+        clipped=clipped,
+    )
+
+
+def _group(part: str, parameters: Sequence[nn.Parameter], settings: RunSettings) -> Group:
+    rates = {str(name): rate for name, rate in settings.rates.items()}
+    group: Group = {"params": parameters, "factor": rates.get(part, 1.0)}
+    if part in ROWS and settings.channels is not None:
+        group["weight_decay"] = 0.0  # it would move the rows of other channels
+    return group
 
 
 def factor(step: int, settings: RunSettings) -> float:

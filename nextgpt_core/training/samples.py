@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nextgpt_core.answer import Answer, AnswerPart, Text
-from nextgpt_core.engine.events import Finished
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Request
-from nextgpt_core.evaluation.show import show_message, show_parts
+from nextgpt_core.html import render
 from nextgpt_core.system import System
 from nextgpt_core.training.folder import RunFolder
 from nextgpt_registry.config import Generation
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.messages import Dialogue, Message, Part
-
-_STYLE = "body{font:15px system-ui;margin:2em}td{vertical-align:top;padding:.6em;max-width:40em}"
 
 
 @dataclass(frozen=True)
@@ -54,11 +51,8 @@ class Samples:
                 system.catalog.hook.nextgpt_log_media(
                     writer=run.writer, tag=tag, media=made.media, step=step
                 )
-            catalog = system.catalog
-            asked = "<br>".join(show_message(catalog, turn) for turn in question)
-            cells = (asked, show_parts(catalog, wanted.parts), show_parts(catalog, answer.parts))
-            rows.append("<tr>" + "".join(f"<td>{cell}" for cell in cells))
-        page = _page(step, rows)
+            rows.append({"question": question, "wanted": wanted, "answer": answer})
+        page = render("samples.html", title=f"Step {step}", rows=rows, catalog=system.catalog)
         replace_file(run.path / "samples" / f"step-{step:06d}.html", page.encode())
         run.writer.flush()
         return time.monotonic() - start
@@ -67,29 +61,16 @@ class Samples:
         """One after the other, with nothing kept from when the weights were others."""
         engine = Engine(system, untrained=True)  # they show how far it has come
         generation = Generation(max_tokens=self.tokens)
-        found = []
         try:
-            for question in self.questions:
-                for event in engine.stream(Request(tuple(question), generation)):
-                    if isinstance(event, Finished):
-                        found.append(event.answer)
+            return [engine.answer(Request(tuple(one), generation)) for one in self.questions]
         finally:
             engine.close()
-        return found
 
 
 def last_answer(dialogue: Dialogue) -> int:
     """The index of the last assistant turn; 0 if there is none to be asked for."""
     places = [at for at, turn in enumerate(dialogue) if turn.role == "assistant"]
     return places[-1] if places else 0
-
-
-def _page(step: int, rows: Sequence[str]) -> str:
-    head = "<tr><th>asked<th>in the data<th>answered"
-    return (
-        f"<!doctype html><meta charset=utf-8><title>step {step}</title><style>{_STYLE}</style>"
-        f"<h1>Step {step}</h1><table border=1>{head}{''.join(rows)}</table>\n"
-    )
 
 
 def _plain(question: Dialogue, wanted: Message, answer: Answer) -> str:

@@ -12,25 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from nextgpt_core.assembly.stages import ROWS, STAGES, Part, kind, parts_of
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.config import Config, Settings, TrainingData
 from nextgpt_registry.configfile import Loaded
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import Name
-
-Part = Literal["input", "output", "signals", "written", "lora"]
-"""`written` are the output rows of the signals alone: when one is written, not how it is read."""
-
-ROWS = frozenset({"signals", "written"})
-"""Those parts that are rows of signals."""
-
-STAGES: Mapping[str, tuple[Part, ...]] = {
-    "encode": ("input",),
-    "decode": ("output", "signals"),
-    "instruct": ("input", "output", "signals", "lora"),
-}
-"""What each stage of the paper trains; a stage of another name says `parts`."""
 
 
 class RunSettings(Settings):
@@ -151,38 +139,21 @@ def rehearsed(config: Config, settings: RunSettings) -> tuple[TrainingData, ...]
     for stage, data in config.training.items():
         channels = data.run.get("channels")
         others = stage == "instruct" if channels is None else not mine & set(channels)
-        parts = data.run.get("parts") or STAGES.get(_kind(stage), ())
+        parts = parts_of(stage, data)
         if others and set(parts) - {"input"}:
             found.append(data)
     return tuple(found)
 
 
-def stages_training(config: Config, side: str, channel: str) -> tuple[str, ...]:
-    """The stages of a config that train a side of a channel: `input`, `output` or `signals`."""
-    wanted = ROWS if side == "signals" else {side}
-    found = []
-    for stage, data in config.training.items():
-        channels = data.run.get("channels")
-        parts = data.run.get("parts") or STAGES.get(_kind(stage), ())
-        if wanted & set(parts) and (channels is None or channel in channels):
-            found.append(stage)
-    return tuple(found)
-
-
 def _default_parts(stage: str, settings: RunSettings) -> tuple[Part, ...]:
-    kind = _kind(stage)
-    if kind not in STAGES:
+    parts = STAGES.get(kind(stage))
+    if parts is None:
         raise TrainingError(
             f"stage {stage!r}",
             f"is none of {', '.join(STAGES)}, and does not say what it trains",
             f"set training.{stage}.run.parts, for instance [output, signals]",
         )
-    return tuple(p for p in STAGES[kind] if settings.channels is None or p != "lora")
-
-
-def _kind(stage: str) -> str:
-    """What the stage's name says: `smell-encode` is an `encode`."""
-    return stage.rpartition("-")[2]
+    return tuple(p for p in parts if settings.channels is None or p != "lora")
 
 
 def _with_rehearsal(config: Config, stage: str, settings: RunSettings) -> RunSettings:

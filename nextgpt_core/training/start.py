@@ -17,16 +17,16 @@ from torch import Tensor
 
 from nextgpt_core.assembly.assemble import assemble, place
 from nextgpt_core.assembly.checkpoint import tokenizer_hash
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.layers import decoder_layers
 from nextgpt_core.llm.lora import lora_parameters
 from nextgpt_core.system import System
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.compute import chosen
 from nextgpt_core.training.folder import RunFolder, part_files, read_parts
-from nextgpt_core.training.loop import Trainer
 from nextgpt_core.training.meter import Values
 from nextgpt_core.training.settings import FREE_TO_CHANGE, RunSettings, rehearsed, stage_of
+from nextgpt_core.training.stage import Stage
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config, TrainingData
@@ -100,17 +100,16 @@ def train(
         if start is not None:
             system.model.load_by_part(_fitting(system, read_parts(start)))
         _describe(run, plan, system, loaded)
-        trainer = Trainer(
+        loop = Stage(
             system,
             source,
             settings,
             run,
             cache=tensor_cache(config, settings),
             rehearsed=[_source(other) for other in others],
-            title=f"{config.name} {stage}",
-        )
-        values = trainer.train()
-    return Trained(run.path, trainer.step, values, trainer.metrics, system.model.trained_state())
+        ).loop(title=f"{config.name} {stage}")
+        values = loop.train()
+    return Trained(run.path, loop.step, values, loop.metrics, system.model.trained_state())
 
 
 def for_training(config: Config, settings: RunSettings) -> Config:

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.model import NextGPT
 from nextgpt_core.prompt.positions import UNLABELLED, Prompt
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.forward import GroupStates, TrainOutput
 
 
@@ -60,7 +60,7 @@ class KeptStates:
         """The signal groups of a batch, and its labelled positions."""
         asked = [n for n, p in enumerate(prompts) if p.groups or self._labels(p)]
         names = [_name(prompts[n]) for n in asked]
-        kept = self._cache.get_or_make_together(
+        kept = self._cache.get_or_make(
             "states", names, lambda places: self._make([prompts[asked[n]] for n in places])
         )
         device, width = self._model.backbone.device, self._model.backbone.width

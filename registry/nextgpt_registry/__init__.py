@@ -23,7 +23,7 @@ from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.lock import Lock, read_lock, write_lock
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import Dialogue, MediaPart, Message
-from nextgpt_registry.plan import Plan, make_plan, resolve
+from nextgpt_registry.plan import Plan, Planned, make_plan, plan_system, resolve
 from nextgpt_registry.specs import (
     API,
     Condition,
@@ -33,6 +33,7 @@ from nextgpt_registry.specs import (
     Limit,
     Manifest,
     Modality,
+    Options,
     System,
 )
 
@@ -61,8 +62,10 @@ __all__ = [
     "Message",
     "Modality",
     "NextGPTError",
+    "Options",
     "Plan",
     "PlanError",
+    "Planned",
     "PluginError",
     "Problem",
     "RequestError",
@@ -74,6 +77,7 @@ __all__ = [
     "hookimpl",
     "load_config",
     "make_plan",
+    "plan_system",
     "read_lock",
     "resolve",
     "write_lock",

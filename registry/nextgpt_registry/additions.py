@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nextgpt_registry.anchors import anchored
+from nextgpt_registry.anchors import anchored, beside
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import AdditionSettings, Config, TrainingData
 from nextgpt_registry.configfile import Loaded, load_config, name_from, read_settings
 from nextgpt_registry.errors import ConfigError, PluginError
+from nextgpt_registry.hookspecs import ADDITIONS
+from nextgpt_registry.layers import with_plugins
 from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.targets import package_file
@@ -70,7 +72,7 @@ def find_offer(source: str, *, catalog: Catalog | None = None) -> Offer:
     path = local_path(source, who="addition")
     plain = re.fullmatch(r"[\w-]+", source)
     if plain:
-        known = catalog or Catalog.discover()
+        known = catalog or Catalog.naming(ADDITIONS, source)
         if source in known.additions:
             return _of_plugin(source, known)
     if path.is_dir():
@@ -82,6 +84,9 @@ def find_offer(source: str, *, catalog: Catalog | None = None) -> Offer:
         raise ConfigError(
             source, "is no addition, file or folder", "`nextgpt plugins list` names the additions"
         )
+    known = catalog or Catalog.discover()
+    if source in known.additions:  # that its plugin lists nowhere
+        return _of_plugin(source, known)
     if source in {plugin.name for plugin in known.plugins}:
         raise PluginError(
             source,
@@ -123,7 +128,7 @@ def join(loaded: Loaded, offer: Offer) -> Joined:
     joined = config.model_copy(
         update={
             "name": "-".join((config.name, *channels)),
-            "plugins": _plugins(config.plugins, settings.plugins),
+            "plugins": _with(config.plugins, settings.plugins),
             "modalities": {**config.modalities, **settings.modalities},
             "training": {**config.training, **stages},
             "suites": {**config.suites, **settings.suites},
@@ -137,7 +142,7 @@ def _of_plugin(name: str, catalog: Catalog) -> Offer:
     declared = catalog.addition(name)
     path = package_file(declared.config)
     settings = read_settings(path, AdditionSettings, origin=declared.config)
-    plugins = _plugins((catalog.owner(declared).name,), settings.plugins)
+    plugins = _with((catalog.owner(declared).name,), settings.plugins)
     return _offer(name, settings.model_copy(update={"plugins": plugins}), path)
 
 
@@ -152,7 +157,7 @@ def _of_system(folder: Path) -> Offer:
     return Offer(
         name=config.name,
         settings=AdditionSettings.model_construct(**{key: getattr(config, key) for key in shared}),
-        lock=read_lock(loaded.base / config.lock),
+        lock=read_lock(beside(loaded.base, config.lock)),
         accepted=config.accept_licences,
         whole=True,
     )
@@ -198,15 +203,8 @@ def _stages(offer: Offer, settings: AdditionSettings) -> dict[str, TrainingData]
     return found
 
 
-def _plugins(first: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
-    """Both lists of requirements, a plugin that is in the first not again."""
-
-    def name(requirement: str) -> str:
-        found = re.match(r"[\w.-]*", requirement)
-        return found.group() if found else requirement
-
-    have = {name(requirement) for requirement in first}
-    return (*first, *(requirement for requirement in more if name(requirement) not in have))
+def _with(first: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    return tuple(with_plugins(first, [f"+{requirement}" for requirement in more]) or first)
 
 
 def _list(names: Collection[str] | Mapping[str, Any]) -> str:

@@ -56,6 +56,20 @@ class Catalog:
         return cls(plugins, failures)
 
     @classmethod
+    def naming(cls, group: str, name: str) -> Catalog:
+        """The one plugin whose distribution lists `name` in the group `SYSTEMS` or `ADDITIONS`.
+
+        Empty where none does; no other plugin is imported.
+
+        Raises:
+            PluginError: two list it, or the one that does cannot be loaded.
+        """
+        for entry in installed(group):
+            if entry.name == name:
+                return cls([import_plugin(_lister(entry))], {})
+        return cls((), {})
+
+    @classmethod
     def of(cls, plugins: Mapping[str, Any]) -> Catalog:
         """A catalogue of the objects given: modules, classes, instances with hooks, or manifests.
 
@@ -188,6 +202,20 @@ def _wanted(requirement: str, entries: Sequence[Installed]) -> Installed:
         return entry
     fix = f"install the plugin, or correct the name: {did_you_mean(asked.name, _names(entries))}"
     raise PluginError(asked.name, "no plugin of this name is installed", fix)
+
+
+def _lister(entry: Installed) -> Installed:
+    """The plugin that an entry of `SYSTEMS` or `ADDITIONS` names."""
+    if entry.broken:
+        raise entry.broken
+    for plugin in installed(ENTRY_POINTS):
+        if (plugin.dist, plugin.target) == (entry.dist, entry.target):
+            return plugin
+    raise PluginError(
+        entry.dist,
+        f"lists {entry.name!r} as of {entry.target!r}, and has no such plugin",
+        f"name a target that its entry points {ENTRY_POINTS!r} name",
+    )
 
 
 def _names(entries: Sequence[Installed]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from nextgpt_registry.specs import Name, Target
+from nextgpt_registry.specs import Weight as Weight  # part of a config, and of a declaration
 from nextgpt_registry.text import half_character
 
 
@@ -27,14 +28,6 @@ def _text(value: Any) -> Any:
     return value
 
 
-class Weight(Settings):
-    """One file: where it comes from and what it must hash to."""
-
-    source: str | tuple[str, ...]  # several are concatenated in order
-    sha256: str | None = None  # required for everything but `file:`, `models:` and `hf:`
-    bytes: int | None = Field(default=None, ge=0)  # what a plan says there is to fetch
-
-
 def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
@@ -48,7 +41,7 @@ class ComponentSettings(Settings):
 
     name: Name  # as its plugin declares it
     options: dict[str, Any] = Field(default_factory=dict)  # its own; they change no dimension
-    weights: dict[str, Weight] = Field(default_factory=dict)  # the files it loads, by name
+    weights: dict[str, Weight] = Field(default_factory=dict)  # its files, by name, unless declared
     device: str = "auto"  # where it runs: `cpu`, `cuda:1`, …
     dtype: str = "float32"  # how precisely
     offload: bool = False  # kept on the CPU; one at a time is moved to `device`, for its call

@@ -3,7 +3,8 @@
 A config is named by a shipped system (`mini`), a YAML file, a saved folder, a dict or a `Config`.
 Overrides are dotted: `llm.dtype=bfloat16`, `modalities.depth={encoder: patch}`; `null` takes an
 entry out of a table: `modalities`, `weights`, `training`, `suites`, a component's `weights`. What
-several parts share may stand once under `define` and be named as `${define.it}`.
+several parts share may stand once under `define` and be named as `${define.it}`. `extends` names
+another config, which this one is merged over, as `layers` says.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pydantic import ValidationError
 
+from nextgpt_registry.anchors import anchored_file
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.config import Config, Settings, Weight
-from nextgpt_registry.documents import DEEPEST, check_size, read_yaml, yaml_of
+from nextgpt_registry.config import Config, Settings
+from nextgpt_registry.documents import check_size, read_yaml
 from nextgpt_registry.errors import ConfigError, PluginError
 from nextgpt_registry.explain import lines
+from nextgpt_registry.hookspecs import SYSTEMS
+from nextgpt_registry.layers import Layer, flattened, origin_of, with_plugins
+from nextgpt_registry.overrides import apply
 from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.references import check_references
 from nextgpt_registry.targets import package_file
@@ -33,9 +38,7 @@ CONFIG_FILE = "nextgpt.yaml"
 """What a saved folder's config is called."""
 
 _S = TypeVar("_S", bound=Settings)
-_SHORT = {"encoder": "name", "decoder": "name", "input_projection": "kind"}
-_SHORT["output_projection"] = "kind"
-_LONGEST_OVERRIDE = 10_000
+_MOST_EXTENDED = 16
 _TABLES = {"modalities", "weights", "training", "suites"}
 
 
@@ -46,6 +49,16 @@ class Loaded:
     config: Config
     base: Path
     origin: str
+    layers: tuple[Layer, ...] = ()  # what was read, each extending the next one
+
+    @property
+    def extends(self) -> tuple[str, ...]:
+        """The configs that it extends, the nearest first."""
+        return tuple(layer.origin for layer in self.layers[1:])
+
+    def said_by(self, path: str) -> str:
+        """The file that says what is at a dotted path, where a config extends another; else ''."""
+        return origin_of(self.layers, path)
 
 
 def load_config(
@@ -68,21 +81,20 @@ def load_config(
     if isinstance(source, Loaded):
         if not overrides:
             return source
-        return Loaded(_edited(source.config, overrides, source.origin), source.base, source.origin)
+        return replace(source, config=_edited(source.config, overrides, source.origin))
     if isinstance(source, Config):
         return Loaded(_edited(source, overrides, source.name), Path.cwd(), source.name)
     if isinstance(source, Mapping):
         origin = shortened(source.get("name", "config")).strip("'")
-        return Loaded(_build(dict(source), overrides, origin), Path.cwd(), origin)
+        return _loaded(dict(source), overrides, Path.cwd(), origin, catalog)
     named: Any = source
     if not isinstance(named, str | Path) or not str(named):
         raise ConfigError(
             "config", f"is {shortened(source)}", "give a system's name, a path, a dict or a Config"
         )
     path, name = _find(source, catalog)
-    raw = _read(path)
-    raw.setdefault("name", name)
-    return Loaded(_build(raw, overrides, str(source)), path.parent.absolute(), str(source))
+    raw = {"name": name, **_read(path)}
+    return _loaded(raw, overrides, path.parent.absolute(), str(source), catalog, path)
 
 
 def read_settings(path: Path, model: type[_S], *, origin: str) -> _S:
@@ -102,15 +114,55 @@ def dump_config(config: Config) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(raw))
 
 
-def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
+def _loaded(
+    raw: dict[str, Any],
+    overrides: Sequence[str],
+    base: Path,
+    origin: str,
+    catalog: Catalog | None,
+    path: Path | None = None,
+) -> Loaded:
+    layers = _layers(raw, base, origin, catalog, path)
+    return Loaded(_build(flattened(layers), overrides, origin, layers), base, origin, layers)
+
+
+def _layers(
+    raw: dict[str, Any], base: Path, origin: str, catalog: Catalog | None, path: Path | None
+) -> tuple[Layer, ...]:
+    """What a config says and, in order, all that it extends, the files of these absolute."""
+    layers, seen = [Layer(origin, raw)], {path and path.resolve(): origin}
+    while (named := raw.pop("extends", None)) is not None:
+        who = f"{layers[-1].origin}: extends"
+        if not isinstance(named, str | Path) or not str(named):
+            what, fix = f"is {shortened(named)}", "name one system, YAML file or saved folder"
+            raise ConfigError(who, what, fix)
+        try:
+            path, _ = _find(named, catalog, base)
+        except ConfigError as error:
+            raise ConfigError(f"{who}: {error.who}", error.what, error.fix) from error
+        if path.resolve() in seen:
+            circle = " -> ".join([*seen.values(), str(named)])
+            raise ConfigError(who, f"leads back to where it came from: {circle}", "end the chain")
+        if len(seen) > _MOST_EXTENDED:
+            what = f"more than {_MOST_EXTENDED} configs extend one another"
+            raise ConfigError(who, what, "put what they say into fewer")
+        seen[path.resolve()] = str(named)
+        raw, base = anchored_file(_read(path), path.parent.absolute()), path.parent.absolute()
+        layers.append(Layer(str(named) if named == str(path) else f"{named} ({path})", raw))
+    return tuple(layers)
+
+
+def _find(
+    source: str | Path, catalog: Catalog | None, base: Path | None = None
+) -> tuple[Path, str]:
     """The YAML file, and the name of the system if it has none of its own."""
-    path = local_path(source, who="config")
+    path = local_path((base or Path()) / local_path(source, who="config"), who="config")
     plain = isinstance(source, str) and re.fullmatch(r"[\w.-]+", source)
     if plain:
-        shipped = (catalog or Catalog.discover()).systems
-        if source in shipped:
-            with _config_error(str(source)):
-                return package_file(shipped[str(source)].config), str(source)
+        with _config_error(str(source)):
+            known = catalog or Catalog.naming(SYSTEMS, str(source))
+            if source in known.systems:
+                return package_file(known.system(str(source)).config), str(source)
     if path.is_dir():
         inside = path / CONFIG_FILE
         if inside.is_file():
@@ -119,8 +171,9 @@ def _find(source: str | Path, catalog: Catalog | None) -> tuple[Path, str]:
     if path.is_file():
         return path, name_from(path)
     if plain and "." not in str(source):
-        with _config_error(str(source)):
-            (catalog or Catalog.discover()).system(str(source))
+        with _config_error(str(source)):  # which says what there is, or finds one that nobody lists
+            found = (catalog or Catalog.discover()).system(str(source))
+            return package_file(found.config), str(source)
     raise ConfigError(
         str(source), "is no file, folder or shipped system", "`nextgpt plugins list` names them"
     )
@@ -147,17 +200,28 @@ def _edited(config: Config, overrides: Sequence[str], origin: str) -> Config:
     return _build(config.model_dump(mode="json", exclude_defaults=True), overrides, origin)
 
 
-def _build(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> Config:
-    return _checked(raw, Config, overrides, origin)
+def _build(
+    raw: dict[str, Any], overrides: Sequence[str], origin: str, layers: Sequence[Layer] = ()
+) -> Config:
+    return _checked(raw, Config, overrides, origin, layers)
 
 
-def _checked(raw: dict[str, Any], model: type[_S], overrides: Sequence[str], origin: str) -> _S:
-    plain = _without_nulls(_resolved(_lengthened(raw), overrides, origin))
+def _checked(
+    raw: dict[str, Any],
+    model: type[_S],
+    overrides: Sequence[str],
+    origin: str,
+    layers: Sequence[Layer] = (),
+) -> _S:
+    plain = _without_nulls(_resolved(raw, overrides, origin))
     plain.pop("define", None)  # its values are where they were asked for by now
+    if "plugins" in plain:
+        plain["plugins"] = with_plugins((), plain["plugins"])
     try:
         return model.model_validate(plain)
     except ValidationError as error:
-        raise ConfigError(origin, f"cannot be read:{lines(error, model)}") from error
+        said = lines(error, model, said_by=lambda path: origin_of(layers, path))
+        raise ConfigError(origin, f"cannot be read:{said}") from error
 
 
 def _resolved(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> dict[str, Any]:
@@ -169,7 +233,7 @@ def _resolved(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> dic
         check_references(raw)
         config = OmegaConf.create(raw)
         for override in overrides:
-            _apply(config, override)
+            apply(config, override)
         check_references(OmegaConf.to_container(config))
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -180,81 +244,6 @@ def _resolved(raw: dict[str, Any], overrides: Sequence[str], origin: str) -> dic
         raise ConfigError(origin, f"cannot be read: {error}", "see the config") from error
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
-
-
-def _apply(config: Any, override: str) -> None:
-    from omegaconf import OmegaConf
-
-    shown = shortened(override)
-    key, equals, text = override.partition("=")
-    if not equals or not key or key != key.strip() or key.count(".") > DEEPEST:
-        raise ConfigError(shown, "is no override", "write key.of.config=value")
-    if len(override) > _LONGEST_OVERRIDE:
-        raise ConfigError(shown, f"has {len(override):,} characters", "write it into a file")
-    try:
-        value = yaml_of(text)  # unresolved, so that an override may interpolate
-        check_references(value)
-    except ValueError as error:
-        raise ConfigError(shown, f"its value cannot be read: {error}", "quote it") from error
-    key = _with_dots(config, key)
-    short = _SHORT.get(key.rpartition(".")[2])
-    renamed = short is not None and isinstance(value, str) and "${" not in value
-    try:
-        # Options belong to the component that is replaced, so they go with it.
-        OmegaConf.update(
-            config, key, {short: value} if renamed else value, merge=not renamed, force_add=True
-        )
-    except (AssertionError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ConfigError(
-            shown, f"cannot be applied: {error}", "check the key against the config"
-        ) from error
-
-
-def _with_dots(config: Any, key: str) -> str:
-    """A key whose names may hold dots, as OmegaConf reads it: `weights[project.image].sha256`.
-
-    A name that is there wins over its beginning; a new one under `weights` is all that is left.
-    """
-    if "[" in key or "]" in key:  # said as OmegaConf wants it
-        return key
-    first, *steps = key.split(".")
-    said, place = first, _get(config, first)
-    while steps:
-        length = next((n for n in range(len(steps), 1, -1) if ".".join(steps[:n]) in place), 1)
-        if first == said == "weights" and ".".join(steps[:length]) not in place:
-            length = len(steps) - (steps[-1] in Weight.model_fields) or 1
-        name, steps = ".".join(steps[:length]), steps[length:]
-        said += f"[{name}]" if "." in name else f".{name}"
-        place = _get(place, name)
-    return said
-
-
-def _get(place: Any, name: str) -> Mapping[str, Any]:
-    """The mapping under a name, unresolved; an empty one where there is something else."""
-    from omegaconf import DictConfig
-
-    held = place._get_node(name) if isinstance(place, DictConfig) else None
-    return held if isinstance(held, DictConfig) and held._is_none() is False else {}
-
-
-def _lengthened(raw: dict[str, Any]) -> dict[str, Any]:
-    """`encoder: clip-b` written out as `encoder: {name: clip-b}`, so that overrides reach in."""
-    channels = raw.get("modalities")
-    if not isinstance(channels, dict):
-        return raw
-
-    def longer(key: str, value: Any) -> Any:
-        if key in _SHORT and isinstance(value, str) and "${" not in value:
-            return {_SHORT[key]: value}
-        return value
-
-    longer_channels = {
-        name: {k: longer(k, v) for k, v in channel.items()}
-        if isinstance(channel, dict)
-        else channel
-        for name, channel in channels.items()
-    }
-    return {**raw, "modalities": longer_channels}
 
 
 def _without_nulls(plain: dict[str, Any]) -> dict[str, Any]:

@@ -60,10 +60,12 @@ class Problem:
     path: str
     what: str
     fix: str = ""
+    said_by: str = ""  # the file, where a config extends another
 
     def __str__(self) -> str:
         """`path: what`, the fix on a line of its own."""
-        return f"{self.path}: {self.what}" + (f"\n      fix: {self.fix}" if self.fix else "")
+        path = f"{self.path} (in {self.said_by})" if self.said_by else self.path
+        return f"{path}: {self.what}" + (f"\n      fix: {self.fix}" if self.fix else "")
 
 
 class PlanError(NextGPTError):

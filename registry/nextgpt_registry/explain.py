@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -30,9 +31,16 @@ def problems(
     return tuple(_merged(same) for same in found.values())
 
 
-def lines(error: ValidationError, model: type[BaseModel], at: str = "") -> str:
-    """The same, one indented line each, of many the first."""
-    shown = "".join(f"\n  {problem}" for problem in problems(error, model, at, most=_MOST))
+def lines(
+    error: ValidationError,
+    model: type[BaseModel],
+    at: str = "",
+    *,
+    said_by: Callable[[str], str] = lambda path: "",
+) -> str:
+    """The same, one indented line each, of many the first; `said_by` knows the file of a path."""
+    found = problems(error, model, at, most=_MOST)
+    shown = "".join(f"\n  {replace(one, said_by=said_by(one.path))}" for one in found)
     more = error.error_count() - _MOST
     return shown + (f"\n  and {more} more" if more > 0 else "")
 

@@ -12,9 +12,9 @@ _NAMED_OTHERWISE = {"pil": "pillow", "yaml": "pyyaml"}
 def how_to_install(module: str, *, who: str = "") -> str:
     """The command that installs it: the extra that names it, where there is one.
 
-    `who` is a module or target that needs it: an extra of its own distribution comes first.
+    `who` is a module or target that needs it, or names its distribution, whose extra comes first.
     """
-    own = _plain(who.partition(":")[0].partition(".")[0])
+    own = _plain(found[0]) if (found := re.search(r"nextgpt[-_]\w+", who)) else ""
     wanted = module.partition(".")[0]
     wanted = _plain(_NAMED_OTHERWISE.get(wanted.lower(), wanted))
     for name, extra, required in sorted(_extras(), key=lambda one: (_plain(one[0]) != own, one)):

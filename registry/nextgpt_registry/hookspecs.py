@@ -15,10 +15,17 @@ from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.specs import Manifest
 
 if TYPE_CHECKING:
-    from nextgpt_registry.plan import Plan
+    from nextgpt_registry.plan.model import Plan
 
 PROJECT = "nextgpt"
 ENTRY_POINTS = "nextgpt.plugins"
+"""The group that plugins are found in: `name = "package.module"`, which holds the hooks."""
+
+SYSTEMS = "nextgpt.systems"
+"""The group that says which plugin ships a system: `its-name = "package.module"`, the plugin's."""
+
+ADDITIONS = "nextgpt.additions"
+"""The same of additions. So a name is found without importing every plugin to ask it."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -110,15 +110,6 @@ def read_facts(folder: Path) -> LLMFacts:
     return complete({}, read_said(folder), who=str(folder / "config.json"))
 
 
-def facts_of(config: Mapping[str, Any], *, who: str = "config.json", counted: int = 0) -> LLMFacts:
-    """The facts a parsed `config.json` implies; `counted` parameters were seen in the weights.
-
-    Raises:
-        ConfigError: it does not say enough.
-    """
-    return complete({}, said_by(config, counted=counted), who=who)
-
-
 def lora_parameters(facts: LLMFacts, lora: Lora) -> int:
     """r (in + out) for each adapted linear layer; 0 where the facts name no linear layers."""
     return facts.layers * sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from nextgpt_registry.entrypoints import Installed
 from nextgpt_registry.errors import PluginError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.specs import API, Manifest
-from nextgpt_registry.targets import blamed
+from nextgpt_registry.targets import blamed, place
 
 HEAVY = ("torch", "numpy", "transformers", "diffusers", "peft", "torchvision", "torchaudio")
 """Modules that a declaration must not import: planning would pay for them."""
@@ -47,9 +48,14 @@ class Plugin:
         """The hooks it implements."""
         return tuple(name for name in HOOKS if hasattr(self.module, name))
 
+    @property
+    def package(self) -> str:
+        """The package that its hooks are in."""
+        return _package(self.module)
+
 
 def import_plugin(entry: Installed) -> Plugin:
-    """Import an entry point and check what it declares.
+    """Import an entry point and check what it declares; what it prints goes to standard error.
 
     Raises:
         PluginError: it cannot be imported, or breaks the protocol.
@@ -57,7 +63,8 @@ def import_plugin(entry: Installed) -> Plugin:
     if entry.broken:
         raise entry.broken
     before, start = set(sys.modules), time.perf_counter()
-    with blamed(entry.name), collected() as deprecated:
+    aside = contextlib.redirect_stdout(sys.stderr)
+    with aside, blamed(entry.name, entry.target), collected() as deprecated:
         module = EntryPoint(entry.name, entry.target, hookspecs.ENTRY_POINTS).load()
         seconds = time.perf_counter() - start
         heavy = tuple(m for m in HEAVY if m in sys.modules and m not in before)
@@ -89,7 +96,7 @@ def manifest_of(name: str, module: Any) -> Manifest:
         alone.check_pending()
     except pluggy.PluginValidationError as error:
         raise PluginError(name, str(error).replace("\n", " "), _see_hookspecs()) from error
-    declared = _declared(name, alone)
+    declared = _declared(name, alone, _package(module))
     _check_api(name, declared.api)
     for kind in ("encoders", "decoders"):
         keys = [(c.modality, c.name) for c in getattr(declared, kind)]
@@ -120,14 +127,18 @@ def _check_names(name: str, module: Any) -> None:
             )
 
 
-def _declared(name: str, alone: pluggy.PluginManager) -> Manifest:
+def _package(module: Any) -> str:
+    return str(getattr(module, "__name__", type(module).__module__)).partition(".")[0]
+
+
+def _declared(name: str, alone: pluggy.PluginManager, package: str) -> Manifest:
     try:
-        with blamed(name):
+        with blamed(name, package):
             answers = alone.hook.nextgpt_manifest()
     except PluginError as error:
         cause = error.__cause__
         if isinstance(cause, ValidationError):
-            what = f"its declaration is wrong:{lines(cause, Manifest)}"
+            what = f"its declaration is wrong{place(cause, package)}:{lines(cause, Manifest)}"
             fix = f"see nextgpt_registry/specs.py; this host speaks API {API}"
             raise PluginError(name, what, fix) from cause
         raise

@@ -13,6 +13,7 @@ from typing import Any
 _Path = tuple[str, ...]
 
 _REFERENCE = re.compile(r"\$\{\s*(?:oc\.(?:select|dict\.keys|dict\.values):\s*)?(\.*)([^{}$:,]*)")
+_ALONE = re.compile(r"\$\{\s*(\.*)([^{}$:,.][^{}$:,]*)\}")
 _NESTED = re.compile(r"\$\{[^{}:]*\$\{")
 _STEP = re.compile(r"[^.\[\]]+")
 _MOST = 10_000  # references followed
@@ -27,6 +28,17 @@ def check_references(document: Any) -> None:
         ValueError: they do.
     """
     _Reckoning(document).of(())
+
+
+def referred(document: Mapping[str, Any], path: _Path, value: Any) -> Any:
+    """What a value at a path is, or leads to where it is one `${reference}` and nothing else."""
+    for _ in range(_DEEPEST):
+        alone = _ALONE.fullmatch(value) if isinstance(value, str) else None
+        if alone is None:
+            break
+        path = _target(path, alone[1], alone[2])
+        value = _at(document, path)
+    return value
 
 
 class _Reckoning:
@@ -46,7 +58,7 @@ class _Reckoning:
                 f"{'.'.join(path)}: more than {_DEEPEST} references lead to each other"
             )
         self._open.add(path)
-        value = self._at(path)
+        value = _at(self._document, path)
         followed, characters = 0, len(value) if isinstance(value, str) else 0
         for target, step in self._targets(path, value):
             more = self.of(target, depth + step)
@@ -67,20 +79,23 @@ class _Reckoning:
             return []
         if _NESTED.search(value):
             raise ValueError(f"{'.'.join(path)} has a reference inside of a reference")
-        found = []
-        for dots, name in _REFERENCE.findall(value):
-            base = path[: len(path) - len(dots)] if dots else ()
-            found.append(((*base, *_STEP.findall(name.strip())), 1))
-        return found
+        return [(_target(path, dots, name), 1) for dots, name in _REFERENCE.findall(value)]
 
-    def _at(self, path: _Path) -> Any:
-        """What stands there; None for nothing, which OmegaConf says better."""
-        value = self._document
-        for step in path:
-            if isinstance(value, Mapping):
-                value = {str(key): inner for key, inner in value.items()}.get(step)
-            elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
-                value = value[int(step)]
-            else:
-                return None
-        return value
+
+def _target(path: _Path, dots: str, name: str) -> _Path:
+    """Where a reference at a path leads: from the top, or from as many levels up as it has dots."""
+    base = path[: len(path) - len(dots)] if dots else ()
+    return (*base, *_STEP.findall(name.strip()))
+
+
+def _at(document: Any, path: _Path) -> Any:
+    """What stands there; None for nothing, which OmegaConf says better."""
+    value = document
+    for step in path:
+        if isinstance(value, Mapping):
+            value = {str(key): inner for key, inner in value.items()}.get(step)
+        elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value

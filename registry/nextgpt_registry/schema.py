@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 DIALECT = GenerateJsonSchema.schema_dialect
 _FIELD = re.compile(r" {4}(\w+):")
 _REFERENCE = "Interpolation"
+_OVER = "Over"  # ends the names of what is merged over another
 _ABOUT = ("description", "default")
 _TEXT = {"type": "string"}
 _SHARES = "channels naming the same one have a single projection"
@@ -46,8 +47,9 @@ def described(model: type[BaseModel]) -> Schema:
 def config_schema() -> Schema:
     """The JSON Schema of a config as it is written in a file.
 
-    Beside what the models take, a file may have `define`, `${…}` in place of any value, and
-    `null` for an entry of `modalities` or `weights` that is left out.
+    Beside what the models take, a file may have `define`, `${…}` in place of any value, and `null`
+    for an entry of `modalities` or `weights` that is left out. One that `extends` another need say
+    nothing, and may take any key out.
     """
     roots: list[type[BaseModel]] = [Config, *INPUT_KINDS.values(), *OUTPUT_KINDS.values()]
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(m, "validation") for m in roots]
@@ -66,11 +68,22 @@ def config_schema() -> Schema:
         "type": "object",
         "description": "what several parts share: named once, used as ${define.NAME}",
     }
+    config["extends"] = {
+        "type": ["string", "null"],
+        "description": "a system, YAML file or saved folder that this one is merged over",
+    }
     types.pop("ProjectionSettings")
     types = {name: _interpolable(found) for name, found in types.items()}
     types[_REFERENCE] = {"type": "string", "pattern": r"\$\{.+\}", "description": "${define.NAME}"}
-    title = {"$schema": DIALECT, "title": "A system of nextgpt"}
-    return {**title, **types.pop("Config"), "$defs": dict(sorted(types.items()))}
+    types |= {name + _OVER: _loosened(found) for name, found in types.items()}
+    return {
+        "$schema": DIALECT,
+        "title": "A system of nextgpt",
+        "if": {"required": ["extends"]},
+        "then": {"$ref": f"#/$defs/Config{_OVER}"},
+        "else": {"$ref": "#/$defs/Config"},
+        "$defs": dict(sorted(types.items())),
+    }
 
 
 class _Described(GenerateJsonSchema):
@@ -129,6 +142,28 @@ def _projection(kinds: Mapping[str, type[Settings]], *, shares: bool) -> Schema:
         for kind, options in kinds.items()
     ]
     return {"anyOf": [{"enum": sorted(kinds)}, *written]}
+
+
+def _loosened(schema: Any) -> Any:
+    """The schema of what is merged over another: nothing is required, any key may be `null`."""
+    if isinstance(schema, list):
+        return [_loosened(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _loosened(value) for key, value in schema.items() if key != "required"}
+    if "$ref" in found:
+        found["$ref"] += _OVER
+    if "properties" in found:
+        found["properties"] = {name: _or_null(one) for name, one in found["properties"].items()}
+    if isinstance(values := found.get("additionalProperties"), dict):
+        found["additionalProperties"] = _or_null(values)
+    return found
+
+
+def _or_null(schema: Schema) -> Schema:
+    about = {key: schema[key] for key in _ABOUT if key in schema}
+    inside = {key: value for key, value in schema.items() if key not in _ABOUT}
+    return {"anyOf": [inside, {"type": "null"}], **about} if inside else schema
 
 
 def _interpolable(schema: Schema) -> Schema:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +27,7 @@ What may change with which number: docs/reference/api-policy.md.
 """
 
 _NAME = re.compile(r"^[a-z][a-z0-9]*(?:[-_.][a-z0-9]+)*$")
+_RELATIVE = re.compile(r"file:(?!/|[A-Za-z]:[/\\])")
 _TARGET = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
@@ -69,10 +70,24 @@ def fixed_options(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(n for n, f in fields if any(isinstance(m, Fixed) for m in f.metadata))
 
 
+class Options(BaseModel):
+    """Frozen, closed, and every number finite: the base of a component's options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
 class Spec(BaseModel):
     """Frozen, closed, printable: the base of everything declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Weight(Spec):
+    """One file: where it comes from and what it must hash to."""
+
+    source: str | tuple[str, ...]  # several are concatenated in order
+    sha256: str | None = None  # required of what is fetched, but for `hf:`
+    bytes: int | None = Field(default=None, ge=0)  # what a plan says there is to fetch
 
 
 class Limit(Spec):
@@ -123,9 +138,24 @@ class _Component(Spec):
     options: Target | None = None  # a pydantic model; importing it must stay light
     twin: dict[str, Any] = Field(default_factory=dict)  # options: same classes, widths 8-64
     weights: tuple[Name, ...] = ()  # names of the files that `load` expects
+    sources: dict[Name, Weight] = Field(
+        default_factory=dict
+    )  # where they come from, unless a config says
     parameters: int = Field(default=0, ge=0)  # at full size
     requires: tuple[str, ...] = ()  # importable modules, probed and never imported
     licence: str = ""  # SPDX identifier of the weights
+
+    @model_validator(mode="after")
+    def _files(self) -> Self:
+        for name, weight in self.sources.items():
+            if name not in self.weights:
+                raise ValueError(f"sources: {name!r} is none of its weights {self.weights}")
+            told = [weight.source] if isinstance(weight.source, str) else weight.source
+            if any(_RELATIVE.match(source) for source in told):
+                raise ValueError(
+                    f"sources: {told} is relative to nothing: write 'package:DISTRIBUTION/path'"
+                )
+        return self
 
 
 class Encoder(_Component):

@@ -8,23 +8,23 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.errors import PluginError
 from nextgpt_registry.extras import how_to_install
+from nextgpt_registry.specs import Options
 
 
-class NoOptions(BaseModel):
+class NoOptions(Options):
     """What a component that declares no options is built with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def locate(module: str) -> ModuleSpec | None:
@@ -81,7 +81,7 @@ def options_model(target: str | None) -> type[BaseModel]:
         raise PluginError(
             target,
             "accepts unknown options, so a misspelt one would be ignored",
-            'give the model `model_config = ConfigDict(frozen=True, extra="forbid")`',
+            "derive it from nextgpt_registry.Options, which forbids them",
         )
     return model
 
@@ -104,8 +104,11 @@ def package_file(where: str) -> Path:
 
 
 @contextmanager
-def blamed(who: str) -> Iterator[None]:
-    """Whatever the block raises becomes a `PluginError` about `who`; ours pass as they are."""
+def blamed(who: str, package: str = "") -> Iterator[None]:
+    """Whatever the block raises becomes a `PluginError` about `who`; ours pass as they are.
+
+    It says where in `package` it came from; by default, in that of the target `who`.
+    """
     try:
         yield
     except PluginError:
@@ -113,14 +116,34 @@ def blamed(who: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise PluginError(
             who,
-            f"needs the module {error.name!r}, which is not installed",
+            f"needs the module {error.name!r}, which is not installed"
+            + place(error, package or who),
             how_to_install(error.name or "", who=who),
         ) from error
     except (Exception, SystemExit) as error:  # foreign code: anything may come out of it
-        first_line = str(error).strip().partition("\n")[0]
+        told = error.msg if isinstance(error, SyntaxError) else str(error)
+        first_line = told.strip().partition("\n")[0]
         raise PluginError(
-            who, f"{type(error).__name__}: {first_line}", "report it to the plugin's author"
+            who,
+            f"{type(error).__name__}: {first_line}{place(error, package or who)}",
+            "report it to the plugin's author",
         ) from error
+
+
+def place(error: BaseException, *packages: str) -> str:
+    """`, at FILE:LINE`: the last line of a module in these packages that `error` came through.
+
+    Of a `SyntaxError` the line that cannot be read. Empty where none of them is concerned; a
+    package may be given as a module or a target in it.
+    """
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return f", at {error.filename}:{error.lineno}"
+    tops = {package.partition(":")[0].partition(".")[0] for package in packages}
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in tops:
+            found = f", at {frame.f_code.co_filename}:{line}"
+    return found
 
 
 def _top_level(name: str) -> ModuleSpec | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nextgpt_registry.errors import RequestError
+
 
 def half_character(value: Any) -> str:
     """Where the strings in JSON-like values hold half of a surrogate pair, in words; or ''.
@@ -22,3 +24,14 @@ def half_character(value: Any) -> str:
     elif isinstance(value, list | tuple | set | frozenset):
         return next(filter(None, map(half_character, value)), "")
     return ""
+
+
+def check_text(value: Any, who: str = "text") -> None:
+    """Hold that a string, or the strings in a mapping or list, can be written as UTF-8.
+
+    Raises:
+        RequestError: one holds half of a surrogate pair.
+    """
+    if half := half_character(value):
+        fix = "decode it as what it is (UTF-8, or UTF-16 in pairs), or leave it out"
+        raise RequestError(who, f"holds {half}", fix)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from nextgpt_core.assembly.components import Recipe
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
@@ -18,14 +17,12 @@ from nextgpt_core.testing.toy_parts import RowEncoder
 from nextgpt_registry import hookimpl
 from nextgpt_registry.errors import PluginError, ShapeError
 from nextgpt_registry.media import Media
-from nextgpt_registry.specs import Encoder, Manifest
+from nextgpt_registry.specs import Encoder, Manifest, Options
 
 pytestmark = pytest.mark.timeout(60)
 
 
-class TrunkOptions(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class TrunkOptions(Options):
     scale: float = 1.0
 
 

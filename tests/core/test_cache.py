@@ -5,8 +5,8 @@ import torch
 from transformers import LlamaConfig
 from transformers.cache_utils import DynamicCache
 
-from nextgpt_core.engine.features import FeatureCache
 from nextgpt_core.engine.prefix import PrefixPool
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.llm.cache import GrowingCache, held_bytes
 from nextgpt_core.llm.feeding import feedings
 
@@ -15,35 +15,34 @@ def feature(size: int) -> torch.Tensor:
     return torch.zeros(size, 1, dtype=torch.uint8)
 
 
-def test_feature_cache_stays_within_its_bytes_and_drops_the_longest_unused() -> None:
-    cache = FeatureCache(100)
-    cache.put(("a", "", True), feature(40))
-    cache.put(("b", "", True), feature(40))
-    assert cache.get(("a", "", True)) is not None  # now "b" is the longest unused
+def test_memory_stays_within_its_bytes_and_drops_the_longest_unused() -> None:
+    cache = TensorCache(memory_bytes=100)
+    cache.put("x", "a", feature(40))
+    cache.put("x", "b", feature(40))
+    assert cache.get("x", "a") is not None  # now "b" is the longest unused
 
-    cache.put(("c", "", True), feature(40))
+    cache.put("x", "c", feature(40))
 
-    assert cache.get(("b", "", True)) is None
-    assert cache.get(("a", "", True)) is not None
-    assert (cache.size, len(cache)) == (80, 2)
-
-
-def test_feature_larger_than_the_cache_is_not_kept() -> None:
-    cache = FeatureCache(10)
-
-    cache.put(("a", "", True), feature(11))
-
-    assert (cache.size, len(cache)) == (0, 0)
+    assert cache.get("x", "b") is None
+    assert cache.get("x", "a") is not None
+    assert cache.size == 80
 
 
-def test_same_key_is_counted_once() -> None:
-    cache = FeatureCache(100)
-    cache.put(("a", "", True), feature(40))
-    cache.put(("a", "", True), feature(30))
+def test_tensor_larger_than_the_memory_is_not_kept() -> None:
+    cache = TensorCache(memory_bytes=10)
+
+    cache.put("x", "a", feature(11))
+
+    assert (cache.get("x", "a"), cache.size) == (None, 0)
+
+
+def test_same_name_is_counted_once() -> None:
+    cache = TensorCache(memory_bytes=100)
+
+    cache.put("x", "a", feature(40))
+    cache.put("x", "a", feature(30))
 
     assert cache.size == 30
-    cache.clear()
-    assert cache.size == 0
 
 
 def filled(pool: PrefixPool, keys: str) -> None:

@@ -93,8 +93,8 @@ def test_a_report_has_a_figure_with_its_interval_for_each_direction(
 def eager(pipeline: Pipeline, turns: Sequence[Message]) -> None:
     """Make the language model begin its answer to these turns with a signal."""
     model = pipeline.system.model
-    prompt = model.composer.compose(turns, feature_tokens={})
-    final = model.backbone.run(model.embed(prompt, {})).final_BTD[0, -1]
+    prompt = pipeline.system.composer.compose(turns, feature_tokens={})
+    final = model.backbone.run(model.embed(torch.tensor([prompt.ids]))).final_BTD[0, -1]
     model.rows.output[0] = final
 
 

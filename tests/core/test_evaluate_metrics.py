@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nextgpt_core.evaluation import metrics
 from nextgpt_core.evaluation.confusion import concept_counts, plot
 from nextgpt_core.evaluation.scores import Result, ceiling, confusions, report
+from nextgpt_core.html import render
 from nextgpt_registry.suites import AtMost, Expected, Suite
 
 
@@ -216,7 +217,7 @@ def test_a_plot_has_a_cell_for_each_pair_and_names_what_was_not_seen() -> None:
     results += [result(3, right=True).model_copy(update={"told": (None,)})]
 
     [((kind, fact), counts)] = concept_counts(results).items()
-    drawn = plot(counts)
+    drawn = render("confusion.svg", plot=plot(counts))
 
     assert (kind, fact) == ("image", "object")
     assert counts == {("cat", "cat"): 1, ("cat", "dog"): 1, ("cat", "nothing"): 1}

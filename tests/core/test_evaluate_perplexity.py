@@ -38,7 +38,7 @@ def test_signal_rows_take_their_share_of_the_probability(pipeline: Pipeline) -> 
 
 def test_more_rows_only_ever_take_probability(pipeline: Pipeline) -> None:
     model = pipeline.system.model
-    prompt = model.composer.compose(DIALOGUES[0], feature_tokens={}, answer=False)
+    prompt = pipeline.system.composer.compose(DIALOGUES[0], feature_tokens={}, answer=False)
 
     bare = surprise(model.backbone, prompt)
     with_rows = surprise(model.backbone, prompt, torch.zeros_like(model.rows.output))
@@ -48,7 +48,7 @@ def test_more_rows_only_ever_take_probability(pipeline: Pipeline) -> None:
 
 def test_only_the_words_of_answers_count(pipeline: Pipeline) -> None:
     """Neither the user's words nor the end of the turn."""
-    composer = pipeline.system.model.composer
+    composer = pipeline.system.composer
 
     found = perplexities(pipeline.system, DIALOGUES)
 
@@ -58,8 +58,8 @@ def test_only_the_words_of_answers_count(pipeline: Pipeline) -> None:
 def test_the_base_is_the_language_model_alone(pipeline: Pipeline) -> None:
     model = pipeline.system.model
     user, answer = DIALOGUES[0]
-    prompt = model.composer.compose((user, answer), feature_tokens={}, answer=False)
-    ids = model.composer.answer_ids(answer)
+    prompt = pipeline.system.composer.compose((user, answer), feature_tokens={}, answer=False)
+    ids = pipeline.system.composer.answer_ids(answer)
     start = next(n for n, label in enumerate(prompt.labels) if label >= 0)
 
     found = perplexities(pipeline.system, DIALOGUES[:1])

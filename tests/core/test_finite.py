@@ -13,8 +13,8 @@ from torch.nn import Module
 from nextgpt_core.assembly.boundary import Blame, check_conditions
 from nextgpt_core.evaluation.perplexity import surprise
 from nextgpt_core.llm.backbone import Backbone
-from nextgpt_core.llm.finite import all_finite
 from nextgpt_core.llm.half import HalfLinear, halve
+from nextgpt_core.llm.head import all_finite
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.testing import SystemKit, glyph, save_tiny_llm
 from nextgpt_registry.errors import ConfigError, ShapeError
@@ -91,7 +91,7 @@ def test_perplexity_that_is_no_number_is_an_error(make_backbone, kit: SystemKit)
     backbone = make_backbone("llama")
     backbone.model.model.norm.weight.data[0] = torch.nan
     with kit.pipeline() as pipeline:
-        prompt = pipeline.system.model.composer.compose(
+        prompt = pipeline.system.composer.compose(
             (Message("user", ("hi",)), Message("assistant", ("ho",))),
             feature_tokens={},
             answer=False,

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nextgpt_core.answer import GeneratedMedia
+from nextgpt_core.answer import GeneratedMedia, MediaDone, MediaStarted
 from nextgpt_core.cli.render import Gallery, part_json
 from nextgpt_core.cli.run import _media_lines
 from nextgpt_core.cli.session import _Screen
-from nextgpt_core.engine.events import MediaDone, MediaStarted
-from nextgpt_core.evaluation.show import show_parts
+from nextgpt_core.html import show_parts
 from nextgpt_core.intake.reading import Reader
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.media import Media
@@ -66,5 +65,5 @@ def test_a_contact_sheet_tells_it(tmp_path: Path) -> None:
             [GeneratedMedia("glyph", found()), GeneratedMedia("glyph", glyph(1))],
         )
 
-    assert shown.count("<small>") == 1
+    assert shown.count("source: ") == 1
     assert "source: attic/cat.png" in shown

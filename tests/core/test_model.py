@@ -5,14 +5,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from nextgpt_core.assembly.stages import STAGES
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import add_lora, linear_names
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input, build_output
+from nextgpt_core.prompt.compose import Composer
 from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.training.forward import forward
-from nextgpt_core.training.settings import STAGES
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import LockError
 from nextgpt_registry.lock import Signals
@@ -51,7 +52,9 @@ def model(make_backbone) -> NextGPT:
 
 
 def compose(model: NextGPT, *turns: Message, answer: bool = False) -> Prompt:
-    return model.composer.compose(turns, feature_tokens={"photo": 2}, answer=answer)
+    vocabulary, ends = model.vocabulary, model.backbone.eos_ids
+    composer = Composer(model.backbone.tokenizer, vocabulary, end_of_turn=ends)
+    return composer.compose(turns, feature_tokens={"photo": 2}, answer=answer)
 
 
 def x_to_x(model: NextGPT) -> Prompt:
@@ -94,7 +97,7 @@ def test_signals_start_no_likelier_than_other_tokens(backbone: Backbone) -> None
     prompt = compose(model, Message("user", ("Hello there",)), answer=True)
 
     with torch.no_grad():
-        final = backbone.run(model.embed(prompt, {})).final_BTD[:, -1]
+        final = backbone.run(model.embed(torch.tensor([prompt.ids]))).final_BTD[:, -1]
         logits_V = model.logits(final)[0]
 
     assert logits_V.argmax() < backbone.vocabulary
@@ -107,7 +110,7 @@ def test_signals_are_scaled_as_the_familys_tokens(make_backbone) -> None:
     with torch.no_grad():
         model.rows.input[0] = backbone.embedding.weight[9]
 
-    embedded = model.embed_ids(torch.tensor([9, backbone.vocabulary]))
+    embedded = model.embed(torch.tensor([9, backbone.vocabulary]))
 
     torch.testing.assert_close(embedded[0], embedded[1])
 
@@ -158,7 +161,7 @@ def test_an_unknown_channel_is_read_like_the_known_and_never_written(make_backbo
 def test_features_and_signals_stand_in_their_places(model: NextGPT) -> None:
     prompt, projected = x_to_x(model), features(model)
 
-    x_TD = model.embed(prompt, projected)[0]
+    x_TD = model.embed(torch.tensor([prompt.ids]), prompt.rows(projected))[0]
 
     slot, group = prompt.features[0], prompt.groups[1]
     assert torch.equal(x_TD[slot.start : slot.start + 2], projected[slot.key])
@@ -193,7 +196,7 @@ def test_loss_and_states_are_in_step_where_media_are_read_and_made(backbone: Bac
 
     losses, states = [], []
     for prompt in prompts:  # one by one, position by position
-        run = backbone.run(model.embed(prompt, projected))
+        run = backbone.run(model.embed(torch.tensor([prompt.ids]), prompt.rows(projected)))
         logp_TV = model.logits(run.final_BTD)[0].log_softmax(-1)
         losses += [-logp_TV[t - 1, y] for t, y in enumerate(prompt.labels) if y != -100]
         for t, token in enumerate(prompt.ids):

@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from nextgpt_core.assembly.boundary import Blame
-from nextgpt_core.assembly.components import Recipe, on_device
-from nextgpt_core.system import LiveDecoder
+from nextgpt_core.assembly.components import LiveDecoder, Recipe, on_device
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.media import caption_targets
 
 _DEVICE = "cpu:0"  # told from home, "cpu"
@@ -89,7 +88,7 @@ def test_captions_of_a_batch_are_asked_for_in_one_stay() -> None:
     writer = Writer("a", room)
     decoder, cache = (
         LiveDecoder(recipe(offload=True), writer),
-        TensorCache(None, memory_bytes=1 << 20, disk_bytes=0),
+        TensorCache(memory_bytes=1 << 20),
     )
 
     for captions in (["a cat", "a dog", "a cat"], ["a dog", "a cat"]):

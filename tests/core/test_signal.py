@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import random
 
 import pytest
@@ -8,15 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextgpt_core.signal import (
-    Grammar,
-    GroupSpan,
-    Scanner,
-    SignalVocabulary,
-    Span,
-    StraySpan,
-    TextSpan,
-)
+from nextgpt_core.signal import Grammar, SignalVocabulary
 from nextgpt_registry.errors import LockError, RequestError
 from nextgpt_registry.lock import Signals
 
@@ -33,21 +24,8 @@ streams = st.lists(pieces, max_size=8).map(lambda parts: [t for part in parts fo
 any_ids = st.lists(st.integers(0, VOCABULARY.end - 1), max_size=40)
 
 
-def merged(spans: list[Span]) -> list[Span]:
-    found: list[Span] = []
-    for span in spans:
-        last = found[-1] if found else None
-        if isinstance(span, TextSpan) and isinstance(last, TextSpan):
-            found[-1] = TextSpan(last.ids + span.ids, last.start)
-        else:
-            found.append(span)
-    return found
-
-
-def scan(chunks: list[list[int]]) -> list[Span]:
-    scanner = Scanner(VOCABULARY)
-    spans = [span for chunk in chunks for span in scanner.feed(chunk)]
-    return merged(spans + scanner.flush())
+def groups(ids: list[int]) -> list[tuple[int, str]]:
+    return [(place, block.channel) for place, block in VOCABULARY.groups(ids)]
 
 
 # --- vocabulary ---
@@ -75,49 +53,24 @@ def test_a_lock_with_a_hole_is_refused() -> None:
         SignalVocabulary.of(Signals(base=BASE, blocks=(first, third)))
 
 
-# --- scanner ---
+@given(streams)
+def test_every_group_is_found_where_it_stands(stream: list[int]) -> None:
+    firsts = [place for place, token in enumerate(stream) if VOCABULARY.is_first(token)]
 
-
-@given(streams, st.data())
-def test_any_cutting_gives_the_same_spans(stream: list[int], data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    edges = [0, *cuts, len(stream)]
-    chunks = [stream[a:b] for a, b in itertools.pairwise(edges)]
-
-    spans = scan(chunks)
-
-    assert spans == scan([stream])
-    assert not any(isinstance(span, StraySpan) for span in spans)
+    assert groups(stream) == [(place, VOCABULARY.channel_of(stream[place])) for place in firsts]
 
 
 @given(any_ids)
-def test_no_id_is_lost_moved_or_misread(stream: list[int]) -> None:
-    spans = scan([stream])
-
-    assert [t for span in spans for t in span.ids] == stream
-    for span in spans:
-        assert stream[span.start : span.start + len(span.ids)] == list(span.ids)
-        assert isinstance(span, TextSpan) == (span.ids[0] < BASE)
-        if isinstance(span, GroupSpan):
-            assert span.ids == VOCABULARY.block(span.channel).ids
+def test_groups_are_whole_and_apart(stream: list[int]) -> None:
+    end = 0
+    for place, block in VOCABULARY.groups(stream):
+        assert tuple(stream[place : place + block.count]) == block.ids
+        assert place >= end
+        end = place + block.count
 
 
-def test_a_torn_group_is_never_text() -> None:
-    assert scan([[10, 11, 3, 12, 13, 14, 16]]) == [
-        StraySpan((10, 11), 0),
-        TextSpan((3,), 2),
-        StraySpan((12, 13), 3),
-        GroupSpan("ping", (14,), 5),
-        StraySpan((16,), 6),
-    ]
-
-
-def test_text_is_passed_on_at_once_and_groups_when_whole() -> None:
-    scanner = Scanner(VOCABULARY)
-
-    assert scanner.feed([1]) == [TextSpan((1,), 0)]
-    assert scanner.feed([15, 16]) == []
-    assert scanner.feed([17]) == [GroupSpan("video", (15, 16, 17), 1)]
+def test_a_torn_group_is_none() -> None:
+    assert groups([10, 11, 3, 12, 13, 14, 16]) == [(5, "ping")]
 
 
 # --- grammar ---
@@ -125,13 +78,15 @@ def test_text_is_passed_on_at_once_and_groups_when_whole() -> None:
 
 def write(grammar: Grammar, seed: int, limit: int = 60) -> list[int]:
     """Sample ids evenly among all that the grammar lets through."""
-    chance, state, ids = random.Random(seed), grammar.start(), []
-    while not state.ended and len(ids) < limit:
+    chance, state, ids = random.Random(seed), grammar.start(), list[int]()
+    while len(ids) < limit:
         logits = grammar.mask_(torch.zeros(VOCABULARY.end), state)
         options = torch.nonzero(logits > float("-inf")).flatten().tolist()
         state, new = grammar.accept(state, chance.choice(options))
+        if not new:
+            return ids
         ids += new
-    return ids if state.ended else ids + list(grammar.rest(state))
+    return ids + [t for name in grammar.missing(state) for t in VOCABULARY.block(name).ids]
 
 
 @given(
@@ -145,32 +100,32 @@ def test_answers_have_whole_groups_and_what_was_required(
     max_media = sum(required.values()) + spare
     grammar = Grammar(VOCABULARY, eos={EOS}, required=required, max_media=max_media)
 
-    spans = scan([write(grammar, seed)])
+    ids = write(grammar, seed)
 
-    groups = [span.channel for span in spans if isinstance(span, GroupSpan)]
-    assert not any(isinstance(span, StraySpan) for span in spans)
-    assert all(groups.count(channel) >= count for channel, count in required.items())
-    assert len(groups) <= max_media
+    made = [channel for _, channel in groups(ids)]
+    whole = sum(VOCABULARY.block(channel).count for channel in made)
+    assert whole == sum(map(VOCABULARY.is_signal, ids))
+    assert all(made.count(channel) >= count for channel, count in required.items())
+    assert len(made) <= max_media
 
 
 @given(st.integers())
 def test_channels_not_allowed_and_ids_never_allowed_are_not_written(seed: int) -> None:
     grammar = Grammar(VOCABULARY, eos={EOS}, channels=("ping",), never=(5,))
 
-    spans = scan([write(grammar, seed)])
+    ids = write(grammar, seed)
 
-    assert {s.channel for s in spans if isinstance(s, GroupSpan)} <= {"ping"}
-    assert all(5 not in span.ids for span in spans)
+    assert {VOCABULARY.channel_of(t) for t in ids if VOCABULARY.is_signal(t)} <= {"ping"}
+    assert 5 not in ids
 
 
 def test_an_early_end_opens_the_required_group() -> None:
     grammar = Grammar(VOCABULARY, eos={EOS}, required={"video": 1})
 
     state, ids = grammar.accept(grammar.start(), EOS)
-    ended, nothing = grammar.accept(state, EOS)
+    _, nothing = grammar.accept(state, EOS)
 
-    assert ids == (15, 16, 17)
-    assert (ended.ended, nothing) == (True, ())
+    assert (ids, nothing) == ((15, 16, 17), ())
 
 
 @pytest.mark.parametrize("count", [4, 10**18])

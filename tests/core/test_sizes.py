@@ -14,8 +14,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from nextgpt_core.project import build_input, build_output
 from nextgpt_registry import Condition
-from nextgpt_registry.config import Lora
-from nextgpt_registry.llm_facts import facts_of, lora_parameters, said_by
+from nextgpt_registry.config import LLMFacts, Lora
+from nextgpt_registry.llm_facts import complete, lora_parameters, said_by
 from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
 from nextgpt_registry.shapes import input_shapes, output_shapes
 from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
@@ -50,6 +50,10 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
         {"n_embd": 16, "n_layer": 2, "n_head": 4, "vocab_size": 50, "n_positions": 32},
     ),
 ]
+
+
+def facts_of(config: dict[str, Any]) -> LLMFacts:
+    return complete({}, said_by(config), who="config.json")
 
 
 def count(module: nn.Module) -> int:

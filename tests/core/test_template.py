@@ -84,7 +84,7 @@ def test_a_config_names_the_template(tmp_path: Path) -> None:
     kit = SystemKit(tmp_path)
 
     with kit.pipeline(f"llm.template=file:{tmp_path / 'own.jinja'}") as pipeline:
-        composer = pipeline.system.model.composer
+        composer = pipeline.system.composer
         prompt = composer.compose([Message("user", ("hi",))], feature_tokens={})
 
     assert composer.tokenizer.decode(list(prompt.ids)) == "hi!"
@@ -120,7 +120,7 @@ def test_base_rows_of_a_checkpoint_are_used_and_saved(tmp_path: Path) -> None:
         model.load_by_part({"vocabulary": rows})
 
         saved = model.state_by_part()["vocabulary"]
-        found = model.embed_ids(torch.tensor([[3]]))[0, 0]
+        found = model.embed(torch.tensor([[3]]))[0, 0]
     assert torch.equal(saved["input"], rows["input"])
     assert torch.equal(found, rows["input"][3])
 

@@ -54,7 +54,7 @@ def test_control_tokens_without_a_row_cannot_be_written(kit: SystemKit, tmp_path
     folder = with_tokens(tmp_path / "llm", "<|picture|>", special=True)
 
     with kit.pipeline(f"llm.path=file:{folder}") as pipeline:
-        composer = pipeline.system.model.composer
+        composer = pipeline.system.composer
         answer = pipeline.chat("a <|picture|> here", max_tokens=2)
 
         assert answer.text is not None
@@ -77,7 +77,7 @@ def test_of_a_tokenizer_with_holes_the_holes_are_never_written(
     kit: SystemKit, tmp_path: Path
 ) -> None:
     with kit.pipeline(f"llm.path=file:{sparse(tmp_path / 'llm')}") as pipeline:
-        composer = pipeline.system.model.composer
+        composer = pipeline.system.composer
         ids = set(composer.tokenizer.get_vocab().values())
         last, never = max(ids), composer.never_ids
 

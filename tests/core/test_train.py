@@ -13,9 +13,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from nextgpt_core.assembly.stages import STAGES
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.training.folder import read_parts
-from nextgpt_core.training.settings import STAGES
 from nextgpt_core.training.start import Trained, train
 from nextgpt_registry import MediaPart, Message, TrainingError
 from nextgpt_registry.configfile import load_config

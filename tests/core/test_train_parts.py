@@ -11,15 +11,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from nextgpt_core.features.cache import TensorCache
+from nextgpt_core.features.media import Features
 from nextgpt_core.model import NextGPT
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.export import export_parts
 from nextgpt_core.training.forward import Starts, common_start, forward
 from nextgpt_core.training.losses import alignment
-from nextgpt_core.training.media import Composing, project_features
+from nextgpt_core.training.media import Composing
 from nextgpt_core.training.optimizer import factor
 from nextgpt_core.training.settings import RunSettings, split_overrides, stage_of
 from nextgpt_core.training.start import for_training
@@ -48,7 +49,8 @@ def composed(pipeline: Pipeline, count: int = 4) -> tuple[list[Prompt], dict[Any
     composing = Composing(pipeline.system, cache)
     prompts = [composing(dialogue(n)) for n in range(count)]
     slots = [slot for prompt in prompts for slot in prompt.features]
-    return prompts, project_features(pipeline.system, cache, slots)
+    features = Features(pipeline.system, cache, training=True)
+    return prompts, features.reading().projected(slots)
 
 
 def gradients(model: NextGPT) -> list[Tensor]:
@@ -148,10 +150,10 @@ def test_the_rate_warms_up_and_decays_to_nothing() -> None:
 def test_a_cache_gives_back_the_same_bits_from_disk(tmp_path: Path) -> None:
     made = torch.randn(3, 5).half()
     first = TensorCache(tmp_path, memory_bytes=1 << 20, disk_bytes=1 << 20)
-    first.get_or_make("encoder", ["a"], lambda name: made)
+    first.get_or_make("encoder", ["a"], lambda _: [made])
 
     second = TensorCache(tmp_path, memory_bytes=1 << 20, disk_bytes=1 << 20)
-    [found] = second.get_or_make("encoder", ["a"], lambda name: torch.zeros(1))
+    [found] = second.get_or_make("encoder", ["a"], lambda _: [torch.zeros(1)])
 
     assert second.made == 0
     assert found.dtype == made.dtype
@@ -162,8 +164,8 @@ def test_a_cache_stays_within_its_bound_and_forgets_the_oldest(tmp_path: Path) -
     cache = TensorCache(tmp_path, memory_bytes=0, disk_bytes=10_000)
 
     for name in "abcdef":
-        cache.get_or_make("x", [name], lambda name: torch.zeros(1000))
-        cache.get_or_make("x", ["a"], lambda name: torch.zeros(1000))
+        cache.get_or_make("x", [name], lambda _: [torch.zeros(1000)])
+        cache.get_or_make("x", ["a"], lambda _: [torch.zeros(1000)])
 
     files = list(tmp_path.glob("*/*.safetensors"))
     assert sum(file.stat().st_size for file in files) <= 10_000
@@ -172,11 +174,11 @@ def test_a_cache_stays_within_its_bound_and_forgets_the_oldest(tmp_path: Path) -
 
 def test_a_torn_file_in_a_cache_is_made_again(tmp_path: Path) -> None:
     cache = TensorCache(tmp_path, memory_bytes=0, disk_bytes=1 << 20)
-    cache.get_or_make("x", ["a"], lambda name: torch.ones(100))
+    cache.get_or_make("x", ["a"], lambda _: [torch.ones(100)])
     [file] = tmp_path.glob("*/*.safetensors")
     file.write_bytes(file.read_bytes()[:-10])
 
-    [found] = cache.get_or_make("x", ["a"], lambda name: torch.ones(100))
+    [found] = cache.get_or_make("x", ["a"], lambda _: [torch.ones(100)])
 
     assert torch.equal(found, torch.ones(100))
     assert cache.made == 2

@@ -18,7 +18,7 @@ from nextgpt_registry.documents import json_of, yaml_of
 from nextgpt_registry.fetch.cache import stored
 from nextgpt_registry.fetch.hub import indexed
 from nextgpt_registry.headers import read_header
-from nextgpt_registry.llm_facts import facts_of, read_facts
+from nextgpt_registry.llm_facts import complete, read_facts, said_by
 from nextgpt_registry.lock import read_lock
 from nextgpt_registry.paths import local_path, shortened
 
@@ -231,8 +231,8 @@ def test_an_odd_config_with_sizes_is_read(expect: Any, tmp_path: Path, told: Any
 @HOW
 @given(st.dictionaries(st.sampled_from([*FACTS, "text_config", "head_dim", "n_embd"]), JSON))
 def test_any_config_json_has_sizes_or_is_refused(expect: Any, told: dict[str, Any]) -> None:
-    expect.clean(lambda: facts_of({**FACTS, **told}))
-    expect.clean(lambda: facts_of(told))
+    expect.clean(lambda: complete({}, said_by({**FACTS, **told}), who="config.json"))
+    expect.clean(lambda: complete({}, said_by(told), who="config.json"))
 
 
 # --- safetensors ----------------------------------------------------------------------------------

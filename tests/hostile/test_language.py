@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from nextgpt_core import Builder, Pipeline
 from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.prompt.textids import TextIds
+from nextgpt_core.prompt.compose import TextIds
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.messages import Message
 
@@ -111,7 +111,7 @@ def test_half_characters_are_refused_wherever_text_comes_in(
     said = (Message("user", (half,)), Message("assistant", ("yes",)))
     wrote = (Message("user", ("yes?",)), Message("assistant", (half,)))
     told = (Message("system", (half,)),)
-    composer = pipeline.system.model.composer
+    composer = pipeline.system.composer
     cases = (
         lambda: pipeline.chat(half),
         lambda: pipeline.chat(["a", half]),

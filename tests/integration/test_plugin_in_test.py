@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from torch import Generator, Tensor, nn
 
 from nextgpt_core import Builder, GeneratedMedia, Pipeline
@@ -18,12 +18,10 @@ from nextgpt_registry import hookimpl
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.protocols import OnStep
-from nextgpt_registry.specs import Condition, Decoder, Encoder, Manifest, Modality
+from nextgpt_registry.specs import Condition, Decoder, Encoder, Manifest, Modality, Options
 
 
-class ToneOptions(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class ToneOptions(Options):
     samples: int = 32
 
 

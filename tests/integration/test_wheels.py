@@ -12,11 +12,16 @@ from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from docpages import blocks_of, check, environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = {path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")}
+PLUGINS = {
+    path.parent.name
+    for path in ROOT.glob("plugins/*/pyproject.toml")
+    if "nextgpt.plugins" in path.read_text("utf-8")  # the world is a library
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -36,14 +41,36 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     there = ["--python", str(home / "env" / "bin" / "python")]
     done(*pip, *there, "install", "--no-deps", "--no-index", *wheels, cwd=home)
-    packages = home / "env" / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-    link(asked_for(packages), packages)
+    link(asked_for(packages_of(home / "env")), packages_of(home / "env"))
     return home
+
+
+def packages_of(environment: Path) -> Path:
+    return environment / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+
+
+@pytest.fixture(scope="module")
+def programs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Those of the wheels and, from this environment, of who writes and tests a plugin."""
+    tools = tmp_path_factory.mktemp("tools")
+    wanted = {name: distribution(name) for name in ("editables", "hatchling", "pip", "pytest")}
+    link(wanted | closure(wanted), tools)
+    return environment(tmp_path_factory.mktemp("author"), packages_of(home / "env"), tools)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of its own, empty at first."""
+    return tmp_path_factory.mktemp("cache")
 
 
 def asked_for(packages: Path) -> dict[str, Distribution]:
     """What the distributions of a folder ask for, and what that asks for, as installed here."""
-    here = {canonicalize_name(one.name): one for one in Distribution.discover(path=[str(packages)])}
+    found = Distribution.discover(path=[str(packages)])
+    return closure({canonicalize_name(one.name): one for one in found})
+
+
+def closure(here: dict[str, Distribution]) -> dict[str, Distribution]:
     found: dict[str, Distribution] = {}
     waiting = [(one, "") for one in here.values()]
     seen = set()
@@ -101,3 +128,16 @@ def test_mini_talks_without_the_checkout(home: Path) -> None:
     paths = [Path(part["path"]) for part in answer["parts"] if "path" in part]
     assert paths
     assert all(path.is_file() for path in paths)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", *sorted(ROOT.glob("docs/tutorials/*.md"))],
+    ids=lambda page: page.stem,
+)
+def test_a_page_can_be_followed_with_an_empty_cache(
+    programs: Path, cache: Path, page: Path, tmp_path: Path
+) -> None:
+    for block in blocks_of(page):
+        if block.runs or block.saved:
+            check(block, tmp_path, programs, {"NEXTGPT_CACHE": str(cache)})

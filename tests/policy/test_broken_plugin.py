@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,3 +56,48 @@ def test_asking_for_it_by_name_is_an_error_without_a_traceback(site: Path) -> No
         assert done.returncode == 2
         assert "torn to pieces" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_it_says_in_which_line_of_its_files(site: Path) -> None:
+    (site / "nextgpt_torn.py").unlink()
+    inside = site / "nextgpt_torn"
+    inside.mkdir()
+    (inside / "__init__.py").write_text("import json\nfrom nextgpt_torn import deep\n")
+    for torn, line in (("x = 1\nraise ValueError", 2), ("x = (\n", 1), ("import nowhere", 1)):
+        (inside / "deep.py").write_text(torn)
+
+        done = nextgpt(site, "plugins", "list")
+
+        assert f"at {inside / 'deep.py'}:{line}\n" in done.stdout
+
+
+def test_it_says_in_which_line_of_its_hooks(site: Path) -> None:
+    file = site / "nextgpt_torn.py"
+    file.write_text(
+        "from nextgpt_registry import Manifest, hookimpl\n\n\n"
+        "@hookimpl\ndef nextgpt_manifest():\n    return Manifest(summary='', licence='MIT')\n"
+    )
+
+    done = nextgpt(site, "plugins", "list")
+
+    assert f"at {file}:6:" in done.stdout
+    assert "licence" in done.stdout
+
+
+def test_a_plugin_that_prints_leaves_json_as_it_is(site: Path) -> None:
+    (site / "nextgpt_torn.py").write_text(
+        "import os, subprocess, sys\n"
+        "from nextgpt_registry import Manifest, hookimpl\n"
+        "print('printed at import')\n"
+        "os.write(1, b'written at import')\n"
+        "subprocess.run([sys.executable, '-c', 'print(\"a process at import\")'])\n"
+        "@hookimpl\ndef nextgpt_manifest():\n"
+        "    print('printed by a hook')\n"
+        "    return Manifest(api='1.0', summary='', license='MIT')\n"
+    )
+
+    done = nextgpt(site, "plugins", "list", "--json")
+
+    assert "torn" in [plugin["name"] for plugin in json.loads(done.stdout)["plugins"]]
+    for told in ("printed at import", "written at import", "a process at import", "by a hook"):
+        assert told in done.stderr

@@ -1,29 +1,16 @@
-"""The documentation keeps its word: blocks run or say why not, commands and links exist.
-
-A comment on the line above every python, bash or console block says whether it is run, and with
-which pytest marks: `<!-- run -->`, `<!-- run: network slow -->`, `<!-- not run: takes hours -->`.
-`<!-- run: fails -->` wants an error, and what the block shows of it; `<!-- save: NAME -->` writes
-a block of any language to a file. Blocks of one page share a folder and run in their order; of a
-console block the lines after `$ ` run. A page with `<!-- run: installs -->` has an environment of
-its own, with all that this one has. Knows nothing about what the blocks say.
-"""
+"""The documentation keeps its word: blocks run or say why not, commands and links exist."""
 
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
-import sysconfig
-import venv
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from docpages import FAILS, INSTALLS, NOT_RUN, ROOT, SHELLS, Block, blocks_of, check, environment
 
-ROOT = Path(__file__).parents[2]
 ERRORS = "registry/nextgpt_registry/error_pages"
 PAGES = sorted(
     path
@@ -37,85 +24,7 @@ PAGES = sorted(
     )
     for path in ROOT.glob(pattern)
 )
-MARK = re.compile(r"^<!-- run(?::(?P<marks>[ \w]*))? -->$")
-SAVE = re.compile(r"^<!-- save: (?P<name>[\w./-]+) -->$")
-NOT_RUN = re.compile(r"^<!-- not run: \S.* -->$")
-FAILS, INSTALLS = "fails", "installs"
-COMMANDS = {
-    "nextgpt": '-c "from nextgpt_registry.cli import main; main()"',
-    "pip": "-m pip",
-    "pytest": "-m pytest",
-}
-FENCE = re.compile(r"^```(?P<language>\w*)")
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
-SHELLS = ("bash", "console")
-
-
-@dataclass(frozen=True)
-class Block:
-    page: Path
-    line: int
-    language: str
-    text: str
-    above: str
-
-    @property
-    def runs(self) -> bool:
-        return MARK.match(self.above) is not None
-
-    @property
-    def saved(self) -> str:
-        """The file that it is saved as."""
-        save = SAVE.match(self.above)
-        return save["name"] if save else ""
-
-    @property
-    def words(self) -> list[str]:
-        """What the mark says beside `run`."""
-        mark = MARK.match(self.above)
-        return (mark["marks"] or "").split() if mark else []
-
-    @property
-    def marks(self) -> list[str]:
-        return [word for word in self.words if word not in (FAILS, INSTALLS)]
-
-    @property
-    def name(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-    @property
-    def script(self) -> str:
-        """What a shell is to run: of a console block, the lines typed at its prompt."""
-        if self.language != "console":
-            return self.text
-        typed, continued = [], False
-        for line in self.text.splitlines():
-            if continued or line.startswith("$ "):
-                typed.append(line.removeprefix("$ "))
-                continued = line.endswith("\\")
-        return "\n".join(typed)
-
-    @property
-    def shown(self) -> list[str]:
-        """Of a console block, what is shown as printed, in pieces: `…` stands for anything."""
-        if self.language != "console":
-            return []
-        lines = [line for line in self.text.splitlines() if not line.startswith("$ ")]
-        return [piece for line in lines for each in line.split("…") if (piece := each.strip())]
-
-
-def blocks_of(page: Path) -> Iterator[Block]:
-    lines = page.read_text(encoding="utf-8").splitlines()
-    start, language = None, ""
-    for number, line in enumerate(lines):
-        if start is not None and line.startswith("```"):
-            text = "\n".join(lines[start + 1 : number]) + "\n"
-            yield Block(page, start + 1, language, text, lines[start - 1] if start else "")
-            start = None
-        elif start is None and (fence := FENCE.match(line)):
-            start, language = number, fence["language"]
-
-
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
@@ -143,53 +52,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
     }
 
 
-def environment(home: Path) -> Path:
-    """The programs of an environment that has what this one has; what it installs stays in it."""
-    venv.create(home, with_pip=False)
-    packages = home / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-    here = sysconfig.get_path("purelib")
-    (packages / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
-    for name, python in COMMANDS.items():
-        program = home / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec "{home}/bin/python" {python} "$@"\n')
-        program.chmod(0o755)
-    return home / "bin"
-
-
-def run(block: Block, folder: Path, programs: Path) -> subprocess.CompletedProcess[str]:
-    if block.language == "python":
-        command = [str(programs / "python"), "-c", block.text]
-    else:
-        command = ["bash", "-euo", "pipefail", "-c", block.script]
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=800,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("block", params([b for b in BLOCKS if b.runs or b.saved]))
 def test_marked_block_runs(
     block: Block, folders: dict[Path, Path], programs: dict[Path, Path]
 ) -> None:
-    if block.saved:
-        path = folders[block.page] / block.saved
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(block.text, encoding="utf-8")
-        return
-    done = run(block, folders[block.page], programs[block.page])
-
-    told = f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    assert (done.returncode != 0) == (FAILS in block.words), told
-    if FAILS in block.words:
-        assert block.shown
-        assert not [piece for piece in block.shown if piece not in done.stderr], told
+    check(block, folders[block.page], programs[block.page])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

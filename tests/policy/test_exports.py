@@ -29,6 +29,7 @@ PUBLIC = [
     "Message",
     "Modality",
     "NextGPTError",
+    "Options",
     "Plan",
     "PlanError",
     "PluginError",

@@ -34,20 +34,19 @@ WITHOUT_ASKING = {
         "matplotlib": "draws a table of ablations where it is installed",
         "pytest": "the conformance kit of systems, for tests",
     },
-    "nextgpt-mini": {"tinysoundfont": "`prepare` alone; its own dependency needs a sound card"},
     "nextgpt-registry": {
         "huggingface-hub": "hf: sources say how to install it",
         "numpy": "the conformance kit, and whose plugin has it",
         "safetensors": "tensors, for those who have torch",
         "torch": "tensors, for those who have torch",
     },
+    "nextgpt-world": {"tinysoundfont": "`prepare` alone; its own dependency needs a sound card"},
 }
 """Imported inside functions, or by a kit, and not asked for."""
 
 WITHOUT_IMPORTING = {
     "einops": "ImageBind's package imports it",
     "huggingface-hub": "the registry's hf: sources",
-    "jinja2": "chat templates of transformers",
     "protobuf": "tokenizers of sentencepiece",
     "regex": "ImageBind's package imports it",
     "safetensors": "read through the registry's tensors",
@@ -179,7 +178,7 @@ def test_nextgpt_all_has_every_extra_for_users_of_training() -> None:
     assert brought == {name: {"train"} for name in trainable}
 
 
-@pytest.mark.parametrize("name", ["mini", "retrieval"])
+@pytest.mark.parametrize("name", ["mini", "retrieval", "world"])
 def test_media_of_others_ship_with_their_licences(name: str) -> None:
     project = ROOT / "plugins" / name
 

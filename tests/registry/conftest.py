@@ -125,7 +125,9 @@ def lidar(install: Install) -> Path:
     """The plugin `lidar` 0.2.0, with an encoder, a decoder and the system `seer`."""
     (live, systems) = ("class Patch: ...\nclass Relief: ...\n", {"systems/seer.yaml": SYSTEM})
     files = {"live.py": live, "options.py": OPTIONS, **systems}
-    folder = install("lidar", LIDAR, version="0.2.0", files=files)
+    points = "[nextgpt.plugins]\nlidar = nextgpt_lidar.plugin\n"
+    points += "[nextgpt.systems]\nseer = nextgpt_lidar.plugin\n"
+    folder = install("lidar", LIDAR, version="0.2.0", files=files, points=points)
     (folder / "systems" / "model").mkdir()
     return folder
 

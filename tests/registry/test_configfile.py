@@ -60,6 +60,18 @@ def test_interpolation_reads_other_keys() -> None:
     assert load_config(shared).config.llm.device == "cuda:1"
 
 
+def test_an_override_inside_of_what_is_shared_changes_one_alone() -> None:
+    shared = {"kind": "resampler", "options": {"tokens": 4, "heads": 2}}
+    channel = {"encoder": "patch", "input_projection": "${define.shared}"}
+    raw = {"define": {"shared": shared}, "modalities": {"one": channel, "other": channel}}
+    override = "modalities.one.input_projection.options.tokens=9"
+
+    config = load_config({**PLAIN, **raw}, [override, "define.shared.options.heads=1"]).config
+
+    made = {name: c.input_projection.options for name, c in config.modalities.items()}
+    assert made == {"one": {"tokens": 9, "heads": 2}, "other": {"tokens": 4, "heads": 1}}
+
+
 def test_overrides_reach_into_what_was_written_short() -> None:
     overrides = ["modalities.lidar.encoder.options.layers=3", "generation.temperature=1e-1"]
 

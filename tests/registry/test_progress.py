@@ -49,9 +49,11 @@ def test_what_is_quick_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_extra_that_names_a_module_is_told() -> None:
-    assert how_to_install("resvg_py") == "pip install 'nextgpt-mini[train]'"
+    assert how_to_install("resvg_py") == "pip install 'nextgpt-world[train]'"
     assert how_to_install("torchmetrics.image") == "pip install 'nextgpt-core[eval]'"
     assert (
-        how_to_install("scipy", who="nextgpt_depth.data:X") == "pip install 'nextgpt-depth[train]'"
+        how_to_install("scipy", who="nextgpt_depth.train:X") == "pip install 'nextgpt-depth[train]'"
     )
+    told = "command 'depth' of nextgpt-depth"
+    assert how_to_install("nextgpt_world", who=told) == "pip install 'nextgpt-depth[train]'"
     assert how_to_install("nowhere_at_all") == "install it: pip install nowhere-at-all"

@@ -93,8 +93,33 @@ def test_an_option_of_another_kind_is_refused_before_the_plan(
     assert not schema.is_valid(config(WRONG["an option of another kind"]))
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "plugins: [+depth]",
+        "modalities: {depth: {decoder: {options: {steps: 4}}}, image: null}",
+        "llm: {lora: null, dtype: bfloat16}",
+        "weights: {project.image: null}",
+        "training: {decode: {run: {steps: 3}}}",
+        "generation: {top_k: null}",
+    ],
+)
+def test_a_file_that_extends_another_need_say_nothing_twice(
+    schema: Draft202012Validator, changed: str
+) -> None:
+    over = {"extends": "mini", **yaml.safe_load(changed)}
+
+    assert not [f"{error.json_path}: {error.message}" for error in schema.iter_errors(over)]
+    assert not schema.is_valid(yaml.safe_load(changed))  # alone, it is no system
+
+
+@pytest.mark.parametrize("wrong", ["lm: {}", "llm: {dtyp: 1}", "generation: {seed: many}"])
+def test_what_extends_another_is_checked_as_well(schema: Draft202012Validator, wrong: str) -> None:
+    assert not schema.is_valid({"extends": "mini", **yaml.safe_load(wrong)})
+
+
 def test_every_key_says_what_it_is(schema: Draft202012Validator) -> None:
-    types = {"Config": schema.schema, **schema.schema["$defs"]}
+    types = schema.schema["$defs"]
 
     silent = [
         f"{name}.{key}"

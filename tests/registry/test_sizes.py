@@ -11,9 +11,10 @@ import pytest
 from nextgpt_registry import Condition, ConfigError
 from nextgpt_registry.config import LLMFacts, Lora
 from nextgpt_registry.llm_facts import (
-    facts_of,
+    complete,
     lora_parameters,
     read_facts,
+    said_by,
     signal_parameters,
     unknown_targets,
 )
@@ -38,6 +39,10 @@ LLAMA_7B = {
     "max_position_embeddings": 4096,
 }
 ALL_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def facts_of(config: dict[str, Any]) -> LLMFacts:
+    return complete({}, said_by(config), who="config.json")
 
 
 def llama_like(kind: str, sizes: str, **more: Any) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.fetch.sources import Source
 
-_debian = st.from_regex(r"[a-z][a-z0-9+.-]{1,8}", fullmatch=True)
 _names = st.from_regex(r"[A-Za-z][A-Za-z0-9._-]{0,8}[A-Za-z0-9]", fullmatch=True)
 _part = st.text(
     st.characters(exclude_characters="/\\", exclude_categories=["Cs", "Cc"]), min_size=1
@@ -20,11 +19,9 @@ _paths = st.lists(_part.filter(lambda p: p not in (".", "..")), max_size=4).map(
 _commits = st.text("0123456789abcdef", min_size=40, max_size=40)
 _spelled = st.one_of(
     st.builds("pypi:{}==1.0.post2/{}".format, _names, _paths),
-    st.builds("npm:@{}/{}@1.2.3-rc.1/{}".format, _names, _names, _paths),
-    st.builds("npm:{}@10.0.1/{}".format, _names, _paths),
-    st.builds("deb:{}=1:2.0~dfsg-3+b1/{}".format, _debian, _paths),
-    st.builds("deb:{}/{}".format, _debian, _paths),
     st.builds("hf:{}/{}@{}/{}".format, _names, _names, _commits, _paths),
+    st.builds("hf:{}/{}@{}".format, _names, _names, st.sampled_from(["main", "v1.0", "r_2-x"])),
+    st.builds("package:{}/{}".format, _names, _paths.filter(bool)),
     st.builds("hf:{}@{}".format, _names, _commits),
     st.builds("file:../{}".format, _part.filter(lambda p: "\0" not in p)),
 )
@@ -64,15 +61,14 @@ def test_any_text_is_a_source_or_a_clear_error(text: str) -> None:
         ("pypi:name/member", "pypi:NAME==VERSION/member"),
         ("pypi:name==1.*/member", "pypi:NAME==VERSION/member"),
         ("pypi:--index-url==1/member", "pypi:NAME==VERSION/member"),
-        ("npm:name@latest/x", "the version being exact"),
-        ("npm:name@^1.0.0/x", "the version being exact"),
-        ("deb:Name/x", "deb:NAME[=VERSION]/member"),
-        ("hf:org/name", "40 hex digits"),
-        ("hf:org/name@main/config.json", "40 hex digits"),
+        ("hf:org/name", "a commit, a tag or a branch"),
+        ("hf:org/name@", "a commit, a tag or a branch"),
+        ("hf:org/name@v 1/config.json", "a commit, a tag or a branch"),
+        ("package:nextgpt-mini", "package:DISTRIBUTION/path"),
+        ("package:nextgpt-mini/", "package:DISTRIBUTION/path"),
+        ("package:nextgpt-mini/../x", "joined by single '/'"),
         ("pypi:name==1/../../etc/passwd", "joined by single '/'"),
         ("pypi:name==1/a//b", "joined by single '/'"),
-        ("npm:name@1.0.0//etc/passwd", "joined by single '/'"),
-        ("deb:name/a\\b", "joined by single '/'"),
         ("file:", "file:PATH"),
     ],
 )

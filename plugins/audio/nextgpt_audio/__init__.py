@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nextgpt_registry.lazy import names
 
 if TYPE_CHECKING:
     from nextgpt_audio.files import from_array, read
@@ -10,12 +12,4 @@ if TYPE_CHECKING:
 
 __all__ = ["AUDIO", "from_array", "read"]
 
-_HOMES = {"AUDIO": "modality", "from_array": "files", "read": "files"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names(__name__, {"files": ("from_array", "read"), "modality": ("AUDIO",)})

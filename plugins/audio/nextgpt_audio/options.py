@@ -1,15 +1,13 @@
-"""What a config may set of the encoders here. Imports nothing but pydantic."""
+"""What a config may set of the encoders here. Imports nothing heavy."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from nextgpt_registry.specs import Options
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EncoderOptions(_Options):
+class EncoderOptions(Options):
     """Of every encoder."""
 
     narrow: int | None = Field(default=None, ge=8, le=64, multiple_of=8)

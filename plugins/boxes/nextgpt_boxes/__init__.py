@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nextgpt_registry.lazy import names
 
 if TYPE_CHECKING:
     from nextgpt_boxes.draw import overlay
@@ -11,12 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BOXES", "Box", "Boxes", "Picture", "of_media", "overlay", "to_media"]
 
-_HOMES = {"BOXES": "modality", "overlay": "draw"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'medium')}"), name)
+__getattr__ = names(
+    __name__,
+    {
+        "draw": ("overlay",),
+        "medium": ("Box", "Boxes", "Picture", "of_media", "to_media"),
+        "modality": ("BOXES",),
+    },
+)

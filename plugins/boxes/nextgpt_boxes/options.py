@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from nextgpt_registry.specs import Fixed
+from nextgpt_registry.specs import Fixed, Options
 
 TOKENS, WIDTH = 2, 96
 """Of the condition: what is looked for, and where."""
 
 
-class FinderOptions(BaseModel):
+class FinderOptions(Options):
     """Which boxes are kept (per request), and the size inside (smaller in a twin)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     threshold: float = Field(default=0.4, ge=0, le=1)  # boxes of a lower score are left out
     most: int = Field(default=12, ge=1, le=100)  # the most boxes, the surest first

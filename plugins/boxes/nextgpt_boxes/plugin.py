@@ -10,7 +10,9 @@ from nextgpt_boxes.options import TOKENS, TWIN, WIDTH
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
-from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest
+from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest, Weight
+
+_FINDER = Weight(source="package:nextgpt-boxes/nextgpt_boxes/weights/finder.safetensors")
 
 
 @hookimpl
@@ -35,6 +37,7 @@ def nextgpt_manifest() -> Manifest:
                 needs=True,
                 captions=True,
                 weights=("finder",),
+                sources={"finder": _FINDER},
                 parameters=975_137,
                 licence="Apache-2.0",
             ),

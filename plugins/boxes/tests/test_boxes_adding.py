@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nextgpt_boxes.data import Dialogues
+from nextgpt_boxes.train.data import Dialogues
 from nextgpt_core import Pipeline
 from nextgpt_core.testing import SystemKit
 from nextgpt_core.training.adding import add

@@ -7,15 +7,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from nextgpt_boxes.data import Dialogues
 from nextgpt_boxes.files import picture_of
 from nextgpt_boxes.medium import Box, of_media, to_media
-from nextgpt_boxes.scenes import SIDE, Composition, Thing, compose, render
-from nextgpt_boxes.suite import Judge, boxes
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.split import held_out_combinations, is_held_out
+from nextgpt_boxes.train.data import Dialogues
+from nextgpt_boxes.train.scenes import SIDE, Composition, Thing, compose, render
+from nextgpt_boxes.train.suite import Judge, boxes
 from nextgpt_registry.media import Media
 from nextgpt_registry.suites import Prompt
+from nextgpt_world.library import Library
+from nextgpt_world.split import held_out_combinations, is_held_out
 
 SAMPLES = Library.samples()
 

@@ -14,15 +14,15 @@ from PIL import Image
 from nextgpt_boxes.files import sample
 from nextgpt_boxes.finder import Finder, boxes_of
 from nextgpt_boxes.losses import cells_of, heat_loss, heat_of, overlaps
-from nextgpt_boxes.measure import found, overlap, right
 from nextgpt_boxes.medium import Box, Boxes, of_media
 from nextgpt_boxes.network import CELLS, Seen
 from nextgpt_boxes.options import TWIN, FinderOptions
+from nextgpt_boxes.train.overlap import found, overlap, right
 from nextgpt_boxes.words import labels
-from nextgpt_mini.world.vocabulary import vocabulary
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import save_compact
+from nextgpt_world.vocabulary import vocabulary
 
 OPTIONS = FinderOptions(**TWIN)
 PICTURES = [Media("image", np.full((40, 50, 3), shade, np.uint8)) for shade in (10, 200)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 from nextgpt_boxes.cli import app
 from nextgpt_boxes.train import bank, finder
 from nextgpt_boxes.train.measure import measure
-from nextgpt_mini.world.library import LIBRARY, Library
+from nextgpt_core.training.module import Run
+from nextgpt_world.library import LIBRARY, Library
 
 SAMPLES = Library.samples()
 
@@ -30,7 +32,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 ) -> None:
     few = {"steps": 4, "pictures": 4}
     whole = finder.train_finder(SAMPLES, folder=tmp_path / "whole", **few)
-    monkeypatch.setattr("nextgpt_boxes.train.run._EVERY", 0.0)
+    monkeypatch.setattr(finder, "Run", partial(Run, save_s=0.0))
     losses, calls = finder._losses, []
 
     def dies(*given: object) -> object:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from nextgpt_registry.specs import Fixed
+from nextgpt_registry.specs import Fixed, Options
 
 TOKENS = 16
 WIDTH = 128
@@ -18,18 +18,14 @@ SIDE = 64
 """Pixels of the maps that encoder and decoder work on."""
 
 
-class EncoderOptions(BaseModel):
+class EncoderOptions(Options):
     """Sizes inside the encoder; the features that come out keep their declared shape."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     channels: int = Field(default=32, gt=0)  # of the first layer, four times as many of the last
 
 
-class DecoderOptions(BaseModel):
+class DecoderOptions(Options):
     """Sampling (a request may say its own) and the sizes inside."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(default=12, ge=1, le=200)
     guidance: float = Field(default=2.0, ge=1.0, le=20.0)

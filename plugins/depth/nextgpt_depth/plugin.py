@@ -9,7 +9,12 @@ from nextgpt_depth.modality import DEPTH
 from nextgpt_depth.options import SLOT_WIDTH, SLOTS, TOKENS, WIDTH
 from nextgpt_registry.hookspecs import hookimpl
 from nextgpt_registry.media import Blob, Media
-from nextgpt_registry.specs import Addition, Condition, Decoder, Encoder, Manifest
+from nextgpt_registry.specs import Addition, Condition, Decoder, Encoder, Manifest, Weight
+
+_WEIGHTS = {
+    name: Weight(source=f"package:nextgpt-depth/nextgpt_depth/weights/{name}.safetensors")
+    for name in ("encoder", "text", "denoiser")
+}
 
 
 @hookimpl
@@ -32,6 +37,7 @@ def nextgpt_manifest() -> Manifest:
                 options="nextgpt_depth.options:EncoderOptions",
                 twin={"channels": 8},
                 weights=("model",),
+                sources={"model": _WEIGHTS["encoder"]},
                 licence="Apache-2.0",
             ),
         ),
@@ -48,6 +54,7 @@ def nextgpt_manifest() -> Manifest:
                 options="nextgpt_depth.options:DecoderOptions",
                 twin={"channels": 16, "text_layers": 1, "steps": 2},
                 weights=("text", "denoiser"),
+                sources={name: _WEIGHTS[name] for name in ("text", "denoiser")},
                 licence="Apache-2.0",
             ),
         ),

@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 import torch
 
+from nextgpt_core.training.module import Run
 from nextgpt_depth.captions import CaptionEncoder
 from nextgpt_depth.decoder import Denoiser, DepthDecoder
 from nextgpt_depth.encoder import DepthEncoder
-from nextgpt_depth.judge import WEIGHTS, DepthJudge
 from nextgpt_depth.maps import from_maps, to_maps
 from nextgpt_depth.options import DecoderOptions, EncoderOptions
-from nextgpt_depth.scenes import DepthRenderer
+from nextgpt_depth.train.judge import WEIGHTS, DepthJudge
 from nextgpt_depth.train.parts import made, train_part
 from nextgpt_depth.train.quiz import train_text
+from nextgpt_depth.train.scenes import DepthRenderer
 from nextgpt_depth.train.steps import STEPS
-from nextgpt_mini.train.run import Run
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.scene import Picture
 from nextgpt_registry import Media, SourceError, TrainingError
+from nextgpt_world.library import Library
+from nextgpt_world.scene import Picture
 
 LIBRARY = Library.samples()
 pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")  # torch, under autocast
@@ -116,15 +116,13 @@ def test_every_part_is_trained_and_written_so_that_it_loads(tmp_path):
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path):
     def train(folder: Path, dies_at: int | None = None) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
-        encoder, run = CaptionEncoder(1), Run(folder, 6, every=0.0)
-        save = run.save
 
-        def save_and_die(state):
-            save(state)
+        def die() -> bool:
             if run.step == dies_at:
                 raise KeyboardInterrupt
+            return False
 
-        run.save = save_and_die
+        encoder, run = CaptionEncoder(1), Run(folder, 6, save_s=0.0, cancelled=die)
         train_text(encoder, run, batch=4)
         return encoder.state_dict()
 

@@ -5,19 +5,19 @@ from random import Random
 import numpy as np
 import pytest
 
-from nextgpt_depth.data import Dialogues
-from nextgpt_depth.describe import FACTS, caption, stated
-from nextgpt_depth.geometry import errors
-from nextgpt_depth.requests import DIRECTIONS, request, unseen
-from nextgpt_depth.scenes import SWELL, THING, WALL, DepthRenderer
-from nextgpt_depth.suite import JUDGES, Reference, depth, questions, truth
-from nextgpt_depth.talk import talk
 from nextgpt_depth.train.bank import Drawn
-from nextgpt_mini.judge.text import read
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.scene import Picture
-from nextgpt_mini.world.split import is_held_out
+from nextgpt_depth.train.data import Dialogues
+from nextgpt_depth.train.describe import FACTS, caption, stated
+from nextgpt_depth.train.geometry import errors
+from nextgpt_depth.train.requests import DIRECTIONS, request, unseen
+from nextgpt_depth.train.scenes import SWELL, THING, WALL, DepthRenderer
+from nextgpt_depth.train.suite import JUDGES, Reference, depth, questions, truth
+from nextgpt_depth.train.talk import talk
 from nextgpt_registry.media import Media
+from nextgpt_world.judge.text import read
+from nextgpt_world.library import Library
+from nextgpt_world.scene import Picture
+from nextgpt_world.split import is_held_out
 
 LIBRARY = Library.samples()
 

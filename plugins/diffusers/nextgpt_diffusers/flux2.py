@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from nextgpt_diffusers.family import as_pictures, default, pictures
 from nextgpt_diffusers.noise import Noised
 from nextgpt_diffusers.samplers import shift_of
+from nextgpt_diffusers.stable_diffusion import StableDiffusion
 from nextgpt_registry.media import Media
 
 
@@ -21,22 +22,11 @@ class Flux2Klein:
     """`text` (B, 512, 3 D): three layers' states side by side, of a text and what pads it."""
 
     denoiser = "transformer"
+    away, given, shape = StableDiffusion.away, StableDiffusion.given, StableDiffusion.shape
 
     def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> the text encoder's states."""
         return {"text": pipe.encode_prompt(list(captions), pipe.transformer.device)[0]}
-
-    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
-        """The states of what is said, the empty text by default."""
-        return self.encode(pipe, [said], options)
-
-    def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
-        """`prompt_embeds`."""
-        return {f"{prefix}prompt_embeds": conditions["text"]}
-
-    def shape(self, options: Any) -> dict[str, Any]:
-        """Height and width."""
-        return {"height": options.height, "width": options.width}
 
     def shift(self, pipe: Any, latents: Tensor, options: Any) -> float:
         """What its call moves times by, for as many patches and steps."""

@@ -1,4 +1,4 @@
-"""What a config or a request may set of the decoders here. Imports nothing but pydantic.
+"""What a config or a request may set of the decoders here. Imports nothing heavy.
 
 What is left out is the pipeline's own: the default of its call, or of its files.
 """
@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from nextgpt_registry.specs import Fixed
+from nextgpt_registry.specs import Fixed, Options
 
 Scheduler = Literal["published", "ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
 
 
-class Options(BaseModel):
+class DecoderOptions(Options):
     """Of every decoder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int | None = Field(default=None, ge=1, le=200)
     guidance: float | None = Field(default=None, ge=0, le=30)
@@ -34,7 +32,7 @@ class Options(BaseModel):
     """The twin: the same classes this wide, without weights."""
 
 
-class ImageOptions(Options):
+class ImageOptions(DecoderOptions):
     """Of pictures."""
 
     height: int | None = Field(default=None, ge=64, le=2048, multiple_of=16)
@@ -45,7 +43,7 @@ LatentScheduler = Literal["ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
 """Samplers for the noise of latent diffusion; a card names no published one."""
 
 
-class Sd15Options(Options):
+class Sd15Options(DecoderOptions):
     """Of Stable Diffusion 1.5."""
 
     steps: int | None = Field(default=25, ge=1, le=200)
@@ -81,7 +79,7 @@ class Flux2KleinOptions(ImageOptions):
     width: int | None = Field(default=1024, ge=64, le=2048, multiple_of=16)
 
 
-class VideoOptions(Options):
+class VideoOptions(DecoderOptions):
     """Of videos."""
 
     frames: int | None = Field(default=None, ge=1, le=129)
@@ -122,7 +120,7 @@ class WanOptions(VideoOptions):
         return value
 
 
-class AudioOptions(Options):
+class AudioOptions(DecoderOptions):
     """Of sound."""
 
     seconds: float = Field(default=10.0, ge=0.1, le=47)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from nextgpt_diffusers.family import as_pictures, pictures, read, sampled, under
+from nextgpt_diffusers.family import as_pictures, read, under
 from nextgpt_diffusers.noise import Noised
-from nextgpt_diffusers.stable_diffusion import size
+from nextgpt_diffusers.stable_diffusion import StableDiffusion
 from nextgpt_registry.media import Media
 
 
@@ -21,6 +21,7 @@ class PixArt:
     """
 
     denoiser = "transformer"
+    away, latents = StableDiffusion.away, StableDiffusion.latents
 
     def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> both."""
@@ -28,10 +29,6 @@ class PixArt:
             list(captions), do_classifier_free_guidance=False, device=pipe.transformer.device
         )
         return {"text": text, "mask": mask[..., None].to(text)}
-
-    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
-        """The states of what is said, the empty text by default."""
-        return self.encode(pipe, [said], options)
 
     def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
         """`prompt_embeds` and `prompt_attention_mask`."""
@@ -49,15 +46,6 @@ class PixArt:
             "width": options.width,
             "use_resolution_binning": False,
         }
-
-    def latents(
-        self, pipe: Any, media: Sequence[Media], options: Any, generators: Sequence[Generator]
-    ) -> Tensor:
-        """B pictures -> (B, C, H, W)."""
-        height, width = size(pipe, self.denoiser, options)
-        pixels = pictures(pipe, media, height=height, width=width).to(pipe.vae.device)
-        spread = pipe.vae.encode(pixels.to(pipe.vae.dtype)).latent_dist
-        return sampled(spread, generators) * pipe.vae.config.scaling_factor
 
     def predict(
         self, pipe: Any, far: Noised, conditions: Mapping[str, Tensor], options: Any

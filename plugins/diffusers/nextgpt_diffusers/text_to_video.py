@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Generator, Tensor
 
 from nextgpt_diffusers.family import as_videos, default, sampled, videos
-from nextgpt_diffusers.noise import Noised
+from nextgpt_diffusers.stable_diffusion import StableDiffusion
 from nextgpt_registry.media import Media
 
 _RATE = 8.0
@@ -18,18 +18,12 @@ class TextToVideo:
     """`text` (B, T, D)."""
 
     denoiser = "unet"
-
-    def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
-        """B captions -> the text encoder's last states."""
-        return {"text": pipe.encode_prompt(list(captions), pipe.unet.device, 1, False)[0]}
-
-    def away(self, pipe: Any, said: str, options: Any) -> dict[str, Tensor] | None:
-        """The states of what is said, the empty text by default."""
-        return self.encode(pipe, [said], options)
-
-    def given(self, conditions: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
-        """`prompt_embeds`."""
-        return {f"{prefix}prompt_embeds": conditions["text"]}
+    encode, away, given, predict = (
+        StableDiffusion.encode,
+        StableDiffusion.away,
+        StableDiffusion.given,
+        StableDiffusion.predict,
+    )
 
     def shape(self, options: Any) -> dict[str, Any]:
         """Frames, height and width."""
@@ -53,15 +47,6 @@ class TextToVideo:
             for found in (spread.mean, spread.std)
         )
         return sampled(spread, generators) * pipe.vae.config.scaling_factor
-
-    def predict(
-        self, pipe: Any, far: Noised, conditions: Mapping[str, Tensor], options: Any
-    ) -> Tensor:
-        """(B, C, F, H, W)."""
-        said: Tensor = pipe.unet(
-            far.latents, far.times, encoder_hidden_states=conditions["text"]
-        ).sample
-        return said
 
     def media(self, pipe: Any, made: Any, options: Any) -> list[Media]:
         """B videos."""

@@ -1,10 +1,12 @@
-"""Sizes that are declared, and what a config may set. Planning reads it: imports only pydantic."""
+"""Sizes that are declared, and what a config may set. Planning reads it: imports nothing heavy."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from nextgpt_registry.specs import Options
 
 WIDTH = 1024
 """Of every feature."""
@@ -16,10 +18,8 @@ LICENCE = "CC-BY-NC-SA-4.0"
 """Of the package as well as of the weights."""
 
 
-class EncoderOptions(BaseModel):
+class EncoderOptions(Options):
     """Of every encoder; encoders of one system share a trunk, so set them alike."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     logit_scaling: Literal["drop", "keep"] = "drop"
     """ImageBind multiplies unit vectors of sound by 20, of heat by 10, of depth and motion by 5, to

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from nextgpt_registry.specs import Fixed
+from nextgpt_registry.specs import Fixed, Options
 
 CONDITION_TOKENS = 8
 CONDITION_WIDTH = 192
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EncoderOptions(_Options):
+class EncoderOptions(Options):
     """Sizes inside an encoder; the features that come out keep their declared shape."""
 
     layers: int | None = Field(default=None, gt=0)  # fewer than the published network's
 
 
-class DecoderOptions(_Options):
+class DecoderOptions(Options):
     """Sampling (per request) and the sizes inside (twins are smaller; conditions never change)."""
 
     steps: int = Field(default=16, ge=1, le=200)

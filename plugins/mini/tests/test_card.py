@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from nextgpt_mini.card import command
-from nextgpt_mini.card.figures import kept, off, table
-from nextgpt_mini.cli import app
+from nextgpt_mini.train.card import command
+from nextgpt_mini.train.card.figures import kept, off, table
+from nextgpt_mini.train.cli import app
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nextgpt_mini.card.front import write_front
+from nextgpt_mini.train.card.front import write_front
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media

@@ -5,15 +5,15 @@ import sys
 
 import pytest
 
-from nextgpt_mini.judge.train import STEPS as JUDGED
-from nextgpt_mini.recipe import lanes
-from nextgpt_mini.recipe.display import remaining
-from nextgpt_mini.recipe.lanes import here, in_processes, run_jobs
-from nextgpt_mini.recipe.log import summary, thinned
-from nextgpt_mini.recipe.report import rows, write
-from nextgpt_mini.recipe.steps import Job, Place, Recipe, Step, jobs, load_recipe
+from nextgpt_mini.train.recipe import lanes
+from nextgpt_mini.train.recipe.display import remaining
+from nextgpt_mini.train.recipe.lanes import here, in_processes, run_jobs
+from nextgpt_mini.train.recipe.log import summary, thinned
+from nextgpt_mini.train.recipe.report import rows, write
+from nextgpt_mini.train.recipe.steps import Job, Place, Recipe, Step, jobs, load_recipe
 from nextgpt_mini.train.steps import STEPS
 from nextgpt_registry.errors import ConfigError, TrainingError
+from nextgpt_world.train.judges import STEPS as JUDGED
 
 
 def job(name, *needs, steps=1, seconds=1.0, run=None, command=("x",)):

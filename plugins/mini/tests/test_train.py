@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
+from nextgpt_core.training.module import Run
 from nextgpt_mini.decoders import PictureDecoder
 from nextgpt_mini.options import TWIN, DecoderOptions
 from nextgpt_mini.train.decoder import build_bank, train_decoder
-from nextgpt_mini.train.run import Run
-from nextgpt_mini.world.data import Dialogues
+from nextgpt_world.data import Dialogues
 
 STEPS = 8
 pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")  # torch, under autocast
@@ -36,7 +36,7 @@ def fresh() -> PictureDecoder:
 
 def train(folder, bank, *, steps=STEPS, dies_at=None):
     decoder = fresh()
-    run = Run(folder, steps, every=0.0, look=0.0, log_every=4)
+    run = Run(folder, steps, save_s=0.0, sample_s=0.0, log_every=4)
 
     def die():
         if run.step == dies_at:

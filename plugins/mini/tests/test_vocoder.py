@@ -6,13 +6,13 @@ from random import Random
 import pytest
 import torch
 
+from nextgpt_core.training.module import Run
 from nextgpt_mini.latents import Latents
 from nextgpt_mini.spectrogram import HOP, MELS, RATE, mel_bands, to_mel
 from nextgpt_mini.train.inversions import frechet, held_out_sounds, measure, table
-from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.vocoder import Pair, crops, phase_loss, spectral_loss, train_vocoder
 from nextgpt_mini.vocoder import BINS, Vocoder
-from nextgpt_mini.world.library import Library
+from nextgpt_world.library import Library
 
 TWIN = {"width": 16, "layers": 1}
 STEPS = 3
@@ -111,7 +111,7 @@ def test_judges_learn_from_sounds_and_the_vocoder_from_judges(library):
 
 def train(folder, library, latents, *, dies_at=None):
     vocoder = fresh()
-    run = Run(folder, STEPS, every=0.0, look=0.0)
+    run = Run(folder, STEPS, save_s=0.0, sample_s=0.0)
 
     def die():
         if run.step == dies_at:

@@ -52,7 +52,7 @@ def index(
             out.expanduser().absolute(),
             _encoder(),
             sha256_of(WEIGHTS),
-            on_file=lambda n, total: on_file(n, total, ""),
+            on_file=on_file,
         )
     _tell(done, as_json=as_json)
     if strict and done.refused:
@@ -102,12 +102,12 @@ def show(library: LibraryArgument, as_json: Json = False) -> None:
 def samples(
     folder: Annotated[Path, typer.Argument(help="Where the pictures are written.")],
     library: Annotated[
-        str, typer.Option(help="A file of mini's art, or `samples`; default: as it ships.")
+        str, typer.Option(help="A file of the art, or `samples`; default: as it ships.")
     ] = "",
 ) -> None:
-    """Pictures of mini's world with captions: a folder to index. Needs nextgpt-mini[train]."""
+    """Pictures of the small world with captions: a folder to index. Needs the extra `train`."""
     from nextgpt_registry.outputs import check_folder
-    from nextgpt_retrieval.samples import CAPTIONS, write_samples  # mini: only when run
+    from nextgpt_retrieval.train.samples import CAPTIONS, write_samples  # the world: only when run
 
     check_folder(folder, option="FOLDER")
     count = write_samples(folder.expanduser().absolute(), library)
@@ -120,25 +120,19 @@ def train(
     folder: Annotated[Path | None, typer.Option(help="Of the run; default: in the cache.")] = None,
     weights: Annotated[Path, typer.Option(help="What is written.")] = WEIGHTS,
 ) -> None:
-    """Train the caption encoder, or go on where a killed run stopped. Needs nextgpt-mini[train]."""
+    """Train the caption encoder, or go on where a killed run stopped. Needs the extra `train`."""
     from nextgpt_registry.fetch.cache import cache_dir
-    from nextgpt_retrieval.measure import measure
-    from nextgpt_retrieval.train import train as run  # torch and mini: only when run
+    from nextgpt_retrieval.train.measure import measure
+    from nextgpt_retrieval.train.text import train_text  # torch and the world: only when run
 
-    with _bar("caption encoder") as on_step:
-        encoder = run(
-            folder or cache_dir() / "runs" / "retrieval" / "text",
-            weights,
-            steps=steps,
-            on_step=lambda done, total, loss: on_step(done, total, f"loss {loss:.3f}"),
-        )
-    typer.echo(json.dumps(measure(encoder)))
+    home = folder or cache_dir() / "runs" / "retrieval" / "text"
+    typer.echo(json.dumps(measure(train_text(home, weights, steps=steps))))
 
 
 @app.command()
 def measure() -> None:
-    """Recall at 1 and 5 of the shipped encoder, without a language model. Needs nextgpt-mini."""
-    from nextgpt_retrieval.measure import measure as of  # mini: only when run
+    """Recall at 1 and 5 of the shipped encoder, alone. Needs the extra `train`."""
+    from nextgpt_retrieval.train.measure import measure as of  # the world: only when run
 
     typer.echo(json.dumps(of(_encoder())))
 
@@ -164,24 +158,18 @@ def _tell(done: Indexed, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error; a line now and then where that is no terminal."""
     from nextgpt_registry.fetch.progress import Lines
 
     if not sys.stderr.isatty():
         lines = Lines(label)
-        yield lambda done, total, note: lines.tell(f"{done} of {total} {note}".rstrip())
+        yield lambda done, total: lines.tell(f"{done} of {total}")
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, transient=True) as drawn:
-        task = drawn.add_task(label, total=None, note="")
-        yield lambda done, total, note: drawn.update(task, completed=done, total=total, note=note)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as drawn:
+        task = drawn.add_task(label, total=None)
+        yield lambda done, total: drawn.update(task, completed=done, total=total)

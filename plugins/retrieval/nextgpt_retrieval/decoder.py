@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.fetch.cache import sha256_of
+from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep
 from nextgpt_registry.targets import resolve
@@ -120,7 +121,10 @@ class Retrieval(nn.Module):
                 "no library is given",
                 "set the decoder's option `library` to a folder of `nextgpt retrieval index`",
             )
-        folder = Path(name.removeprefix("file:")).expanduser().absolute()
+        if name.startswith("package:"):
+            folder = fetch(name, sha256=None)
+        else:
+            folder = Path(name.removeprefix("file:")).expanduser().absolute()
         about = folder / ABOUT
         key = (folder, about.stat().st_mtime_ns if about.is_file() else 0)
         if self._open is None or self._open[0] != key:

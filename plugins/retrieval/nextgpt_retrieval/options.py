@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from nextgpt_registry.specs import Options
 
 TOKENS = 4
 WIDTH = 48
@@ -12,10 +14,8 @@ EXAMPLES = "examples"
 """The library of a few media that their modality's plugin makes for tests."""
 
 
-class RetrievalOptions(BaseModel):
+class RetrievalOptions(Options):
     """Where is searched, and what is good enough."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     library: str = ""  # a folder that `nextgpt retrieval index` wrote, or "examples"
     top: int = Field(default=1, ge=1, le=100)  # the item's seed draws one of so many best

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nextgpt_registry.hookspecs import hookimpl
-from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest
+from nextgpt_registry.specs import Addition, Condition, Decoder, Manifest, Weight
 from nextgpt_retrieval.options import EXAMPLES, TOKENS, WIDTH
 
 _FOUND = {"image": "picture", "audio": "sound", "video": "clip"}
@@ -27,6 +27,9 @@ def nextgpt_manifest() -> Manifest:
     )
 
 
+_TEXT = Weight(source="package:nextgpt-retrieval/nextgpt_retrieval/weights/text.safetensors")
+
+
 def _decoder(modality: str, found: str) -> Decoder:
     return Decoder(
         name="retrieval",
@@ -36,6 +39,7 @@ def _decoder(modality: str, found: str) -> Decoder:
         options="nextgpt_retrieval.options:RetrievalOptions",
         twin={"library": EXAMPLES, "minimum_score": -1.0},
         weights=("text",),
+        sources={"text": _TEXT},
         parameters=790_528,
         requires=("usearch",),
         licence="Apache-2.0",

@@ -13,7 +13,7 @@ from nextgpt_core.training.adding import add
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.configfile import load_config
-from nextgpt_retrieval.suite import retrieval
+from nextgpt_retrieval.train.suite import retrieval
 
 FEW = {"kind": "resampler", "options": {"tokens": 2, "width": 16, "heads": 2, "ffn": 32}}
 ENCODERS = {

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from nextgpt_mini.world.scene import Picture, Sound, caption
-from nextgpt_mini.world.split import is_held_out
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_retrieval.cli import WEIGHTS
-from nextgpt_retrieval.data import DRAWN, GIVEN, Dialogues, requests
 from nextgpt_retrieval.decoder import image
 from nextgpt_retrieval.options import RetrievalOptions
-from nextgpt_retrieval.samples import scenes, write_samples
-from nextgpt_retrieval.suite import MADE, FoundJudge, retrieval
-from nextgpt_retrieval.talk import talk
+from nextgpt_retrieval.train.data import DRAWN, GIVEN, Dialogues, requests
+from nextgpt_retrieval.train.samples import scenes, write_samples
+from nextgpt_retrieval.train.suite import MADE, FoundJudge, retrieval
+from nextgpt_retrieval.train.talk import talk
+from nextgpt_world.scene import Picture, Sound, caption
+from nextgpt_world.split import is_held_out
 
 SOURCE = Dialogues(library="samples")
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 import torch
 
-from nextgpt_mini.judge.text import read
-from nextgpt_mini.world.split import held_out_combinations
-from nextgpt_registry.errors import TrainingError
-from nextgpt_retrieval import train as training
+from nextgpt_registry.errors import Cancelled, TrainingError
 from nextgpt_retrieval.cli import WEIGHTS
-from nextgpt_retrieval.measure import measure
-from nextgpt_retrieval.pairs import pair, world_pair
 from nextgpt_retrieval.text import CaptionEncoder, as_condition, as_query, units
+from nextgpt_retrieval.train import text as training
+from nextgpt_retrieval.train.measure import measure
+from nextgpt_retrieval.train.pairs import pair, world_pair
+from nextgpt_world.judge.text import read
+from nextgpt_world.split import held_out_combinations
 
 
 @pytest.fixture(scope="module")
@@ -97,19 +98,17 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "BATCH", 8)
-    monkeypatch.setattr(training, "SAVE_EVERY", 2)
-    training.train(tmp_path / "whole", tmp_path / "whole.safetensors", steps=4)
+    training.train_text(tmp_path / "whole", tmp_path / "whole.safetensors", steps=4)
 
-    def kill(done: int, total: int, loss: float) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        training.train(tmp_path / "run", tmp_path / "w.safetensors", steps=4, on_step=kill)
+    asked = iter((False, False, True, False))
+    run = partial(training.Run, cancelled=lambda: next(asked))
+    monkeypatch.setattr(training, "Run", run)
+    with pytest.raises(Cancelled):
+        training.train_text(tmp_path / "run", tmp_path / "w.safetensors", steps=4)
     assert not (tmp_path / "w.safetensors").exists()
-    training.train(tmp_path / "run", tmp_path / "w.safetensors", steps=4)
+    training.train_text(tmp_path / "run", tmp_path / "w.safetensors", steps=4)
 
     whole, gone_on = (tmp_path / name for name in ("whole.safetensors", "w.safetensors"))
     assert gone_on.read_bytes() == whole.read_bytes()
     with pytest.raises(TrainingError, match="holds a run of 4 steps"):
-        training.train(tmp_path / "run", tmp_path / "w.safetensors", steps=3)
+        training.train_text(tmp_path / "run", tmp_path / "w.safetensors", steps=3)

@@ -17,6 +17,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import CONFIG_FILE, dump_config, load_config
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.plan import plugins_of
 from nextgpt_registry.specs import Decoder, Encoder
 from nextgpt_systems.tiny import save_tiny_llm
 
@@ -40,7 +41,7 @@ def write_twin(system: str, folder: Path, overrides: Sequence[str] = ()) -> Path
     if facts is None or not (facts.family and facts.layers and facts.vocabulary):
         what = "is not given, or lacks family, layers or vocabulary"
         raise ConfigError(f"{system}: llm.facts", what, "say the sizes of the model")
-    twin = shrink(config, Catalog.discover(config.plugins))
+    twin = shrink(config, plugins_of(config))
     with replacing(folder) as fresh:
         fresh.mkdir()
         save_tiny_llm(fresh / _LLM, facts, chat=config.llm.template is None)

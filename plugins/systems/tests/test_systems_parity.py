@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from nextgpt_core.assembly.assemble import bare_backbone, build_model
+from nextgpt_core.assembly.assemble import bare_backbone, build_composer, build_model
 from nextgpt_core.assembly.meta import measure
 from nextgpt_core.assembly.weights import load_compact
 from nextgpt_core.llm.lora import add_lora, merge_lora
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input
+from nextgpt_core.prompt.compose import Composer
 from nextgpt_core.training.forward import forward
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.fetch.sources import fetch
@@ -56,6 +57,11 @@ def ours(plan: Plan, tensors, checkpoints, tmp_path_factory: pytest.TempPathFact
     model.load_by_part({part: load_compact(path) for part, path in paths.items()})
     merge_lora(backbone)
     return model.eval()
+
+
+@pytest.fixture(scope="module")
+def composer(plan: Plan, ours: NextGPT) -> Composer:
+    return build_composer(plan, ours.backbone)
 
 
 class Published:
@@ -116,10 +122,10 @@ def close(found: Tensor, wanted: Tensor) -> bool:
 
 
 @torch.no_grad()
-def test_text_is_cut_as_the_published_code_cut_it(ours: NextGPT, theirs: Published) -> None:
+def test_text_is_cut_as_the_published_code_cut_it(composer: Composer, theirs: Published) -> None:
     turns = [Message("user", ("what is ", MediaPart("image", PICTURE), " doing?"))]
 
-    prompt = ours.composer.compose(turns, feature_tokens={"image": 1})
+    prompt = composer.compose(turns, feature_tokens={"image": 1})
 
     assert list(prompt.ids) == [
         *theirs.ids("### Human: what is <Img>", begins=True),
@@ -128,8 +134,8 @@ def test_text_is_cut_as_the_published_code_cut_it(ours: NextGPT, theirs: Publish
     ]
 
 
-def test_the_marks_of_a_medium_are_cut_into_pieces(ours: NextGPT) -> None:
-    pieces = ours.composer.tokenizer.tokenize("<Img>")
+def test_the_marks_of_a_medium_are_cut_into_pieces(composer: Composer) -> None:
+    pieces = composer.tokenizer.tokenize("<Img>")
 
     assert len(pieces) > 1
 
@@ -137,14 +143,14 @@ def test_the_marks_of_a_medium_are_cut_into_pieces(ours: NextGPT) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("channel", ["image", "video", "audio"])
 def test_text_to_condition_is_the_published_path(
-    channel: str, ours: NextGPT, theirs: Published, checkpoints
+    channel: str, ours: NextGPT, composer: Composer, theirs: Published, checkpoints
 ) -> None:
     feature_TW = torch.randn(1, 1024, generator=torch.Generator().manual_seed(3))
     turns = [
         Message("user", (MediaPart("image", PICTURE), "draw it again")),
         Message("assistant", (MediaPart(channel),)),
     ]
-    prompt = ours.composer.compose(turns, feature_tokens={"image": 1}, answer=False)
+    prompt = composer.compose(turns, feature_tokens={"image": 1}, answer=False)
     key = ("image", PICTURE.sha256)
     projected = ours.project_in("image", feature_TW[None])[0]
 
@@ -168,10 +174,10 @@ def test_text_to_condition_is_the_published_path(
 
 @torch.no_grad()
 def test_logits_with_merged_adapters_are_the_published_ones(
-    ours: NextGPT, theirs: Published
+    ours: NextGPT, composer: Composer, theirs: Published
 ) -> None:
-    prompt = ours.composer.compose([Message("user", ("draw a cat",))], feature_tokens={})
-    run = ours.backbone.run(ours.embed(prompt, {}))
+    prompt = composer.compose([Message("user", ("draw a cat",))], feature_tokens={})
+    run = ours.backbone.run(ours.embed(torch.tensor([prompt.ids])))
 
     found = ours.logits(run.final_BTD)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextgpt_core.assembly.assemble import bare_backbone, build_model
+from nextgpt_core.assembly.assemble import bare_backbone, build_composer
 from nextgpt_core.prompt.compose import Composer
 from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.media import Media
@@ -35,7 +35,7 @@ def composer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     backbone = bare_backbone(plan)
     template = fetch(plan.config.llm.template, sha256=None, base=plan.base)
     backbone.tokenizer.chat_template = template.read_text("utf-8")
-    return build_model(plan, backbone).composer
+    return build_composer(plan, backbone)
 
 
 @pytest.mark.parametrize("said", HOSTILE)

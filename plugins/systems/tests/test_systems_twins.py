@@ -13,11 +13,12 @@ from torch import Tensor
 
 from nextgpt_core import Pipeline
 from nextgpt_core.assembly.assemble import assemble
+from nextgpt_core.assembly.stages import STAGES
+from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.system import System
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.folder import RunFolder
-from nextgpt_core.training.loop import Trainer
-from nextgpt_core.training.settings import STAGES, RunSettings
+from nextgpt_core.training.settings import RunSettings
+from nextgpt_core.training.stage import Stage
 from nextgpt_core.training.start import for_training
 from nextgpt_registry import Catalog, MediaPart, Message, PlanError, resolve
 from nextgpt_registry.configfile import Loaded, load_config
@@ -88,7 +89,7 @@ def train(system: System, stage: str, folder: Path) -> Mapping[str, float]:
     settings = RunSettings.model_validate({**RUN, "parts": STAGES[stage]})
     cache = TensorCache(folder / "cache", memory_bytes=1 << 26, disk_bytes=1 << 26)
     with RunFolder(folder / stage) as run:
-        return Trainer(system, Pairs(system), settings, run, cache=cache).train()
+        return Stage(system, Pairs(system), settings, run, cache=cache).loop().train()
 
 
 def copied(system: System) -> dict[str, dict[str, Tensor]]:

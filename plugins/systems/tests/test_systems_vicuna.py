@@ -167,7 +167,7 @@ def test_a_dialogue_of_2023_has_the_ids_of_its_training(
     name: str, folder: Path, pipeline: Pipeline
 ) -> None:
     model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
-    composer = pipeline.engine.system.model.composer
+    composer = pipeline.engine.system.composer
     turns, pieces = DIALOGUES[name]
     signals = list(composer.vocabulary.block("image").ids)
     wanted = [model.bos_id()]
@@ -193,7 +193,7 @@ def test_a_dialogue_of_2023_has_the_ids_of_its_training(
 def test_an_answer_is_learned_as_it_stands_in_a_history(
     said: tuple[Part, ...], end: list[str], pipeline: Pipeline
 ) -> None:
-    composer = pipeline.engine.system.model.composer
+    composer = pipeline.engine.system.composer
     turns = [asked("a cat ?"), answered(*said)]
 
     learned = composer.compose(turns, feature_tokens={}, answer=False)

@@ -39,7 +39,7 @@ def load(entry: Installed) -> Any:
     """
     if entry.broken:
         raise entry.broken
-    with blamed(f"command {entry.name!r} of {entry.dist}"):
+    with blamed(f"command {entry.name!r} of {entry.dist}", entry.target):
         return EntryPoint(entry.name, entry.target, GROUP).load()
 
 

@@ -12,6 +12,7 @@ import functools
 import inspect
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -64,7 +65,7 @@ def _told(error: Exception, given: Sequence[str]) -> tuple[str, int]:
     match error:
         case NextGPTError():
             return str(error), 2
-        case ModuleNotFoundError(name=str(name)) if not name.startswith("nextgpt_"):
+        case ModuleNotFoundError(name=str(name)) if not re.match(r"nextgpt_\w+\.", name):
             return str(_missing(given, name)), 2
         case OSError():  # no place left, a disk gone: what no code could have known before
             return f"the system refused: {error}\n  fix: make room, or use other files", 2
@@ -99,7 +100,8 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _missing(given: Sequence[str], module: str) -> NextGPTError:
     what = f"needs the module {module!r}, which is not installed"
-    return NextGPTError(f"nextgpt {given[0]}", what, how_to_install(module))
+    fix = how_to_install(module, who=f"nextgpt_{given[0]}")  # a plugin's command: its own extra
+    return NextGPTError(f"nextgpt {given[0]}", what, fix)
 
 
 def _interrupted() -> NoReturn:

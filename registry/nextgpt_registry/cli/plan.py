@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Annotated
 
 import typer
 
 from nextgpt_registry.additions import find_offer, join
-from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
+from nextgpt_registry.cli.tables import json_alone, megabytes, print_json, print_lines, print_table
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PlanError, Problem
@@ -39,16 +37,15 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Check a system and show its parts, without loading or fetching anything."""
-    if add:
-        plan = make_plan(join(load_config(system), find_offer(add)).loaded, overrides or [])
-    else:
-        plan = make_plan(system, overrides or [])
-    if meta:
-        plan = _measured(plan)
+    with json_alone(as_json):
+        named = join(load_config(system), find_offer(add)).loaded if add else system
+        plan = make_plan(named, overrides or [])
+        if meta:
+            plan = _measured(plan)
     if as_json:
-        sys.stdout.write(json.dumps(plan.to_json(), indent=1) + "\n")
-        return
-    _show(plan)
+        print_json(plan.to_json())
+    else:
+        _show(plan)
 
 
 def _measured(plan: Plan) -> Plan:
@@ -76,6 +73,7 @@ def _show(plan: Plan) -> None:
     unknown = " or more" if any(part.fetch_bytes is None for part in fetch) else ""
     print_lines(
         "",
+        *(f"extends     {config}" for config in plan.extends),
         f"parameters  {plan.parameters:,}",
         *(
             f"stage {stage}     trains {plan.trained(stage):,} "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.cli.tables import print_lines, print_table
+from nextgpt_registry.cli.tables import json_alone, print_json, print_lines, print_table
 from nextgpt_registry.loading import Plugin
 
 app = typer.Typer(
@@ -27,9 +25,10 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else
 @app.command("list")
 def list_plugins(as_json: _Json = False) -> None:
     """List the installed plugins and what each declares; the broken ones with their reason."""
-    catalog = Catalog.discover()
+    with json_alone(as_json):
+        catalog = Catalog.discover()
     if as_json:
-        _write(
+        print_json(
             {
                 "plugins": [_told(plugin) for plugin in catalog.plugins],
                 "failures": {name: str(error) for name, error in catalog.failures.items()},
@@ -49,7 +48,7 @@ def show_plugin(
     plugin = Catalog.discover().plugin(name)
     manifest = plugin.manifest
     if as_json:
-        _write({**_told(plugin), "manifest": manifest.model_dump(mode="json")})
+        print_json({**_told(plugin), "manifest": manifest.model_dump(mode="json")})
         return
     print_lines(
         f"{plugin.name} {plugin.version}: {manifest.summary}",
@@ -138,9 +137,10 @@ def check_plugin(
     """Run the conformance kit on an installed plugin."""
     from nextgpt_registry.cli.check import check, show
 
-    report = check(name)
+    with json_alone(as_json):
+        report = check(name)
     if as_json:
-        _write(report.to_json())
+        print_json(report.to_json())
     else:
         show(report)
     if report.count("failed"):
@@ -152,9 +152,10 @@ def doctor(as_json: _Json = False) -> None:
     """Examine this installation: versions, broken plugins, slow imports, missing modules."""
     from nextgpt_registry.cli.doctor import examine, show
 
-    report = examine()
+    with json_alone(as_json):
+        report = examine()
     if as_json:
-        _write(report)
+        print_json(report)
     else:
         show(report)
     if report["problems"]:
@@ -181,7 +182,3 @@ def _told(plugin: Plugin) -> dict[str, Any]:
         "summary": manifest.summary,
         **{kind: [declared.name for declared in getattr(manifest, kind)] for kind in _KINDS},
     }
-
-
-def _write(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=1) + "\n")

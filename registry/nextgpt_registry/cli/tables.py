@@ -1,10 +1,14 @@
-"""Tables and lines on standard output; never cut where it is no terminal. Knows no content."""
+"""Tables, lines and JSON on standard output; never cut where it is no terminal. Know no content."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +42,32 @@ def print_table(
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
     console().print(table)
+
+
+@contextmanager
+def json_alone(wanted: bool) -> Iterator[None]:
+    """With `--json`: what the block writes to standard output, whoever it is, goes to stderr.
+
+    So do processes that it starts, and libraries that know no `sys.stdout`.
+    """
+    if not wanted:
+        yield
+        return
+    with contextlib.ExitStack() as undo:
+        with contextlib.suppress(OSError, ValueError):  # no files: a notebook's, or a test's
+            sys.stdout.flush()
+            number = sys.stdout.fileno()
+            kept = os.dup(number)
+            undo.callback(os.close, kept)
+            undo.callback(os.dup2, kept, number)
+            os.dup2(sys.stderr.fileno(), number)
+        undo.enter_context(contextlib.redirect_stdout(sys.stderr))
+        yield
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
 def print_lines(*lines: str) -> None:

@@ -1,4 +1,4 @@
-"""Members of wheels, npm packages and Debian packages. Does not know how they were fetched.
+"""Members of archives, zipped or tarred. Does not know how they were fetched.
 
 Archives are data here: nothing in them is run, a name that would leave the folder is refused, and
 links are followed only within the archive.
@@ -8,71 +8,82 @@ from __future__ import annotations
 
 import difflib
 import shutil
-import subprocess
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import IO, NoReturn
 
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.fetch.schemes import Scheme
 
 _DAMAGED = (zipfile.BadZipFile, tarfile.ReadError, EOFError, zlib.error)
 
 
-def copy_member(archive: Path, member: str, out: IO[bytes]) -> None:
+def copy_member(archive: Path, scheme: Scheme, member: str, out: IO[bytes]) -> None:
     """Append one member's bytes to `out`.
 
     Raises:
         SourceError: the archive is damaged or has no such member.
     """
-    with _blamed(archive):
-        if archive.suffix == ".whl":
-            with zipfile.ZipFile(archive) as wheel:
-                if member not in wheel.namelist():
-                    _no_member(archive, member, wheel.namelist())
-                with wheel.open(member) as data:
-                    shutil.copyfileobj(data, out, 1 << 20)
-            return
+    with _blamed(archive), scheme.open(archive) as opened:
         seen = []
-        with _tar(archive) as tar:
-            for info in tar:
-                name = _inner_name(archive, info)
-                seen.append(name)
-                if name == member and info.isfile():
-                    data_or_none = tar.extractfile(info)
-                    assert data_or_none is not None
-                    shutil.copyfileobj(data_or_none, out, 1 << 20)
-                    return
+        for name, read in _files(opened, scheme):
+            seen.append(name)
+            if name == member:
+                with read() as data:
+                    shutil.copyfileobj(data, out, 1 << 20)
+                return
         _no_member(archive, member, seen)
 
 
-def unpack(archive: Path, into: Path) -> None:
+def unpack(archive: Path, scheme: Scheme, into: Path) -> None:
     """Write every file of the archive under the folder `into`.
 
     Raises:
         SourceError: the archive is damaged, or a name in it would leave `into`.
     """
-    with _blamed(archive):
-        if archive.suffix == ".whl":
-            with zipfile.ZipFile(archive) as wheel:
-                for name in wheel.namelist():
-                    if _leaves(name):
-                        _refuse(archive, name)
-                wheel.extractall(into)
+    with _blamed(archive), scheme.open(archive) as opened:
+        if isinstance(opened, zipfile.ZipFile):
+            for member in opened.infolist():
+                member.filename = scheme.inside(member.filename)
+                if _leaves(member.filename):
+                    _refuse(archive, member.filename)
+            opened.extractall(into, [member for member in opened.infolist() if member.filename])
             return
-        with _tar(archive) as tar:
-            for info in tar:
-                kept = _safe(archive, info, into)
-                if kept is not None:
-                    tar.extract(kept, into, filter="fully_trusted")  # _safe is our filter
+        for info in opened:
+            kept = _safe(archive, scheme, info, into)
+            if kept is not None:
+                opened.extract(kept, into, filter="fully_trusted")  # _safe is our filter
 
 
-def _safe(archive: Path, info: tarfile.TarInfo, into: Path) -> tarfile.TarInfo | None:
+def _files(
+    opened: zipfile.ZipFile | tarfile.TarFile, scheme: Scheme
+) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+    """Each file's name as a source spells it, and what opens it until the next is asked for."""
+    if isinstance(opened, zipfile.ZipFile):
+        for member in opened.infolist():
+            yield scheme.inside(member.filename), partial(opened.open, member)
+        return
+    for info in opened:
+        if info.isfile():
+            yield scheme.inside(info.name), partial(_opened, opened, info)
+
+
+def _opened(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    data = tar.extractfile(info)
+    assert data is not None
+    return data
+
+
+def _safe(
+    archive: Path, scheme: Scheme, info: tarfile.TarInfo, into: Path
+) -> tarfile.TarInfo | None:
     """The member as it may be written, or None for what is not data of this archive."""
-    name = _inner_name(archive, info)
+    name = scheme.inside(info.name)
     if not name or name == ".":
         return None
     if _leaves(name):
@@ -80,44 +91,15 @@ def _safe(archive: Path, info: tarfile.TarInfo, into: Path) -> tarfile.TarInfo |
     try:
         return tarfile.data_filter(info.replace(name=name, deep=False), str(into))
     except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
-        return None  # Debian packages link into the system: not data of this package
+        return None  # into the system, as Debian packages link: not data of this package
     except tarfile.FilterError:
         _refuse(archive, info.name)
-
-
-def _inner_name(archive: Path, info: tarfile.TarInfo) -> str:
-    """The name inside: npm's leading `package/` and Debian's leading `./` dropped."""
-    if archive.suffix == ".deb":
-        return info.name.removeprefix("./")
-    return info.name.partition("/")[2]
 
 
 def _leaves(name: str) -> bool:
     """Whether a name points elsewhere on any system: by Windows' rules, which include drives."""
     path = PureWindowsPath(name)
     return bool(path.anchor) or ".." in path.parts
-
-
-@contextmanager
-def _tar(archive: Path) -> Iterator[tarfile.TarFile]:
-    if archive.suffix != ".deb":
-        with tarfile.open(archive, "r:gz") as tar:
-            yield tar
-        return
-    tool = shutil.which("dpkg-deb")
-    if tool is None:
-        raise SourceError(
-            archive.name, "dpkg-deb is not installed", "deb: sources need a Debian-like system"
-        )
-    with subprocess.Popen(
-        [tool, "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as unpacking:
-        try:
-            # A stream rather than `dpkg-deb -x`: each name passes our filter before it is written.
-            with tarfile.open(fileobj=unpacking.stdout, mode="r|") as tar:
-                yield tar
-        finally:
-            unpacking.kill()
 
 
 @contextmanager

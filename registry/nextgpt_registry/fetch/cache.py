@@ -46,6 +46,15 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("nextgpt", appauthor=False))
 
 
+def switched_off(*switches: str) -> str | None:
+    """The first of these environment variables that is set to yes, as `NAME=value`."""
+    for name in switches:
+        value = os.environ.get(name, "")
+        if value.lower() in {"1", "true", "yes", "on"}:
+            return f"{name}={value}"
+    return None
+
+
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes, in hex."""
     with path.open("rb") as file:

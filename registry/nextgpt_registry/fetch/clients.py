@@ -1,8 +1,7 @@
-"""Run pip, npm or apt-get to fetch one archive. Does not look inside what arrives.
+"""Run pip, or another client, to fetch one archive. Does not look inside what arrives.
 
 The clients already know their indexes, mirrors, proxies and credentials, so this project names no
-host. Nothing fetched is run: pip takes wheels only (an sdist would run its build), npm scripts are
-off, and a Debian package is downloaded, never installed.
+host. Nothing fetched is run: pip takes wheels only, for an sdist would run its build.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from nextgpt_registry.fetch.progress import Report
 from nextgpt_registry.leash import Leashed
 
 _RETRY = "check the name, the version and the network, then try again"
-_Observe = Callable[[], tuple[int, int | None]]
+Observe = Callable[[], tuple[int, int | None]]
+"""Gives the bytes that are there, and all that there will be if that is known."""
 
 
 def pip_wheel(who: str, requirement: str, into: Path, report: Report) -> Path:
@@ -39,39 +39,48 @@ def pip_wheel(who: str, requirement: str, into: Path, report: Report) -> Path:
         counts = re.findall(r"Progress (\d+) of (\d+)", _text(log))
         return (int(counts[-1][0]), int(counts[-1][1])) if counts else (0, None)
 
-    _run(who, [*command, requirement], into, report, observe)
-    return _only(who, into, "*.whl")
+    return run_client(who, [*command, requirement], into, report, wanted="*.whl", observe=observe)
 
 
-def npm_package(who: str, spec: str, into: Path, report: Report) -> Path:
-    """The tarball of `NAME@VERSION`, downloaded into the folder `into`."""
-    npm = _find(who, "npm", "install npm (it comes with Node.js)")
-    command = [npm, "pack", "--ignore-scripts", "--pack-destination", str(into), spec]
-    _run(who, command, into, report, lambda: (_size(into, "*.tgz"), None))
-    return _only(who, into, "*.tgz")
+def run_client(
+    who: str,
+    command: Sequence[str],
+    into: Path,
+    report: Report,
+    *,
+    wanted: str,
+    fix: str = "install it",
+    observe: Observe | None = None,
+) -> Path:
+    """The one file `wanted` (such as `*.tgz`) that a command leaves in the folder `into`.
 
+    `observe` counts bytes while it runs; by default those of what is wanted.
 
-def deb_package(who: str, spec: str, into: Path, report: Report) -> Path:
-    """The package `NAME[=VERSION]`, downloaded into the folder `into`."""
-    apt = _find(who, "apt-get", "deb: sources need a Debian-like system")
-    command = [apt, "download", "-q", spec]
-    _run(who, command, into, report, lambda: (_size(into, "*.deb"), None))
-    return _only(who, into, "*.deb")
-
-
-def _run(who: str, command: Sequence[str], into: Path, report: Report, observe: _Observe) -> None:
-    """Run a client in `into`, reporting what `observe` counts; its last words go in the error."""
+    Raises:
+        SourceError: the command is not there (`fix` says how it would be), fails, or leaves
+            another number of such files. Its last words are in the error.
+    """
+    found = shutil.which(command[0])
+    if found is None:
+        what = f"needs the command {command[0]!r}, which is not on the PATH"
+        raise SourceError(who, what, fix)
+    counted = observe or (lambda: (sum(p.stat().st_size for p in into.glob(wanted)), None))
     log = into / "log"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
     with (
         log.open("wb") as out,
-        Leashed(command, cwd=into, env=environment, output=out) as client,
+        Leashed([found, *command[1:]], cwd=into, env=environment, output=out) as client,
     ):
         while client.poll() is None:
             time.sleep(0.05)
-            report(*observe())
+            report(*counted())
     if client.returncode != 0:
         raise SourceError(who, f"{_tool(command)} failed: {_last_words(_text(log))}", _RETRY)
+    files = list(into.glob(wanted))
+    if len(files) != 1:
+        names = sorted(p.name for p in into.iterdir())
+        raise SourceError(who, f"wanted one {wanted} file, found {names}", _RETRY)
+    return files[0]
 
 
 def _tool(command: Sequence[str]) -> str:
@@ -88,25 +97,6 @@ def _last_words(log: str) -> str:
 def _pip_counts_bytes() -> bool:
     major, minor = (int(n) for n in importlib.metadata.version("pip").split(".")[:2])
     return (major, minor) >= (24, 1)
-
-
-def _find(who: str, client: str, fix: str) -> str:
-    found = shutil.which(client)
-    if found is None:
-        raise SourceError(who, f"needs the command {client!r}, which is not on the PATH", fix)
-    return found
-
-
-def _only(who: str, folder: Path, pattern: str) -> Path:
-    found = list(folder.glob(pattern))
-    if len(found) != 1:
-        names = sorted(p.name for p in folder.iterdir())
-        raise SourceError(who, f"wanted one {pattern} file, found {names}", _RETRY)
-    return found[0]
-
-
-def _size(folder: Path, pattern: str) -> int:
-    return sum(p.stat().st_size for p in folder.glob(pattern))
 
 
 def _text(path: Path) -> str:

@@ -20,18 +20,18 @@ only where a source names the file."""
 
 def fetch_file(who: str, repo: str, commit: str, path: str, *, offline: bool) -> Path:
     """The local path of one file."""
-    _require_hub(who)
+    require_hub(who)
     from huggingface_hub import hf_hub_download  # lazy: 150 ms, and needed for hf: sources only
 
     try:
         return Path(hf_hub_download(repo, path, revision=commit, local_files_only=offline))
     except Exception as error:  # the hub's errors share no base class; all are told the same way
-        raise _failed(who, error, offline) from error
+        raise hub_failed(who, error, offline) from error
 
 
 def fetch_snapshot(who: str, repo: str, commit: str, under: str, *, offline: bool) -> Path:
     """The local folder of a snapshot, or of its sub-folder `under` (ends in '/'; '' for all)."""
-    _require_hub(who)
+    require_hub(who)
     from huggingface_hub import snapshot_download  # lazy, as above
 
     try:
@@ -42,7 +42,7 @@ def fetch_snapshot(who: str, repo: str, commit: str, under: str, *, offline: boo
             local_files_only=offline,
         )
     except Exception as error:
-        raise _failed(who, error, offline) from error
+        raise hub_failed(who, error, offline) from error
     folder = Path(root) / under
     missing = _missing_shards(folder)
     if missing:
@@ -74,14 +74,16 @@ def indexed(index: Path) -> Sequence[str]:
     return sorted(set(names))
 
 
-def _require_hub(who: str) -> None:
+def require_hub(who: str) -> None:
+    """Raise where the hub's client is not installed."""
     if importlib.util.find_spec("huggingface_hub") is None:
         raise SourceError(
             who, "needs the package huggingface_hub", "run `pip install huggingface_hub`"
         )
 
 
-def _failed(who: str, error: Exception, offline: bool) -> SourceError:
+def hub_failed(who: str, error: Exception, offline: bool) -> SourceError:
+    """What a client of the hub raised, as ours."""
     first_line = str(error).strip().partition("\n")[0]
     return SourceError(who, f"{type(error).__name__}: {first_line}", _fix(offline))
 
@@ -89,4 +91,4 @@ def _failed(who: str, error: Exception, offline: bool) -> SourceError:
 def _fix(offline: bool) -> str:
     if offline:
         return "run `nextgpt pull SYSTEM` once with a network and the offline switch off"
-    return "check the repository, the commit, the path and your access to it, then try again"
+    return "check the repository, the revision, the path and your access to it, then try again"

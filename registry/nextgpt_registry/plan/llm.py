@@ -65,6 +65,7 @@ def llm_parts(
         device=llm.device,
         licence=llm.licence,
         checked=f"{checked}, unverified" if llm.unverified else checked,
+        sources={"llm": weight},
         state=found.state,
         fetch_bytes=found.fetch_bytes,
     )

@@ -101,6 +101,7 @@ class Part(Settings):
     licence: str = ""
     checked: str = ""  # where its size comes from
     state: State = "new"
+    sources: dict[str, Weight] = Field(default_factory=dict)  # of its files, by name
     saved: str = ""  # the entry of `weights` that a trained part is kept in
     fetch_bytes: int | None = None  # None: nobody has said
 
@@ -111,6 +112,7 @@ class Plan(Settings):
     api: str = API
     system: str
     origin: str
+    extends: tuple[str, ...] = ()  # configs, the nearest first
     base: Path
     config: Config
     plugins: dict[str, str]  # name -> version, in order

@@ -117,6 +117,7 @@ class PartTable:
                 process=getattr(settings, "executor", "inline") == "process",
                 licence=spec.licence,
                 checked=checked,
+                sources=settings.weights,
                 state=state,
                 fetch_bytes=fetch,
             )
@@ -156,6 +157,7 @@ class PartTable:
                     if self._trained.seen(saved) and not new
                     else part.checked or "counted",
                     "state": "new" if new else found.state,
+                    "sources": {} if new else self._trained.sources(saved),
                     "saved": saved,
                     "fetch_bytes": None if new else 0 if told else found.fetch_bytes,
                 }

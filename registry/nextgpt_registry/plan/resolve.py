@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.anchors import beside
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import Loaded, load_config
-from nextgpt_registry.errors import LockError, PluginError
+from nextgpt_registry.errors import LockError, PluginError, SourceError
 from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
@@ -25,20 +29,42 @@ from nextgpt_registry.plan.untrained import account, known_parts
 from nextgpt_registry.targets import blamed, locate
 
 
-def make_plan(
+@dataclass(frozen=True)
+class Planned:
+    """A config as it was read, the plugins that it names, and the plan made of the two."""
+
+    loaded: Loaded
+    catalog: Catalog
+    plan: Plan
+
+
+def plan_system(
     source: str | Path | Mapping[str, Any] | Config | Loaded,
     overrides: Sequence[str] = (),
     *,
     catalog: Catalog | None = None,
-) -> Plan:
-    """The plan of whatever names a config, with the plugins that it names.
+) -> Planned:
+    """Whatever names a config, read, with the plugins that it names, and planned.
+
+    No other plugin is imported. `catalog` holds those to use instead.
 
     Raises:
         ConfigError: the config cannot be read.
         PlanError: it cannot be assembled; everything found is listed.
     """
     loaded = load_config(source, overrides, catalog=catalog)
-    return resolve(loaded, catalog or _discover(loaded.config))
+    catalog = catalog or plugins_of(loaded.config)
+    return Planned(loaded, catalog, resolve(loaded, catalog))
+
+
+def make_plan(
+    source: str | Path | Mapping[str, Any] | Config | Loaded,
+    overrides: Sequence[str] = (),
+    *,
+    catalog: Catalog | None = None,
+) -> Plan:
+    """The plan alone that `plan_system` makes, and it raises the same."""
+    return plan_system(source, overrides, catalog=catalog).plan
 
 
 def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
@@ -49,7 +75,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
             config and what would be valid, vetoes of plugins among them.
     """
     loaded = load_config(source)
-    config, findings = loaded.config, Findings()
+    config, findings = loaded.config, Findings(loaded.said_by)
     _check_plugins(config, catalog, findings)
     _check_data(config, findings)
     lock = _read_lock(loaded, findings)
@@ -80,6 +106,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     plan = Plan(
         system=config.name,
         origin=loaded.origin,
+        extends=loaded.extends,
         base=loaded.base,
         config=config,
         plugins={plugin.name: plugin.version for plugin in catalog.plugins},
@@ -99,8 +126,12 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     return plan
 
 
-def _discover(config: Config) -> Catalog:
-    """The plugins that a config names; all that cannot be loaded are told at once."""
+def plugins_of(config: Config) -> Catalog:
+    """The plugins that a config names.
+
+    Raises:
+        PlanError: some cannot be loaded; all of these are listed.
+    """
     try:
         return Catalog.discover(config.plugins)
     except PluginError as first:
@@ -138,14 +169,15 @@ def _read_lock(loaded: Loaded, findings: Findings) -> Lock | None:
     if loaded.config.lock is None:
         return None
     try:
-        return read_lock(loaded.base / loaded.config.lock)
-    except LockError as error:
+        return read_lock(beside(loaded.base, loaded.config.lock))
+    except (LockError, SourceError) as error:
         findings.add("lock", f"{error.who}: {error.what}", error.fix)
         return None
 
 
 def _ask_plugins(plan: Plan, catalog: Catalog, findings: Findings) -> None:
     """Every plugin may veto the finished plan; what it raises is its veto."""
+    aside = contextlib.redirect_stdout(sys.stderr)
     for name, call in catalog.each("nextgpt_plan_resolved"):
-        with findings.at(f"plugin {name}"), blamed(name):
+        with findings.at(f"plugin {name}"), blamed(name, catalog.plugin(name).package), aside:
             call(plan=plan)

@@ -57,6 +57,10 @@ class Trained:
         """Where the weights of a part are; `new` if the config names none."""
         return self._found.get(part, _NEW)
 
+    def sources(self, part: str) -> dict[str, Weight]:
+        """The file of a part, by its name; none if the config names none."""
+        return {part: self.weights[part]} if part in self.weights else {}
+
     def seen(self, part: str) -> bool:
         """Whether there was a header to read."""
         return self._headers.get(part) is not None

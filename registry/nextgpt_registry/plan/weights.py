@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextgpt_registry.config import ComponentSettings, Config, LLMSettings, Weight
+from nextgpt_registry.fetch.installed import installed_path
 from nextgpt_registry.fetch.sources import cached, models_dir
 from nextgpt_registry.fetch.syntax import Source
 from nextgpt_registry.headers import Header, read_whole_header
@@ -41,9 +42,10 @@ def find_weights(weight: Weight, at: str, base: Path, findings: Findings) -> Fou
         if any(Source.parse(s).kind == "models" for s in sources):
             findings.note(f"weights that are `missing` are yours to bring, into {models_dir()}")
             return Found("missing")
-        absent = [s for s in sources if Source.parse(s).kind == "file"]
-        if absent and len(sources) == 1:
-            findings.add(at, f"there is no {absent[0]}", f"the path is relative to {base}")
+        if len(sources) == 1 and (only := Source.parse(sources[0])).is_local:
+            if only.kind == "package":
+                installed_path(only.name, only.path)  # which raises: it is not there
+            findings.add(at, f"there is no {only}", f"the path is relative to {base}")
             return Found("missing")
         return Found("fetch", fetch_bytes=weight.bytes)
     return Found("missing")

@@ -11,10 +11,14 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PluginError
+from nextgpt_registry.fetch.installed import installed_path
+from nextgpt_registry.fetch.syntax import Source
+from nextgpt_registry.hookspecs import ADDITIONS, SYSTEMS
 from nextgpt_registry.loading import HEAVY, manifest_of
 from nextgpt_registry.outside import IMPORT_S, Outside, outside, quickest
-from nextgpt_registry.specs import Decoder, Encoder, Manifest
+from nextgpt_registry.specs import Addition, Decoder, Encoder, Manifest, System
 from nextgpt_registry.targets import missing, package_file, resolve
 from nextgpt_registry.testing.kit import Kit
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
@@ -90,7 +94,7 @@ class PluginTests(Kit):
         )
 
     def test_targets_can_be_imported(self) -> None:
-        """Targets of components and samples exist; files of systems are shipped."""
+        """Targets of components and samples exist; files of systems and additions are shipped."""
         manifest = self.loaded().manifest
         components = (*manifest.encoders, *manifest.decoders)
         targets = [(c.name, c.target) for c in components if not missing(c.requires)]
@@ -109,13 +113,46 @@ class PluginTests(Kit):
                     wanted="something that can be called",
                     cause="a target that names a module's constant",
                 )
-        for system in manifest.systems:
+        configs: tuple[System | Addition, ...] = (*manifest.systems, *manifest.additions)
+        for shipped in configs:
             with attempt(
-                f"{self.plugin}/{system.name}",
-                f"{system.config!r} to be shipped",
+                f"{self.plugin}/{shipped.name}",
+                f"{shipped.config!r} to be shipped",
                 "a file left out of the wheel: see [tool.hatch.build]",
             ):
-                package_file(system.config)
+                package_file(shipped.config)
+        for component in _components(manifest):
+            for name, weight in component.sources.items():
+                told = [weight.source] if isinstance(weight.source, str) else weight.source
+                with attempt(
+                    f"{self.plugin}/{component.name}",
+                    f"the source of {name!r} to be one, and shipped if it is a `package:`",
+                    "a misspelt path, or a file left out of the wheel: see [tool.hatch.build]",
+                ):
+                    for source in map(Source.parse, told):
+                        if source.kind == "package":
+                            installed_path(source.name, source.path)
+
+    def test_systems_and_additions_are_listed(self) -> None:
+        """Each is an entry point too, and no other is: so it is found without importing plugins."""
+        plugin = self.loaded()
+        for group, kind in ((SYSTEMS, "systems"), (ADDITIONS, "additions")):
+            declared = {one.name for one in getattr(plugin.manifest, kind)}
+            listed = {
+                entry.name
+                for entry in installed(group)
+                if (entry.dist, entry.target) == (plugin.dist, plugin.target)
+            }
+            wrong = sorted(declared ^ listed)
+            expect(
+                not wrong or not plugin.dist,
+                f"{self.plugin}/{', '.join(wrong)}",
+                found=f"its distribution lists {', '.join(sorted(listed)) or 'none'} "
+                f"under {group!r}",
+                wanted=f"the {kind} that it declares: {', '.join(sorted(declared)) or 'none'}",
+                cause=f'[project.entry-points."{group}"] in pyproject.toml lacks a line '
+                f'`name = "{plugin.target}"`, or has one too many; or it was not installed again',
+            )
 
     def test_modalities_of_components_exist(self) -> None:
         """Each is declared here or by another installed plugin."""

@@ -51,7 +51,7 @@ def test_events_come_in_order_and_add_up_to_the_answer(pipeline: Pipeline) -> No
 def test_media_stand_where_the_model_wrote_them(scripted: Scripted, pipeline: Pipeline) -> None:
     """Text, group, text, group: written by a model whose next ids we choose."""
     model = pipeline.system.model
-    words = model.composer.tokenize("ab")
+    words = pipeline.system.composer.tokenize("ab")
     first = model.vocabulary.block("glyph").first
     answer = scripted(pipeline, [*words, first, *words, first, *words])[-1].answer
 
@@ -67,7 +67,7 @@ def test_media_stand_where_the_model_wrote_them(scripted: Scripted, pipeline: Pi
 
 
 def test_text_alone_stays_plain(scripted: Scripted, pipeline: Pipeline) -> None:
-    answer = scripted(pipeline, pipeline.system.model.composer.tokenize("hello there"))[-1].answer
+    answer = scripted(pipeline, pipeline.system.composer.tokenize("hello there"))[-1].answer
 
     assert answer.parts == (Text("hello there"),)
 
@@ -76,7 +76,7 @@ def test_rest_of_a_group_is_one_pass(
     scripted: Scripted, pipeline: Pipeline, passes: list[int]
 ) -> None:
     first = pipeline.system.model.vocabulary.block("glyph").first
-    words = pipeline.system.model.composer.tokenize("ab")
+    words = pipeline.system.composer.tokenize("ab")
     scripted(pipeline, [*words, first])
 
     assert passes[1:] == [*[1] * len(words), 3]
@@ -101,7 +101,7 @@ def test_required_media_come_in_place_of_an_early_end(
 
 
 def test_required_media_come_after_a_stop_string(scripted: Scripted, pipeline: Pipeline) -> None:
-    ids = pipeline.system.model.composer.tokenize("hello there")
+    ids = pipeline.system.composer.tokenize("hello there")
     answer = scripted(pipeline, ids, stop=["the"], require={"glyph": 1})[-1].answer
 
     assert answer.finish == "stop"
@@ -175,7 +175,7 @@ def test_prompt_longer_than_the_model_reads_is_refused(pipeline: Pipeline) -> No
 
 def test_groups_fit_into_what_the_model_reads(pipeline: Pipeline) -> None:
     turns = [Message("user", ("x " * 500,))]
-    prompt = len(pipeline.system.model.composer.compose(turns, feature_tokens={}))
+    prompt = len(pipeline.system.composer.compose(turns, feature_tokens={}))
     assert prompt < 1024
     left = (1024 - prompt) // 3  # groups of three fill all that is left
 

@@ -19,7 +19,7 @@ from nextgpt_core import (
     Text,
     TextDelta,
 )
-from nextgpt_core.engine.executor import InlineExecutor
+from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.media import Media
@@ -97,7 +97,7 @@ def test_decoder_that_fails_costs_its_media_only(
     scripted: Scripted, pipeline: Pipeline, fail: str
 ) -> None:
     first = pipeline.system.model.vocabulary.block("glyph").first
-    words = pipeline.system.model.composer.tokenize("ab")
+    words = pipeline.system.composer.tokenize("ab")
     events = scripted(pipeline, [*words, first, *words], decoder_options={"glyph": {"fail": fail}})
     answer = events[-1].answer
 
@@ -132,7 +132,7 @@ def test_caption_route_needs_no_trained_projection(scripted: Scripted, kit: Syst
 
         component.caption_targets = watching
         first = pipeline.system.model.vocabulary.block("glyph").first
-        words = pipeline.system.model.composer.tokenize("Well. A red cat. Shall I go on?")
+        words = pipeline.system.composer.tokenize("Well. A red cat. Shall I go on?")
         events = scripted(pipeline, [*words, first, first])
 
     answer = events[-1].answer
@@ -171,7 +171,7 @@ def test_workers_are_shared_by_channels_with_one_decoder(kit: SystemKit) -> None
         answer = pipeline.chat("hi", require={"glyph": 1, "other": 1})
 
         assert workers["glyph"] is workers["other"]
-        assert isinstance(workers["glyph"].executor, InlineExecutor)
+        assert isinstance(workers["glyph"].executor, LiveDecoder)
         assert {made.channel for made in answer.media} == {"glyph", "other"}
 
 

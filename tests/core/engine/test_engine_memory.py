@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from cachetools import LRUCache
 
 from nextgpt_core import FailedMedia, Pipeline
-from nextgpt_core.engine import inputs
 from nextgpt_core.testing import glyph
 from nextgpt_registry.errors import RequestError
 
@@ -42,7 +42,7 @@ def test_many_short_prompts_keep_no_more_than_fifty(pipeline: Pipeline) -> None:
 def test_text_that_cannot_fit_is_not_cut_into_tokens(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, parts: list[str]
 ) -> None:
-    composer, asked = pipeline.system.model.composer, []
+    composer, asked = pipeline.system.composer, []
     monkeypatch.setattr(composer, "compose", lambda *a, **o: asked.append(a))
 
     with pytest.raises(RequestError, match=r"has \d+,000 characters of text.* reads 1024 tokens"):
@@ -52,19 +52,19 @@ def test_text_that_cannot_fit_is_not_cut_into_tokens(
 
 
 def test_feature_cache_counts_what_is_allocated(pipeline: Pipeline) -> None:
-    cache = pipeline.engine.shared.inputs.store.cache
+    cache = pipeline.engine.shared.features.cache
 
     pipeline.chat([glyph(n) for n in range(20)])
 
-    assert cache.size == sum(x.untyped_storage().nbytes() for x in cache._kept.values())
+    assert cache.size == sum(x.untyped_storage().nbytes() for x in cache._memory.values())
 
 
 def test_lengths_of_media_are_forgotten(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "_MOST", 3)
-    shared = pipeline.engine.shared.inputs
-    shared._fixed.clear()  # as where an encoder's lengths vary
+    shared = pipeline.engine.shared.features
+    monkeypatch.setattr(shared, "_counts", LRUCache(3))
+    shared.fixed.clear()  # as where an encoder's lengths vary
 
     answers = [pipeline.chat([glyph(n) for n in range(5)]) for _ in range(2)]
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from nextgpt_core.assembly.boundary import Blame
-from nextgpt_core.assembly.components import Item, Recipe
-from nextgpt_core.engine.executor import Executor, InlineExecutor
+from nextgpt_core.assembly.components import Item, LiveDecoder, Recipe
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel
+from nextgpt_core.engine.worker import Executor
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
 from nextgpt_registry.errors import Cancelled, DecodeError, PluginError, ShapeError
 from nextgpt_registry.media import Media
@@ -45,7 +45,7 @@ def run(executor: Executor, options: PainterOptions, seeds: int = 1) -> list[Med
 
 def test_process_makes_the_same_media_and_tells_its_steps(process: ProcessExecutor) -> None:
     made, steps = recipe(), []
-    inline = run(InlineExecutor(made, made.build()), PainterOptions(), 2)
+    inline = run(LiveDecoder(made, made.build()), PainterOptions(), 2)
 
     def on_step(done: int, total: int) -> None:
         steps.append((done, total))

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from nextgpt_core import (
-    Cancel,
     Pipeline,
 )
 from nextgpt_core.testing import SystemKit, glyph
@@ -47,24 +46,24 @@ def test_reused_keys_and_values_give_what_fresh_ones_give(
     talk.say(["hi", glyph(1)], require={"glyph": 1})
     answer = talk.say(["and", glyph(2)], require={"glyph": 1})
 
-    model, inputs, cancel = pipeline.system.model, pipeline.engine.shared.inputs, Cancel()
+    model, reading = pipeline.system.model, pipeline.engine.shared.features.reading()
     messages = talk.messages[:-1]
-    counts, _ = inputs.positions(messages, alone=False, cancel=cancel)
-    prompt = model.composer.compose(
-        messages, feature_tokens=counts, answered={1: talk._answered[1]}
+    prompt = pipeline.system.composer.compose(
+        messages, feature_tokens=reading.positions(messages), answered={1: talk._answered[1]}
     )
-    features, _ = inputs.projected(prompt.features, alone=False, cancel=cancel)
     with (
         torch.no_grad(),
         pipeline.engine.shared.prefixes.lend([*prompt.keys, *answer.ids, "next"]) as prefix,
     ):
+        features = reading.projected(prompt.features)
         ids_BT, next_BT = torch.tensor([answer.ids]), torch.tensor([[7]])
-        x_BTD = torch.cat((model.embed(prompt, features), model.embed_ids(ids_BT)), dim=1)
-        run = model.backbone.run(torch.cat((x_BTD, model.embed_ids(next_BT)), dim=1))
+        prompt_BTD = model.embed(torch.tensor([prompt.ids]), prompt.rows(features))
+        x_BTD = torch.cat((prompt_BTD, model.embed(ids_BT)), dim=1)
+        run = model.backbone.run(torch.cat((x_BTD, model.embed(next_BT)), dim=1))
         fresh_V = model.logits(run.final_BTD[0, -1])
         signals_BSD = run.hidden_BTD[:, -4:-1]
         fresh = model.project_out("glyph", signals_BSD, ids_BT[:, -3:])
-        kept = model.backbone.run(model.embed_ids(next_BT), cache=prefix.cache)
+        kept = model.backbone.run(model.embed(next_BT), cache=prefix.cache)
         kept_V = model.logits(kept.final_BTD[0, -1])
 
     assert answer.timings.reused_tokens > 0
@@ -82,7 +81,7 @@ def test_regenerated_answer_reuses_its_prompt(pipeline: Pipeline) -> None:
 def test_same_medium_twice_in_one_request_is_encoded_once(pipeline: Pipeline) -> None:
     pipeline.chat([glyph(1), "and", glyph(1)])
 
-    assert pipeline.engine.shared.inputs.store.cache.size > 0
+    assert pipeline.engine.shared.features.cache.size > 0
     assert pipeline.system.encoders["glyph"].calls == 1
 
 

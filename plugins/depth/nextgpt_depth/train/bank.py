@@ -10,15 +10,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nextgpt_depth.describe import caption, labels
 from nextgpt_depth.maps import to_maps
-from nextgpt_depth.scenes import DepthRenderer
-from nextgpt_mini.train.examples import draw
-from nextgpt_mini.world.library import STYLES, Library
-from nextgpt_mini.world.scene import Picture
-from nextgpt_mini.world.split import Split, check_trainable
+from nextgpt_depth.train.describe import caption, labels
+from nextgpt_depth.train.scenes import DepthRenderer
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.fetch.progress import tracked
+from nextgpt_world.examples import draw
+from nextgpt_world.library import STYLES, Library
+from nextgpt_world.scene import Picture
+from nextgpt_world.split import Split, check_trainable
 
 GRID = 16
 """Things that a decoder learns to make stand on cells of so many of a picture's 128 pixels."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from nextgpt_core.training.module import Run, quickly, train
 from nextgpt_depth.decoder import DepthDecoder
 from nextgpt_depth.train.bank import Bank
-from nextgpt_mini.train.run import Run, quickly, train
 
 
 def train_decoder(

@@ -11,33 +11,29 @@ from pathlib import Path
 import torch
 from torch import Generator
 
+from nextgpt_core.training.module import Run
 from nextgpt_depth.captions import CaptionEncoder
 from nextgpt_depth.decoder import DepthDecoder
-from nextgpt_depth.describe import FACTS, stated
 from nextgpt_depth.encoder import DepthEncoder
-from nextgpt_depth.judge import WEIGHTS, DepthJudge, Network
 from nextgpt_depth.options import DecoderOptions, EncoderOptions
-from nextgpt_depth.scenes import DepthRenderer
+from nextgpt_depth.show import colours
 from nextgpt_depth.train.bank import Bank, Drawn, bank
 from nextgpt_depth.train.decoder import train_decoder
+from nextgpt_depth.train.describe import stated
+from nextgpt_depth.train.judge import WEIGHTS, DepthJudge, Network
 from nextgpt_depth.train.quiz import train_encoder, train_judge, train_text
-from nextgpt_depth.train.sheet import save_sheet
+from nextgpt_depth.train.scenes import DepthRenderer
 from nextgpt_depth.train.steps import STEPS
-from nextgpt_mini.train.run import Run
-from nextgpt_mini.world.library import Library
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
-from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import load_compact, save_compact
+from nextgpt_world.library import Library
+from nextgpt_world.sheet import save_sheet
+from nextgpt_world.train.parts import run_of, shares_right
 
 _EXAMPLES = 3_000
 _CHECKED = 400
-
-
-def runs() -> Path:
-    """Where training runs are kept: outside any checkout."""
-    return cache_dir() / "runs" / "depth"
 
 
 def train_part(
@@ -55,11 +51,12 @@ def train_part(
     Raises:
         TrainingError: no such part, or one it builds on is missing.
     """
-    if part not in STEPS:
-        raise TrainingError("depth", f"no part {part!r}", f"one of: {', '.join(STEPS)}")
-    run = Run((folder or runs()) / part, steps or STEPS[part])
-    weights = folder / "weights" if folder else WEIGHTS
-    count = examples or _EXAMPLES
+    with run_of(part, "depth", STEPS, steps=steps, folder=folder) as run:
+        weights = folder / "weights" if folder else WEIGHTS
+        return _train(part, library, run, weights, examples or _EXAMPLES)
+
+
+def _train(part: str, library: Library, run: Run, weights: Path, count: int) -> Path:
     torch.manual_seed(0)
     if part == "text":
         text = CaptionEncoder()
@@ -82,13 +79,9 @@ def train_part(
 def measure(library: Library, *, folder: Path = WEIGHTS, count: int = _CHECKED) -> dict[str, float]:
     """By fact: the share that the judge gets right on fresh true maps of all scenes."""
     renderer, drawn = DepthRenderer(library), Drawn("judge check", split=None)
-    right: dict[str, list[bool]] = {fact: [] for fact in FACTS}
     scenes = [drawn.scene(number, library) for number in range(count)]
     maps = [renderer.depth(scene, seed) for scene, seed in scenes]
-    for found, (scene, _) in zip(DepthJudge(folder).facts(maps), scenes, strict=True):
-        for fact, value in stated(scene).items():
-            right[fact].append(found.get(fact) == value)
-    return {fact: round(sum(hits) / max(1, len(hits)), 4) for fact, hits in right.items()}
+    return shares_right(DepthJudge(folder).facts(maps), (stated(scene) for scene, _ in scenes))
 
 
 def _decoder(library: Library, run: Run, weights: Path, count: int) -> Path:
@@ -101,7 +94,8 @@ def _decoder(library: Library, run: Run, weights: Path, count: int) -> Path:
     captions = list(dict.fromkeys(drawn.captions))[:32]
 
     def look() -> None:
-        save_sheet(made(decoder, captions), run.folder / f"{run.step:05}.png", columns=8)
+        cells = [colours(depths) for depths in made(decoder, captions)]
+        save_sheet(cells, run.folder / f"{run.step:05}.png", columns=8)
 
     train_decoder(decoder, drawn, run, sample=look)
     look()

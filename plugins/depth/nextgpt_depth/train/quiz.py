@@ -9,18 +9,19 @@ from random import Random
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy, pixel_unshuffle
+from torch.nn.functional import pixel_unshuffle
 
+from nextgpt_core.training.module import Run, quickly, train
 from nextgpt_depth.captions import CaptionEncoder
-from nextgpt_depth.describe import FACTS, UNSAID, answers, caption, spoken, stated
 from nextgpt_depth.encoder import DepthEncoder
-from nextgpt_depth.judge import Network
 from nextgpt_depth.options import SLOT_WIDTH, TOKENS, WIDTH
 from nextgpt_depth.train.bank import Bank
-from nextgpt_mini.judge.blemishes import blemish_pictures
-from nextgpt_mini.train.run import Run, quickly, train
-from nextgpt_mini.world.scene import Picture
-from nextgpt_mini.world.split import check_trainable, sample_scene
+from nextgpt_depth.train.describe import FACTS, answers, caption, spoken, stated
+from nextgpt_depth.train.judge import Network
+from nextgpt_world.judge.blemishes import blemish_pictures
+from nextgpt_world.scene import Picture
+from nextgpt_world.split import check_trainable, sample_scene
+from nextgpt_world.train.parts import drawn, wrong
 
 _CELL = 16
 """Pixels of a map, along one side, that are one of the encoder's cells."""
@@ -55,7 +56,7 @@ def train_encoder(encoder: DepthEncoder, bank: Bank, run: Run, *, batch: int = 4
             scores, copied_BTP = module(x)
         coarse = nn.functional.avg_pool2d(x, _CELL // _SEEN)
         shown_BTP = pixel_unshuffle(coarse, _SEEN).flatten(2).transpose(1, 2)
-        return _wrong(scores, wanted) + (copied_BTP.float() - shown_BTP).square().mean()
+        return wrong(scores, wanted) + (copied_BTP.float() - shown_BTP).square().mean()
 
     train(run, "depth encoder", module, loss, lr=3e-3, decay=0.98, warmup=30)
     encoder.eval()
@@ -70,7 +71,7 @@ def train_judge(network: Network, bank: Bank, run: Run, *, batch: int = 64) -> N
         x, wanted = _batch(bank, step, batch)
         with quickly():
             scores = network(x)
-        return _wrong(scores, wanted)
+        return wrong(scores, wanted)
 
     train(run, "depth judge", network, loss, lr=3e-3, decay=0.98, warmup=30)
     network.eval()
@@ -92,20 +93,15 @@ def train_text(encoder: CaptionEncoder, run: Run, *, batch: int = 96) -> float:
     torch.manual_seed(0)
     module = _Slots(encoder).train()
 
-    def draw(seed: str) -> tuple[list[str], Tensor]:
-        rng = Random(seed)
-        texts, wanted = zip(*(_caption(rng) for _ in range(batch)), strict=True)
-        return list(texts), torch.tensor(wanted)
-
     def loss(step: int) -> Tensor:
-        texts, wanted = draw(f"depth text {step}")
-        return _wrong(module(texts), wanted)
+        texts, wanted = drawn(_caption, f"depth text {step}", batch)
+        return wrong(module(texts), wanted)
 
     inner = [p for p in encoder.layers.parameters() if p.dim() == 2]
     train(run, "caption encoder", module, loss, lr=3e-3, decay=0.98, warmup=30, matrices=inner)
     encoder.eval()
     with torch.no_grad():
-        texts, wanted = draw("depth text check")
+        texts, wanted = drawn(_caption, "depth text check", batch)
         right = [s.argmax(-1) == wanted[:, n] for n, s in enumerate(module.eval()(texts))]
     share = float(torch.stack(right).all(0).float().mean())
     run.log(all_answers_right=share)
@@ -129,11 +125,3 @@ def _batch(bank: Bank, step: int, batch: int) -> tuple[Tensor, Tensor]:
     generator = Generator().manual_seed(step)
     rows = torch.randint(len(bank.maps), (batch,), generator=generator)
     return blemish_pictures(bank.maps[rows].float(), generator), bank.labels[rows]
-
-
-def _wrong(scores: list[Tensor], wanted: Tensor) -> Tensor:
-    losses = [
-        cross_entropy(s.float(), wanted[:, n], ignore_index=UNSAID, label_smoothing=0.02)
-        for n, s in enumerate(scores)
-    ]
-    return torch.stack(losses).nan_to_num().sum()

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from nextgpt_core.training.module import Run, quickly, train
 from nextgpt_mini.flow import FlowDecoder
-from nextgpt_mini.train.run import Run, quickly, train
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.media import Media
 

@@ -19,15 +19,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from nextgpt_mini.judge.media import MediaJudge
 from nextgpt_mini.latents import Latents
 from nextgpt_mini.spectrogram import stft, to_mel, to_sound
 from nextgpt_mini.train.vocoder import through
 from nextgpt_mini.vocoder import Vocoder
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.render import render_sound
-from nextgpt_mini.world.scene import Sound
-from nextgpt_mini.world.split import sample_scene
+from nextgpt_world.judge.media import MediaJudge
+from nextgpt_world.library import Library
+from nextgpt_world.render import render_sound
+from nextgpt_world.scene import Sound
+from nextgpt_world.split import sample_scene
 
 _SPECTRA = ((512, 128), (1024, 256), (2048, 512))
 _FLOOR = 1e-2

@@ -8,8 +8,8 @@ from random import Random
 import torch
 from torch import Generator, Tensor
 
+from nextgpt_core.training.module import Run, quickly, train
 from nextgpt_mini.painter import PictureLatents
-from nextgpt_mini.train.run import Run, quickly, train
 
 BATCH = 16
 NOISE = 0.3

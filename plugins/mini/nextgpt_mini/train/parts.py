@@ -15,26 +15,26 @@ from random import Random
 import torch
 from torch import Generator, Tensor, nn
 
+from nextgpt_core.training.module import Run
 from nextgpt_mini.decoders import ClipDecoder, PictureDecoder, SoundDecoder, sound_latents
 from nextgpt_mini.flow import FlowDecoder
-from nextgpt_mini.folder import runs
 from nextgpt_mini.options import DecoderOptions, SoundOptions
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_mini.train.decoder import build_bank, train_decoder
-from nextgpt_mini.train.examples import Examples
 from nextgpt_mini.train.inversions import held_out_sounds, inversions, measure, table
 from nextgpt_mini.train.painter import train_painter
-from nextgpt_mini.train.run import Run
 from nextgpt_mini.train.sheet import save_sheet
 from nextgpt_mini.train.steps import STEPS
 from nextgpt_mini.train.text import train_text
 from nextgpt_mini.train.vocoder import train_vocoder
 from nextgpt_mini.vocoder import Vocoder
-from nextgpt_mini.world.library import RATE, Library
-from nextgpt_mini.world.split import Kind
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.media import Media
 from nextgpt_registry.tensors import load_compact, save_compact
+from nextgpt_world.examples import Examples
+from nextgpt_world.library import RATE, Library
+from nextgpt_world.split import Kind
+from nextgpt_world.train.parts import run_of
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -81,10 +81,11 @@ def train_part(
     Raises:
         TrainingError: no such part, or one it builds on is missing.
     """
-    if part not in STEPS:
-        raise TrainingError("mini", f"no part {part!r}", f"one of: {', '.join(STEPS)}")
-    run = Run((folder or runs()) / part, steps or STEPS[part])
-    weights = folder / "weights" if folder else WEIGHTS
+    with run_of(part, "mini", STEPS, steps=steps, folder=folder) as run:
+        return _train(part, library, run, folder / "weights" if folder else WEIGHTS, examples)
+
+
+def _train(part: str, library: Library, run: Run, weights: Path, examples: int | None) -> Path:
     torch.manual_seed(0)
     if part == "text":
         encoder = CaptionEncoder()
@@ -105,7 +106,7 @@ def train_part(
     decoder.latents.load_state_dict(_read(weights, made.latents))
     if isinstance(decoder, SoundDecoder):
         decoder.vocoder.load_state_dict(_read(weights, "vocoder"))
-    if part == "clip" and run.resume() is None:
+    if part == "clip" and not run.begun:
         _start_from_picture(decoder, weights)
     bank = run.folder / "bank.safetensors"
     if seconds := build_bank(decoder, drawn.__getitem__, examples or made.bank, bank):
@@ -151,9 +152,7 @@ def _fit(decoder: FlowDecoder, examples: Examples, run: Run, count: int) -> None
     kept = decoder.latents.fit(decoder.to_pixels([examples[n][0] for n in range(count)]))
     seconds = time.monotonic() - began
     if not (run.folder / "log.jsonl").exists():
-        run.step = 1
-        run.log(variance_kept=kept, seconds_per_step=seconds)
-        run.step = 0
+        run.files.log(1, {"variance_kept": kept, "speed.seconds_per_step": seconds})
 
 
 def _train_painter(decoder: PictureDecoder, library: Library, run: Run, weights: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from nextgpt_mini import spectrogram
 from nextgpt_registry.media import Media
+from nextgpt_world import sheet
 
 
 def picture_of(media: Media) -> np.ndarray:
@@ -26,8 +26,4 @@ def picture_of(media: Media) -> np.ndarray:
 
 def save_sheet(media: Sequence[Media], path: Path, *, columns: int) -> None:
     """Write the media as a grid."""
-    cells = [np.pad(picture_of(m), ((1, 1), (1, 1), (0, 0)), constant_values=255) for m in media]
-    blank = np.full_like(cells[0], 255)
-    cells += [blank] * (-len(cells) % columns)
-    rows = [np.concatenate(cells[n : n + columns], 1) for n in range(0, len(cells), columns)]
-    Image.fromarray(np.concatenate(rows)).save(path)
+    sheet.save_sheet([picture_of(medium) for medium in media], path, columns=columns)

@@ -7,14 +7,14 @@ from random import Random
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
+from nextgpt_core.training.module import Run, train
 from nextgpt_mini.options import CONDITION_WIDTH
 from nextgpt_mini.text import CaptionEncoder
-from nextgpt_mini.train.run import Run, train
-from nextgpt_mini.world.scene import Scene, brief, caption, facts, phrase
-from nextgpt_mini.world.split import check_trainable, sample_scene
-from nextgpt_mini.world.vocabulary import vocabulary
+from nextgpt_world.scene import Scene, brief, caption, facts, phrase
+from nextgpt_world.split import check_trainable, sample_scene
+from nextgpt_world.train.parts import drawn, wrong
+from nextgpt_world.vocabulary import vocabulary
 
 QUESTIONS = ("thing", "colour", "count", "place", "size", "motion", "repetition", "kind")
 """What each condition token answers, in order."""
@@ -62,14 +62,14 @@ class _Quiz(nn.Module):
         self.encoder = encoder
         self.heads = nn.ModuleList(nn.Linear(CONDITION_WIDTH, len(answers(q))) for q in QUESTIONS)
 
-    def forward(self, texts: list[str], wanted: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, texts: list[str]) -> list[Tensor]:
         slots_BTD = self.encoder(texts)
-        losses, right = [], []
-        for n, head in enumerate(self.heads):
-            logits = head(slots_BTD[:, n])
-            losses.append(cross_entropy(logits, wanted[:, n], label_smoothing=0.02))
-            right.append(logits.argmax(-1) == wanted[:, n])
-        return torch.stack(losses).sum(), torch.stack(right, 1)
+        return [head(slots_BTD[:, n]) for n, head in enumerate(self.heads)]
+
+
+def _right(scores: list[Tensor], wanted_BQ: Tensor) -> Tensor:
+    """(B,): whether all of the highest scores are those of the right answers."""
+    return (torch.stack([s.argmax(-1) for s in scores], 1) == wanted_BQ).all(1)
 
 
 def train_text(encoder: CaptionEncoder, run: Run, *, batch: int = 128, lr: float = 1e-3) -> float:
@@ -77,18 +77,14 @@ def train_text(encoder: CaptionEncoder, run: Run, *, batch: int = 128, lr: float
     torch.manual_seed(0)
     quiz = _Quiz(encoder)
 
-    def draw(seed: str) -> tuple[list[str], Tensor]:
-        rng = Random(seed)
-        texts, wanted = zip(*(_example(rng) for _ in range(batch)), strict=True)
-        return list(texts), torch.tensor(wanted)
-
     def loss(step: int) -> Tensor:
-        texts, wanted = draw(f"text {step}")
-        return quiz(texts, wanted)[0]
+        texts, wanted = drawn(_example, f"text {step}", batch)
+        return wrong(quiz(texts), wanted)
 
     train(run, "caption encoder", quiz, loss, lr=lr, decay=0.99)
     with torch.no_grad():
-        right = [quiz(*draw(f"check {n}"))[1].all(1) for n in range(8)]
+        asked = [drawn(_example, f"check {n}", batch) for n in range(8)]
+        right = [_right(quiz(texts), wanted) for texts, wanted in asked]
     share = float(torch.cat(right).float().mean())
     run.log(all_answers_right=share)
     return share

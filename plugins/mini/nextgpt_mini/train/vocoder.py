@@ -21,15 +21,15 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import l1_loss, leaky_relu
 
+from nextgpt_core.training.module import Run, quickly, train
 from nextgpt_mini.decoders import SOUND_PATCH
 from nextgpt_mini.latents import Latents
 from nextgpt_mini.spectrogram import HOP, stft, to_mel
-from nextgpt_mini.train.run import Run, quickly, train
 from nextgpt_mini.vocoder import Vocoder, to_samples
-from nextgpt_mini.world.library import Library
-from nextgpt_mini.world.render import render_sound
-from nextgpt_mini.world.scene import Sound
-from nextgpt_mini.world.split import check_trainable, sample_scene
+from nextgpt_world.library import Library
+from nextgpt_world.render import render_sound
+from nextgpt_world.scene import Sound
+from nextgpt_world.split import check_trainable, sample_scene
 
 ADVERSARIAL_FROM = 5000
 FRAMES = 16 * SOUND_PATCH

@@ -1,25 +1,23 @@
-"""What a config may set. Planning reads it: imports nothing but pydantic."""
+"""What a config may set. Planning reads it: imports nothing heavy."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from nextgpt_registry.specs import Options
 
 # +encoder
 
-class EncoderOptions(BaseModel):
+class EncoderOptions(Options):
     """Of the encoder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layers: int = Field(default=2, gt=0)
 # -encoder
 # +decoder
 
 
-class DecoderOptions(BaseModel):
+class DecoderOptions(Options):
     """Of the decoder; a request may say its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(default=8, gt=0)
 # -decoder

@@ -1,1 +1,0 @@
-"""The embedded world: things, sounds, and the scenes, captions and dialogues made of them."""

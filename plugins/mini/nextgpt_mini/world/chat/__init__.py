@@ -1,6 +1,0 @@
-"""Plain chat without media: the prompts, and what the language model itself answers to them."""
-
-from nextgpt_mini.world.chat.pairs import pairs
-from nextgpt_mini.world.chat.prompts import held_out, prompts
-
-__all__ = ["held_out", "pairs", "prompts"]

@@ -1,0 +1,1 @@
+"""How the world's judges and chat were made: needs `nextgpt-world[train]`."""
