@@ -53,7 +53,9 @@ class Builder:
 
     def llm(self, path: str | Path, **settings: Any) -> Builder:
         """The language model: a source (`hf:…`, `file:…`, …) or the path of a folder."""
-        source = f"file:{local_path(path).absolute()}" if isinstance(path, Path) else path
+        source = (
+            f"file:{local_path(path).absolute().as_posix()}" if isinstance(path, Path) else path
+        )
         return self.set(llm={"path": source, **settings})
 
     def plugin(self, name: str, plugin: Any = None) -> Builder:

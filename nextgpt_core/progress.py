@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 
-from nextgpt_registry.fetch.progress import Lines
+from nextgpt_registry.fetch.progress import Lines, busy
 
 
 class Progress:
@@ -58,6 +59,13 @@ class Progress:
     def note(self, text: str) -> None:
         """What is being done beside the steps."""
         self._bar.update(self._task, note=text)
+
+    @contextmanager
+    def during(self, text: str) -> Iterator[None]:
+        """What is done beside the steps takes a while: says so, now and then without a bar."""
+        self.note(text)
+        with busy(text) if self._bar.disable and not sys.stderr.isatty() else nullcontext():
+            yield
 
     def say(self, text: str) -> None:
         """A line above the bar."""

@@ -68,7 +68,7 @@ def chains(
 
 def with_parts(loaded: Loaded, run: Path) -> Loaded:
     """The config with the trained parts of a run."""
-    weights = {p.stem: Weight(source=f"file:{p.absolute()}") for p in part_files(run)}
+    weights = {p.stem: Weight(source=f"file:{p.absolute().as_posix()}") for p in part_files(run)}
     return replace(loaded, config=loaded.config.model_copy(update={"weights": weights}))
 
 

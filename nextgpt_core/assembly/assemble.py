@@ -30,7 +30,7 @@ from nextgpt_registry.documents import read_text
 from nextgpt_registry.errors import LockError, PluginError
 from nextgpt_registry.fetch.sources import OnProgress
 from nextgpt_registry.plan import DecoderPlan, EncoderPlan, Plan, account_fetched
-from nextgpt_registry.targets import options_model
+from nextgpt_registry.targets import blamed, options_model
 from nextgpt_registry.tensors import load_compact
 
 
@@ -119,10 +119,12 @@ def build_composer(plan: Plan, backbone: Backbone) -> Composer:
 
 
 def place(device: str) -> str:
-    """A config's device: `auto` is the GPU if there is one."""
+    """A config's device: `auto` is CUDA's or, on a Mac, MPS, where there is one."""
     if device != "auto":
         return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def bare_backbone(plan: Plan, progress: OnProgress | None = None) -> Backbone:
@@ -228,9 +230,9 @@ class _Builder:
                 f"cannot be built: {type(error).__name__}: {error}",
                 "see the traceback above",
             ) from error
-        self._catalog.hook.nextgpt_component_ready(
-            kind=kind, name=recipe.spec.name, component=component
-        )
+        for plugin, call in self._catalog.each("nextgpt_component_ready"):
+            with blamed(f"{plugin}: nextgpt_component_ready"):
+                call(kind=kind, name=recipe.spec.name, component=component)
         return component
 
 

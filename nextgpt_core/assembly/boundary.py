@@ -64,6 +64,19 @@ def check_conditions(
     return dict(conditions)
 
 
+def check_loss(blame: Blame, loss: object, *, batch: int) -> Tensor:
+    """`loss` as a (B,) tensor of numbers.
+
+    Raises:
+        ShapeError: it is something else.
+    """
+    if not isinstance(loss, Tensor) or tuple(loss.shape) != (batch,):
+        shape = tuple(loss.shape) if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise _error(blame, "its denoising loss", f"{shape}", f"({batch},)")
+    check_finite(str(blame), "its denoising loss", loss)
+    return loss
+
+
 def check_media(blame: Blame, spec: Decoder, media: object, *, batch: int) -> list[Media]:
     """`media` as a list of B media of the declared modality.
 

@@ -118,7 +118,8 @@ class LiveEncoder:
     def left_out(self, media: Media) -> str:
         """What of a medium does not reach its features; "" where the encoder tells nothing."""
         tell = getattr(self.component, "left_out", None)  # of a `SelectiveEncoder`
-        said = tell(media) if tell else ""
+        with named(self.recipe, EncodeError):
+            said = tell(media) if tell else ""
         return f"{media.source or 'a medium'} {said} ({self.spec.name})" if said else ""
 
     def encode(self, media: Sequence[Media], *, alone: bool = False) -> list[Tensor]:
@@ -129,7 +130,7 @@ class LiveEncoder:
 
     def _encode(self, media: Sequence[Media]) -> list[Tensor]:
         checked = [self._checked(medium) for medium in media]
-        with self.lock, _encoding(self.recipe), on_device(self.component, self.recipe):
+        with self.lock, named(self.recipe, EncodeError), on_device(self.component, self.recipe):
             self.calls += 1
             batch = _placed(self.component.preprocess(checked), self.recipe)
             features_BTD = check_features(
@@ -149,15 +150,15 @@ class LiveEncoder:
 
 
 @contextmanager
-def _encoding(recipe: Recipe) -> Iterator[None]:
-    """Whatever an encoder raises becomes an `EncodeError` that names it."""
+def named(recipe: Recipe, kind: type[NextGPTError]) -> Iterator[None]:
+    """Whatever a component raises becomes an error of this kind that names it; ours pass."""
     try:
         yield
     except NextGPTError:
         raise
-    except Exception as error:  # a plugin's code: anything may come out of it
+    except (Exception, SystemExit) as error:  # a plugin's code: anything may come out of it
         what = f"{type(error).__name__}: {error}"
-        raise EncodeError(str(recipe.blame), what, "the error's cause has the traceback") from error
+        raise kind(str(recipe.blame), what, "the error's cause has the traceback") from error
 
 
 @dataclass(frozen=True)

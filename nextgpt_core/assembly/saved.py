@@ -79,7 +79,7 @@ def _exchange(folder: Path, stage: Path, fill: Fill) -> None:
     fresh.mkdir()
     config = fill(fresh)
     names = {path.name: _free(folder, path) for path in sorted(fresh.iterdir())}
-    (fresh / CONFIG_FILE).write_text(dump_config(_renamed(config, names)), "utf-8")
+    (fresh / CONFIG_FILE).write_bytes(dump_config(_renamed(config, names)).encode())
     share(fresh)
     flush(fresh)
     _write_names(stage, _trained(folder) | set(names.values()))

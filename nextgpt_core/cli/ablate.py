@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_registry.cli.arguments import System
+
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes for all variants.")
     ] = None,

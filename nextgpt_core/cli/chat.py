@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.arguments import System
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,

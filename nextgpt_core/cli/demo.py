@@ -14,6 +14,7 @@ import typer
 
 from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.anchors import beside
+from nextgpt_registry.cli.arguments import System
 from nextgpt_registry.cli.tables import json_alone, print_json, print_lines, print_table
 from nextgpt_registry.errors import ConfigError
 
@@ -28,7 +29,7 @@ PAGE = "index.html"
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
@@ -124,7 +125,11 @@ def _facts(plan: Plan) -> dict[str, str]:
     import torch
     import transformers
 
-    device = "cuda" if torch.cuda.is_available() else f"cpu ({torch.get_num_threads()} threads)"
+    from nextgpt_core.assembly.assemble import place
+
+    device = place("auto")
+    if device == "cpu":
+        device += f" ({torch.get_num_threads()} threads)"
     return {
         "nextgpt-core": version("nextgpt-core"),
         "nextgpt-registry": version("nextgpt-registry"),

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.arguments import System
 from nextgpt_registry.cli.tables import json_alone, print_json
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.cli.arguments import System
 from nextgpt_registry.config import ComponentSettings, Config, Weight
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.fetch.revisions import updated
@@ -16,7 +17,7 @@ from nextgpt_registry.plan.components import with_sources
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,

@@ -13,7 +13,10 @@ from nextgpt_registry.media import Media
 
 
 class Gallery:
-    """Writes media into a folder, numbered, never over a file that is there."""
+    """Writes media into a folder, numbered, never over a file that is there.
+
+    Two names that differ in case alone are one file on some systems, and so they count here.
+    """
 
     def __init__(self, reader: Reader, folder: Path) -> None:
         self._reader = reader
@@ -27,13 +30,13 @@ class Gallery:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            taken = {path.stem for path in self._folder.iterdir()}
+            taken = {path.stem.casefold() for path in self._folder.iterdir()}
         except OSError as error:
             raise MediaError(
                 str(self._folder), f"cannot be used: {error}", "choose another"
             ) from error
         number = 1
-        while f"{channel}-{number:03d}" in taken:
+        while f"{channel}-{number:03d}".casefold() in taken:
             number += 1
         return self._reader.write(media, self._folder / f"{channel}-{number:03d}").absolute()
 

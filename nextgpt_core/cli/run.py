@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from nextgpt_core.cli.options import UNTRAINED
+from nextgpt_registry.cli.arguments import System
 from nextgpt_registry.cli.tables import json_alone, print_json
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.outputs import check_folder
@@ -44,7 +45,7 @@ class InOrder(TyperCommand):
 @command.command(cls=InOrder)
 def run(
     context: typer.Context,
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_registry.cli.arguments import System, additions
+
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Hyperparameters, and changes to the config."),
@@ -20,7 +22,8 @@ def command(
         str,
         typer.Option(
             help="Write a new system to --out, with the channels of an addition that a plugin "
-            "ships, of a YAML file like one, or of another saved system; train no others."
+            "ships, of a YAML file like one, or of another saved system; train no others.",
+            autocompletion=additions,
         ),
     ] = "",
     stage: Annotated[str, typer.Option(help="encode, decode, instruct, or the config's own.")] = "",
@@ -53,6 +56,7 @@ def command(
 ) -> None:
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
+    from nextgpt_core.training.planned import planned
     from nextgpt_core.training.settings import split_overrides, stage_of, untrained
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.outputs import check_folder
@@ -70,7 +74,8 @@ def command(
     if fresh:
         loaded = untrained(loaded)
     stage_of(loaded.config, stage)
-    catalog = plan_system(loaded).catalog  # all that is wrong is told before torch is imported
+    ready = plan_system(loaded)
+    planned(ready.plan, [stage])  # all that is wrong is told before torch is imported
 
     yield_cores()
     quiet()
@@ -80,7 +85,7 @@ def command(
     if speed:
         from nextgpt_core.training.speed import compare_cache
 
-        found = compare_cache(loaded, catalog, stage, steps=speed, start=start)
+        found = compare_cache(loaded, ready.catalog, stage, steps=speed, start=start)
         times = found["with"] / max(found["without"], 1e-9)
         without, cached = (f"{found[name]:.2f}" for name in ("without", "with"))
         sys.stdout.write(
@@ -88,7 +93,7 @@ def command(
             f"({times:.1f} times)\n"
         )
         return
-    trained = train(loaded, catalog, stage, out=out, start=start)
+    trained = train(loaded, ready.catalog, stage, out=out, start=start)
     told = "  ".join(f"{name} {value:.4f}" for name, value in trained.values.items())
     sys.stdout.write(f"{stage}: {trained.steps} steps  {told}\n{_pace(trained.metrics)}")
     sys.stdout.write(f"run: {trained.folder}\n")
@@ -108,7 +113,8 @@ def _add(
 ) -> None:
     """The new system, and what its training came to."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
-    from nextgpt_core.training.settings import split_overrides, stage_of
+    from nextgpt_core.training.planned import planned
+    from nextgpt_core.training.settings import split_overrides
     from nextgpt_registry.additions import find_offer, join
     from nextgpt_registry.configfile import load_config
     from nextgpt_registry.errors import TrainingError
@@ -123,15 +129,14 @@ def _add(
     joined = joined.overridden(
         list(dict.fromkeys(one for stage in stages for one in split_overrides(stage, given)))
     )
-    for stage in joined.stages:
-        stage_of(joined.loaded.config, stage)
-    catalog = plan_system(joined.loaded).catalog  # what is wrong is told before torch is imported
+    ready = plan_system(joined.loaded)
+    planned(ready.plan, joined.stages)  # all that is wrong is told before torch is imported
 
     yield_cores()
     quiet()
     from nextgpt_core.training.adding import add
 
-    added = add(joined, catalog, out=out, fresh=fresh, exact=exact)
+    added = add(joined, ready.catalog, out=out, fresh=fresh, exact=exact)
     for difference in added.unfit:
         sys.stderr.write(f"{source}: its trained parts do not fit ({difference}): trained anew\n")
     for stage, run in zip(joined.stages, added.runs, strict=False):

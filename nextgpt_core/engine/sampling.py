@@ -37,8 +37,8 @@ class Sampler:
         likeliest wins."""
         if self._temperature == 0:
             return int(logits_V.argmax())
-        # In float64 on the CPU: the same draw on every device and in every dtype.
-        logits_V = logits_V.double().cpu()
+        # In float64 on the CPU (MPS has none): the same draw on every device and in every dtype.
+        logits_V = logits_V.cpu().double()
         if self._top_p == 1 and not self._top_k:
             return self._draw(self._likely(logits_V))
         # By logits and not by likelihoods, which a high temperature makes equal.

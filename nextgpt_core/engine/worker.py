@@ -104,7 +104,7 @@ class DecoderWorker:
             key = (self.executor.batch_key(job.options), job.item.caption is None)
         except NextGPTError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise as_decode_error(self.executor.recipe, error) from error
         with self._changed:
             if self._closed:

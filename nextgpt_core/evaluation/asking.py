@@ -18,6 +18,7 @@ from nextgpt_registry.errors import ConfigError, NextGPTError, RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message, Part
 from nextgpt_registry.suites import TEXT, Judge, Prompt
+from nextgpt_registry.targets import blamed
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ class Asker:
                     f"wants facts of {expected.kind}, and the suite has no judge of it",
                     f"judges: {', '.join(self._judges) or 'none'}",
                 )
-            judged = judge.facts([thing])[0] if judge and thing is not None else None
+            with blamed(f"the judge of {expected.kind}"):
+                judged = judge.facts([thing])[0] if judge and thing is not None else None
             told.append(None if judged is None else dict(judged))
         return tuple(told)
 

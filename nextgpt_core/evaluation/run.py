@@ -24,6 +24,8 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.fetch.cache import cache_dir
+from nextgpt_registry.fetch.progress import busy
+from nextgpt_registry.messages import Dialogue
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import Plan, plugins_of
 from nextgpt_registry.suites import Featured, Judge, Suite
@@ -111,9 +113,10 @@ def evaluate(
         suite,
         system=plan.system,
         ceilings={kind: _ceiling(judge) for kind, judge in judges.items()},
-        perplexity=perplexities(pipeline.system, texts) if texts else None,
+        perplexity=_perplexity(pipeline, texts) if texts else None,
     )
-    made["distances"] = _distances(folder, suite, judges, results)
+    with busy("distances to real media"):
+        made["distances"] = _distances(folder, suite, judges, results)
     folder.write("report.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     folder.write("index.html", sheet(made, [(result, folder.shown(result)) for result in results]))
     return Evaluated(folder.path, made, results)
@@ -148,7 +151,8 @@ def _keep(
     for kind in dict.fromkeys(media.modality for media in made):
         judge = judges.get(kind)
         if isinstance(judge, Featured):
-            features[kind] = judge.features([m for m in made if m.modality == kind])
+            with blamed(f"the judge of {kind}"):
+                features[kind] = judge.features([m for m in made if m.modality == kind])
     folder.add_features(asked.result.id, features)
     (folder.path / "media").mkdir(exist_ok=True)
     files = [
@@ -158,6 +162,11 @@ def _keep(
     result = asked.result.model_copy(update={"media": tuple(files)})
     folder.add(result, fragment(pipeline.system.catalog, asked))
     return result
+
+
+def _perplexity(pipeline: Pipeline, texts: Sequence[Dialogue]) -> dict[str, Any]:
+    with busy(f"perplexity of {len(texts)} dialogues"):
+        return perplexities(pipeline.system, texts)
 
 
 def _ceiling(judge: Judge) -> dict[str, Any]:
@@ -182,7 +191,8 @@ def _distances(
         if reference is None or not isinstance(judge, Featured) or count < distances.LEAST:
             continue
         try:
-            real_ND = judge.features(reference(kind, 2 * count))
+            with blamed(f"the judge of {kind}"):
+                real_ND = judge.features(reference(kind, 2 * count))
             found[kind] = distances.distances(made_ND[:count], real_ND[:count], real_ND[count:])
         except NextGPTError as error:
             found[kind] = {"unknown": str(error)}

@@ -110,7 +110,7 @@ def _blamed(catalog: Catalog, modality: str, hook: str) -> Iterator[None]:
         yield
     except NextGPTError:
         raise
-    except Exception as error:  # a plugin's code: anything may come out of it
+    except (Exception, SystemExit) as error:  # a plugin's code: anything may come out of it
         where = place(error, *(plugin.package for plugin in catalog.plugins))
         what = f"{hook} failed: {type(error).__name__}: {error}{where}"
         raise PluginError(_owner(catalog, modality), what, _REPORT) from error

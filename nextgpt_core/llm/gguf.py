@@ -23,7 +23,7 @@ import torch
 
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.fetch.cache import sha256_of, store, stored
-from nextgpt_registry.fetch.progress import bar
+from nextgpt_registry.fetch.progress import busy
 
 VERSION = 1
 """Part of the cache key: raise it when the converter writes something else for the same file."""
@@ -61,7 +61,7 @@ def _key(sha256: str) -> str:
 def _convert(path: Path, fresh: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # lazy: costs seconds
 
-    with bar(f"converting {path.name}, once"), _quiet():
+    with busy(f"converting {path.name}, once"), _quiet():
         try:
             tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
             model = AutoModelForCausalLM.from_pretrained(

@@ -1,14 +1,14 @@
 """Numbered dialogues as batches. Everything follows from the step's number: there is no state.
 
-A source is asked for `source[n]` and answers the same dialogue for the same number, so a run that
-was killed needs no more than its step to go on with the same batches. Dialogues of several passes
-are sorted by length together, so that little is computed on padding.
+A source answers the same dialogue for the same number, so a run that was killed needs no more than
+its step to go on with the same batches. Dialogues of several passes are sorted by length together,
+so that little is computed on padding.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,11 +16,11 @@ from random import Random
 from typing import Any
 
 from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.training.numbered import UNSEEN, numbered
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_registry.errors import TrainingError
-from nextgpt_registry.messages import Dialogue, Message
+from nextgpt_registry.messages import Dialogue
 
-_UNSEEN = 1 << 40  # where numbers kept from training start in a source without an end
 _SHUFFLED = 1 << 21  # the most dialogues whose order is drawn anew in each pass
 
 
@@ -29,23 +29,16 @@ class Dialogues:
 
     A source with a length is gone through again and again, each time in another order; one
     without is asked for ever higher numbers or, where `of` says how many are enough, gone through
-    like one of that length. What is only iterable is listed first.
+    like one of that length.
+
+    Raises:
+        TrainingError: the source is none, as `numbered` says.
     """
 
     def __init__(self, source: Any, *, keep: int, seed: int, of: int = 0) -> None:
-        if not hasattr(source, "__getitem__"):
-            if not isinstance(source, Iterable):
-                raise TrainingError(
-                    "training data",
-                    f"the target returned a {type(source).__name__}",
-                    "return a list of dialogues, or an object with [number]",
-                )
-            source = list(source)
-        self._source = source
+        self._source = numbered(source, of=of)
         self._seed = seed
-        self._length: int | None = len(source) if hasattr(source, "__len__") else None
-        if self._length == 0:
-            raise TrainingError("training data", "there is not one dialogue", "look at its options")
+        self._length = self._source.length
         # Of few dialogues none is spared; then validation is on what was trained on.
         spared = keep if self._length is None else min(keep, self._length // 10)
         self._trained = (of or None) if self._length is None else self._length - spared
@@ -55,29 +48,18 @@ class Dialogues:
     def training(self, number: int) -> Dialogue:
         """The dialogue that is trained on under this number."""
         if self._trained is None:
-            return self._get(number)
+            return self._source[number]
         lap, place = divmod(number, self._trained)
-        return self._get(self._order(lap)[place])
+        return self._source[self._order(lap)[place]]
 
     def kept(self, count: int) -> list[Dialogue]:
         """The first `count` dialogues that are not trained on."""
         if self._length is None:
-            return [self._get(_UNSEEN + n) for n in range(count)]
+            return [self._source[UNSEEN + n] for n in range(count)]
         assert self._trained is not None
         if not self._spared:
-            return [self._get(n % self._trained) for n in range(min(count, self._trained))]
-        return [self._get(self._trained + n) for n in range(min(count, self._spared))]
-
-    def _get(self, number: int) -> Dialogue:
-        dialogue = self._source[number]
-        messages = tuple(dialogue) if isinstance(dialogue, Sequence) else ()
-        if not messages or not all(isinstance(message, Message) for message in messages):
-            raise TrainingError(
-                f"dialogue {number}",
-                f"is {type(dialogue).__name__}, no sequence of turns",
-                "make it of nextgpt_registry.Message",
-            )
-        return messages
+            return [self._source[n % self._trained] for n in range(min(count, self._trained))]
+        return [self._source[self._trained + n] for n in range(min(count, self._spared))]
 
     def _shuffled(self, lap: int) -> Sequence[int]:
         assert self._trained is not None

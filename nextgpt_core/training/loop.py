@@ -131,8 +131,8 @@ class Loop:
                 if ended:
                     raise Cancelled(self._title)
                 if last or time.monotonic() - sampled >= pace.sample_s:
-                    progress.note("sampling")
-                    self._look()
+                    with progress.during(f"{self._title}: sampling"):
+                        self._look()
                     self._meter.since = sampled = time.monotonic()
         return values
 

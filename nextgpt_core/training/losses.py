@@ -19,7 +19,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nextgpt_core.assembly.components import LiveDecoder
+from nextgpt_core.assembly.boundary import check_loss
+from nextgpt_core.assembly.components import LiveDecoder, named
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
@@ -30,6 +31,7 @@ from nextgpt_core.training.forward import GroupStates, Starts, TrainOutput, forw
 from nextgpt_core.training.media import caption_targets
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_core.training.states import KeptStates
+from nextgpt_registry.errors import DecodeError
 
 Shares = Mapping[str, int]
 """By loss: over how many tokens, or groups, it is averaged in a step."""
@@ -220,11 +222,13 @@ def _denoising(
     dtype = getattr(torch, recipe.dtype)
     placed = {name: value.to(recipe.device, dtype) for name, value in conditions.items()}
     seeds = [item_seed(seed, "denoising", g.prompt, g.slot.start) for g in groups]
-    loss_N: Tensor = decoder.component.denoising_loss(
-        [g.slot.part.media for g in groups if g.slot.part],
-        placed,
-        [torch.Generator("cpu").manual_seed(one) for one in seeds],
-    )
+    with named(recipe, DecodeError):
+        found = decoder.component.denoising_loss(
+            [g.slot.part.media for g in groups if g.slot.part],
+            placed,
+            [torch.Generator("cpu").manual_seed(one) for one in seeds],
+        )
+    loss_N = check_loss(recipe.blame, found, batch=len(groups))
     return loss_N.to(next(iter(conditions.values())).device)
 
 

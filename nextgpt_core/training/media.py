@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.assembly.boundary import check_conditions
-from nextgpt_core.assembly.components import LiveDecoder, on_device
+from nextgpt_core.assembly.components import LiveDecoder, named, on_device
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.system import System
+from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.messages import Dialogue
 
 
@@ -58,7 +59,8 @@ def caption_targets(
             if not made:
                 call.enter_context(on_device(decoder.component, recipe))
             if caption not in made:
-                told = decoder.component.caption_targets([caption])
+                with named(recipe, DecodeError):
+                    told = dict(decoder.component.caption_targets([caption]))
                 made[caption] = check_conditions(recipe.blame, decoder.spec, told, batch=1)
             return made[caption]
 

@@ -15,6 +15,7 @@ from nextgpt_core.training.folder import RunFolder
 from nextgpt_registry.config import Generation
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.messages import Dialogue, Message, Part
+from nextgpt_registry.targets import blamed
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,11 @@ class Samples:
             run.writer.add_text(f"samples/{number}", _plain(question, wanted, answer), step)
             for place, made in enumerate(answer.media):
                 tag = f"samples/{number}/{made.channel}-{place}"
-                system.catalog.hook.nextgpt_log_media(
-                    writer=run.writer, tag=tag, media=made.media, step=step
-                )
+                for plugin, call in system.catalog.each("nextgpt_log_media"):
+                    with blamed(f"{plugin}: nextgpt_log_media"):
+                        told = call(writer=run.writer, tag=tag, media=made.media, step=step)
+                    if told is not None:
+                        break
             rows.append({"question": question, "wanted": wanted, "answer": answer})
         page = render("samples.html", title=f"Step {step}", rows=rows, catalog=system.catalog)
         replace_file(run.path / "samples" / f"step-{step:06d}.html", page.encode())

@@ -127,22 +127,22 @@ def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
     return data, _with_rehearsal(config, stage, settings)
 
 
-def rehearsed(config: Config, settings: RunSettings) -> tuple[TrainingData, ...]:
-    """The data of the channels that a run leaves alone: `instruct`, and what was added earlier.
+def rehearsed(config: Config, settings: RunSettings) -> dict[str, TrainingData]:
+    """The stages whose data a run rehearses: `instruct`, and those of what was added earlier.
 
     Not of stages that train input projections alone: they teach nothing to be said.
     """
     mine = set(settings.channels or ())
     if not mine:
-        return ()
-    found = []
+        return {}
+    found = {}
     for stage, data in config.training.items():
         channels = data.run.get("channels")
         others = stage == "instruct" if channels is None else not mine & set(channels)
         parts = parts_of(stage, data)
         if others and set(parts) - {"input"}:
-            found.append(data)
-    return tuple(found)
+            found[stage] = data
+    return found
 
 
 def _default_parts(stage: str, settings: RunSettings) -> tuple[Part, ...]:

@@ -11,7 +11,6 @@ import torch
 
 from nextgpt_core.engine.request import item_seed
 from nextgpt_core.features.cache import TensorCache
-from nextgpt_core.project.output import LinearProjection
 from nextgpt_core.system import System
 from nextgpt_core.training.compute import Compute
 from nextgpt_core.training.data import Batches, Dialogues, Example, Rehearsed, cut
@@ -22,9 +21,9 @@ from nextgpt_core.training.losses import PassLoss
 from nextgpt_core.training.media import Composing
 from nextgpt_core.training.meter import Values
 from nextgpt_core.training.optimizer import by_part
+from nextgpt_core.training.planned import check_parts
 from nextgpt_core.training.samples import Samples
 from nextgpt_core.training.settings import RunSettings
-from nextgpt_registry.errors import TrainingError
 
 _STATES_IN_MEMORY = 512 << 20  # bytes
 
@@ -47,7 +46,7 @@ class Stage(Objective):
         rehearsed: Sequence[Any] = (),
     ) -> None:
         self._system, self._settings, self._run, self._cache = system, settings, run, cache
-        _check_parts(system, settings)
+        check_parts(system.plan, settings)
         self._compute = Compute(system.model.backbone.device, settings.precision)
         own = Dialogues(
             source, keep=settings.validate_on, seed=settings.seed, of=settings.dialogues
@@ -170,62 +169,3 @@ class Stage(Objective):
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(item_seed(self._settings.seed, *path))
             yield
-
-
-def _check_parts(system: System, settings: RunSettings) -> None:
-    """Hold on the way in that what is to be trained is there, and can be.
-
-    Raises:
-        TrainingError: it is not.
-    """
-    model = system.model
-    named = (*(settings.channels or ()), *settings.alignment_weights)
-    strange = [n for n in dict.fromkeys(named) if n not in system.plan.channels]
-    if strange:
-        known = ", ".join(system.plan.channels) or "none"
-        raise TrainingError(
-            ", ".join(strange), f"is no channel of this system (its channels: {known})", "name one"
-        )
-    inputs = {n: module for n, module in model.inputs.items() if settings.teaches(n)}
-    outputs = {n: module for n, module in model.outputs.items() if settings.teaches(n)}
-    have = {
-        "input": bool(inputs),
-        "output": bool(outputs),
-        "signals": any(map(settings.teaches, model.vocabulary.channels)),
-        "written": any(map(settings.teaches, model.vocabulary.channels)),
-        "lora": "lora" in model.state_by_part(),
-    }
-    lacking = [part for part in settings.parts if not have[part]]
-    if lacking:
-        raise TrainingError(
-            ", ".join(lacking),
-            "is to be trained, and the system has none",
-            "add it to the config (llm.lora, encoders, decoders), or set run.parts",
-        )
-    if "written" in settings.parts and not settings.text:
-        raise TrainingError(
-            "written", "is learned from the text alone, whose weight is 0", "set text above 0"
-        )
-    captioned = {name for name, decoder in system.decoders.items() if decoder.spec.captions}
-    if settings.matching and not captioned & inputs.keys():
-        raise TrainingError(
-            "matching",
-            "no channel has both an encoder and a decoder with caption targets",
-            "set run.matching to 0",
-        )
-    for name, projection in outputs.items() if settings.matching else ():
-        count, given = len(model.vocabulary.block(name).ids), inputs.get(name)
-        if isinstance(projection, LinearProjection) and given and given.tokens != count:
-            raise TrainingError(
-                f"output projection of {name}",
-                f"reads {count} signals, and matching gives it {given.tokens} tokens",
-                "set its kind to query, or matching to 0",
-            )
-    if "output" in settings.parts and (settings.alignment or settings.denoising):
-        mute = [name for name in outputs if name not in captioned]
-        if mute:
-            raise TrainingError(
-                ", ".join(mute),
-                "its decoder has neither caption targets nor a denoising loss to learn from",
-                "leave the channel's decoder out, or choose another",
-            )

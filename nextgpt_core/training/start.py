@@ -25,6 +25,7 @@ from nextgpt_core.system import System
 from nextgpt_core.training.compute import chosen
 from nextgpt_core.training.folder import RunFolder, part_files, read_parts
 from nextgpt_core.training.meter import Values
+from nextgpt_core.training.numbered import Numbered, numbered
 from nextgpt_core.training.settings import FREE_TO_CHANGE, RunSettings, rehearsed, stage_of
 from nextgpt_core.training.stage import Stage
 from nextgpt_registry.anchors import anchored
@@ -32,6 +33,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config, TrainingData
 from nextgpt_registry.configfile import Loaded, dump_config
 from nextgpt_registry.fetch.cache import cache_dir, sha256_of
+from nextgpt_registry.fetch.progress import busy
 from nextgpt_registry.fetch.sources import OnProgress
 from nextgpt_registry.lock import LOCK_FILE, write_lock
 from nextgpt_registry.plan import Plan, resolve
@@ -79,8 +81,8 @@ def train(
     settings = settings.model_copy(update={"precision": chosen(settings.precision, device)})
     config = for_training(loaded.config, settings)
     plan = resolve(replace(loaded, config=config), catalog)
-    source = _source(data)
-    others = rehearsed(config, settings) if settings.rehearsal else ()
+    source = source_of(data, of=settings.dialogues)
+    others = tuple(rehearsed(config, settings).values()) if settings.rehearsal else ()
     with RunFolder(out or run_folder(config, stage)) as run:
         told: dict[str, Any] = {
             "stage": stage,
@@ -92,7 +94,7 @@ def train(
         if others:
             told["rehearsed"] = [_told(other) for other in others]
         run.agree(told, free=FREE_TO_CHANGE)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), busy(f"loading {config.name}"):
             torch.manual_seed(settings.seed)  # fresh adapters are drawn: the same for every run
             system = assemble(plan, catalog, backbone=backbone, progress=progress)
         if settings.precision == "bf16":
@@ -106,7 +108,7 @@ def train(
             settings,
             run,
             cache=tensor_cache(config, settings),
-            rehearsed=[_source(other) for other in others],
+            rehearsed=[source_of(other, of=settings.dialogues) for other in others],
         ).loop(title=f"{config.name} {stage}")
         values = loop.train()
     return Trained(run.path, loop.step, values, loop.metrics, system.model.trained_state())
@@ -151,21 +153,22 @@ def tensor_cache(config: Config, settings: RunSettings) -> TensorCache:
 
 
 def check_data(config: Config, stages: Iterable[str]) -> None:
-    """Import what the stages' data are made by: what is missing is told before the first is run.
+    """Make the stages' sources of dialogues: what is wrong is told before the first is run.
 
     Raises:
-        PluginError: something is.
+        PluginError: a target cannot be imported, or fails.
+        TrainingError: what it returns is no source of dialogues.
     """
     for stage in stages:
-        target = stage_of(config, stage)[0].target
-        with blamed(target):
-            resolve_target(target)
+        data, settings = stage_of(config, stage)
+        source_of(data, of=settings.dialogues)
 
 
-def _source(data: TrainingData) -> Any:
-    """The dialogues that a stage's target makes."""
+def source_of(data: TrainingData, *, of: int = 0) -> Numbered:
+    """The dialogues that a stage's target makes; at most `of`, if it can only be iterated."""
     with blamed(data.target):
-        return resolve_target(data.target)(**data.options)
+        made = resolve_target(data.target)(**data.options)
+    return numbered(made, who=data.target, of=of)
 
 
 def _told(data: TrainingData) -> dict[str, Any]:

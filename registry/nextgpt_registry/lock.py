@@ -112,7 +112,7 @@ def _text(path: Path) -> str:
 def write_lock(lock: Lock, path: Path) -> None:
     """Write a lock so that a reader finds the old one or the new one, never a part."""
     with replacing(path) as aside:
-        aside.write_text(lock.model_dump_json(indent=1) + "\n", "utf-8")
+        aside.write_bytes(f"{lock.model_dump_json(indent=1)}\n".encode())
 
 
 def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:

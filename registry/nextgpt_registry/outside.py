@@ -58,7 +58,7 @@ def outside(plugin: str) -> Outside:
         asked = subprocess.run(
             [sys.executable, "-c", _ASK, *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=_LIMIT_S,
             check=False,
         )

@@ -13,12 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from nextgpt_registry.media import Media
+from nextgpt_registry.messages import Dialogue
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 OnStep = Callable[[int, int], None]
 """Called as `on_step(done, total)`; may raise `Cancelled`, which a decoder must let pass."""
+
+
+class NumberedDialogues(Protocol):
+    """What a stage's target returns: `target(**options)` -> dialogues by number, from 0.
+
+    With `__len__` there are so many, and they are gone through again and again (a list is one);
+    without there is no end, and any number up to 2**41 is asked for. What can only be iterated is
+    listed first, if it ends within 10,000 dialogues or the run says how many are enough
+    (`dialogues`).
+    """
+
+    def __getitem__(self, number: int) -> Dialogue:
+        """The same dialogue for the same number, in every process; several threads may ask."""
 
 
 @runtime_checkable

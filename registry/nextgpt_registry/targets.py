@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import sys
@@ -41,6 +42,24 @@ def locate(module: str) -> ModuleSpec | None:
         # through their parent in sys.modules.
         spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
     return spec
+
+
+def absent(target: str) -> Iterator[tuple[str, str]]:
+    """What of a target is not there, and how to mend it; its module is read, not imported.
+
+    A module whose names no reading tells (`import *`, `__getattr__`) is believed.
+    """
+    module, _, name = target.partition(":")
+    spec = locate(module)
+    if spec is None:
+        yield f"there is no module {module}", "install it"
+    elif spec.origin and spec.origin.endswith(".py"):
+        known = _names(Path(spec.origin))
+        if known and name not in known:
+            yield (
+                f"module {module!r} has no {name!r}",
+                did_you_mean(name, sorted(n for n in known if n[0] != "_")),
+            )
 
 
 def missing(modules: Iterable[str]) -> tuple[str, ...]:
@@ -128,6 +147,26 @@ def blamed(who: str, package: str = "") -> Iterator[None]:
             f"{type(error).__name__}: {first_line}{place(error, package or who)}",
             "report it to the plugin's author",
         ) from error
+
+
+def _names(path: Path) -> set[str]:
+    """The names that a module's own text gives it; none where that cannot be told."""
+    try:
+        todo: list[ast.AST] = [ast.parse(path.read_bytes())]
+    except (OSError, SyntaxError, ValueError):  # importing it says what is wrong
+        return set()
+    found: set[str] = set()
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+            continue  # what is inside is its own
+        if isinstance(node, ast.alias):
+            found.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        todo += ast.iter_child_nodes(node)
+    return set() if found & {"*", "__getattr__"} else found
 
 
 def place(error: BaseException, *packages: str) -> str:

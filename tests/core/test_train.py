@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -14,10 +15,19 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from nextgpt_core.assembly.stages import STAGES
-from nextgpt_core.testing import SystemKit, glyph
+from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
+from nextgpt_core.testing.toy import MANIFEST
+from nextgpt_core.testing.toy_parts import Painter
 from nextgpt_core.training.folder import read_parts
 from nextgpt_core.training.start import Trained, train
-from nextgpt_registry import MediaPart, Message, TrainingError
+from nextgpt_registry import (
+    Manifest,
+    MediaPart,
+    Message,
+    NextGPTError,
+    TrainingError,
+    hookimpl,
+)
 from nextgpt_registry.configfile import load_config
 
 WORDS = ("cat", "drum", "blue", "a bell", "two dogs")
@@ -145,7 +155,7 @@ def test_a_killed_run_goes_on_bit_for_bit(
     settings = {"target": f"{__name__}:Mortal", "steps": 12, "workers": 0, **settings}
     whole = run("instruct", out="whole", **settings)
     monkeypatch.setattr(Mortal, "dies_at", 32)
-    with pytest.raises(RuntimeError, match="killed"):
+    with pytest.raises(TrainingError, match="RuntimeError: killed"):
         run("instruct", out="killed", **settings)
     killed = losses(whole.folder.with_name("killed"))
     monkeypatch.undo()
@@ -303,3 +313,58 @@ def test_several_processes_are_refused(run: Train, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(TrainingError, match="launched as 2 processes"):
         run("encode")
+
+
+class Failing(Painter):
+    """A decoder that fails where it is asked in training, in one way or another."""
+
+    ways: ClassVar[dict[str, Any]] = {}
+
+    def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        return self._do("caption_targets", super().caption_targets(captions))
+
+    def denoising_loss(self, media: Any, conditions: Any, generators: Any) -> Tensor:
+        return self._do("denoising_loss", super().denoising_loss(media, conditions, generators))
+
+    def _do(self, method: str, right: Any) -> Any:
+        return self.ways[method](right) if method in self.ways else right
+
+
+class FailingToy(ToyPlugin):
+    """Glyphs, drawn by `Failing`."""
+
+    @hookimpl
+    def nextgpt_manifest(self) -> Manifest:
+        [decoder] = MANIFEST.decoders
+        own = decoder.model_copy(update={"target": f"{__name__}:Failing"})
+        return MANIFEST.model_copy(update={"decoders": (own,)})
+
+
+def broken(right: Any) -> Any:
+    raise KeyError("odd")
+
+
+@pytest.mark.parametrize(
+    ("method", "way", "says"),
+    [
+        ("caption_targets", broken, r"toy/painter: KeyError: 'odd'"),
+        ("caption_targets", lambda right: None, "toy/painter: TypeError"),
+        ("caption_targets", lambda right: {"text": right["text"] * math.nan}, "no numbers"),
+        ("denoising_loss", broken, r"toy/painter: KeyError: 'odd'"),
+        ("denoising_loss", lambda right: right.mean(), r"its denoising loss: found \(\)"),
+        ("denoising_loss", lambda right: right * math.nan, "toy/painter: its denoising loss: "),
+    ],
+)
+def test_a_decoder_that_fails_in_training_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, way: Any, says: str
+) -> None:
+    monkeypatch.setitem(Failing.ways, method, way)
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
+    plugin = FailingToy()
+    run = {"steps": 1, "batch": 2, "window": 1, "denoising": 1.0, "samples": 0, "validate_on": 0}
+    data = {"target": f"{__name__}:Glyphs", "run": run}
+    builder = SystemKit(tmp_path, plugins={"toy": plugin}).builder.set(training={"decode": data})
+
+    with pytest.raises(NextGPTError, match=says) as caught:
+        train(load_config(builder.config()), builder.catalog, "decode", out=tmp_path / "run")
+    assert str(caught.value).startswith("toy/painter: ")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import pytest
@@ -133,7 +134,68 @@ def test_rehearsal_mixes_a_share_of_others_in_and_passes_none_over(share: float)
     assert mixed.kept(3) == own.kept(3)
 
 
-@pytest.mark.parametrize("source", [[], 3, [("no", "turns")]])
-def test_a_source_that_is_none_is_told(source: Any) -> None:
-    with pytest.raises(TrainingError, match=r"training data|dialogue 0"):
-        Dialogues(source, keep=0, seed=0).training(0)
+class Ended:
+    """Ten dialogues, which does not say so."""
+
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
+        return [Numbered()[n] for n in range(10)][number]
+
+
+class Unordered:
+    """Refuses its numbers, as the base class of iterable data sets of PyTorch does."""
+
+    def __getitem__(self, number: int) -> tuple[Message, ...]:
+        raise NotImplementedError
+
+
+def endless() -> Iterator[tuple[Message, ...]]:
+    return (Numbered()[n] for n in count())
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ([], "there is not one dialogue"),
+        (3, "the target returned a int"),
+        (None, "the target returned a NoneType"),
+        (Numbered, "the target returned the class Numbered"),
+        ([("no", "turns")], "dialogue 0: is .* no sequence of messages"),
+        ([()], "dialogue 0: is .* no sequence of messages"),
+        (["text"], "dialogue 0: is .* no sequence of messages"),
+        ([(Message("user", "text"),)], "dialogue 0: is .* no sequence of messages"),  # type: ignore[arg-type]
+        ([(Message("user", (3,)),)], "dialogue 0: is .* no sequence of messages"),  # type: ignore[arg-type]
+        ({"first": Numbered()[0]}, "dialogue 0: KeyError: 0"),
+        (Ended(), f"dialogue {1 << 40}: IndexError"),
+        (Unordered(), "dialogue 0: NotImplementedError"),
+        (endless(), "does not end within 10,000 dialogues"),
+        ((1 // n for n in (1, 0)), "going through it: ZeroDivisionError"),
+        ((Numbered()[n] for n in ()), "there is not one dialogue"),
+    ],
+)
+def test_a_source_that_is_none_is_refused_at_once(source: Any, says: str) -> None:
+    with pytest.raises(TrainingError, match=rf"training data.*{says}"):
+        Dialogues(source, keep=0, seed=0)
+
+
+@pytest.mark.parametrize("of", [0, 5])
+def test_what_ends_and_can_only_be_gone_through_is_listed(of: int) -> None:
+    dialogues = Dialogues((Numbered()[n] for n in range(12)), keep=0, seed=0, of=of)
+
+    first = {dialogues.training(n)[1].text for n in range(of or 12)}
+
+    assert first == set(map(str, range(of or 12)))
+
+
+def test_of_an_iterator_without_an_end_so_many_may_be_enough() -> None:
+    dialogues = Dialogues(endless(), keep=0, seed=0, of=5)
+
+    passes = [[dialogues.training(5 * n + k)[1].text for k in range(5)] for n in range(2)]
+
+    assert [sorted(one) for one in passes] == [["0", "1", "2", "3", "4"]] * 2
+
+
+def test_a_dialogue_that_cannot_be_made_is_told_with_its_number() -> None:
+    dialogues = Dialogues([Numbered()[0], 7], keep=0, seed=0)
+
+    with pytest.raises(TrainingError, match="training data, dialogue 1: is a int, no sequence"):
+        [dialogues.training(n) for n in range(2)]

@@ -89,16 +89,18 @@ def test_medium_in_another_layout_is_the_decoders_fault(pipeline: Pipeline) -> N
     assert str(failed.error).startswith("toy/painter: what it made is an array")
 
 
-@pytest.mark.parametrize("error", [ValueError("odd"), KeyError("x"), MemoryError(), OSError(5, "")])
-@pytest.mark.parametrize("method", ["preprocess", "forward"])
+@pytest.mark.parametrize(
+    "error", [ValueError("odd"), KeyError("x"), MemoryError(), OSError(5, ""), SystemExit(0)]
+)
+@pytest.mark.parametrize("method", ["preprocess", "forward", "left_out"])
 def test_encoder_that_raises_is_named(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, method: str, error: BaseException
 ) -> None:
     def fail(*given: Any) -> Any:
         raise error
 
     component = pipeline.system.encoders["glyph"].component
-    monkeypatch.setattr(component, method, fail)
+    monkeypatch.setattr(component, method, fail, raising=method != "left_out")
 
     with pytest.raises(EncodeError, match=f"toy/rows: {type(error).__name__}") as caught:
         pipeline.chat([glyph(1)])
@@ -125,7 +127,7 @@ class Broken(ToyPlugin):
     def _do(self, hook: str) -> Any:
         if hook != self.hook:
             return None
-        if isinstance(self.act, Exception):
+        if isinstance(self.act, BaseException):
             raise self.act
         return self.act
 
@@ -147,6 +149,7 @@ class Broken(ToyPlugin):
     [
         ("nextgpt_read_media", ValueError("odd"), "failed: ValueError: odd"),
         ("nextgpt_read_media", RecursionError(), "failed: RecursionError"),
+        ("nextgpt_read_media", SystemExit(0), "failed: SystemExit: 0"),
         ("nextgpt_read_media", Media("rune", b""), "returned rune, wanted glyph"),
         ("nextgpt_read_media", "a glyph", "returned a str, wanted glyph"),
         ("nextgpt_check_media", IndexError("odd"), "failed: IndexError: odd"),
@@ -178,6 +181,21 @@ def test_what_a_plugin_says_of_a_medium_passes_as_it_is(tmp_path: Path) -> None:
 
     with kit.pipeline() as pipeline, pytest.raises(MediaError, match="a: is odd"):
         pipeline.read(("glyph", b"GLYPH" + bytes(64)))
+
+
+class Observer(ToyPlugin):
+    """A toy that fails when it is told of a component."""
+
+    @hookimpl
+    def nextgpt_component_ready(self, kind: str, name: str, component: Any) -> None:
+        raise ValueError("odd")
+
+
+def test_an_observer_that_fails_is_named(tmp_path: Path) -> None:
+    kit = SystemKit(tmp_path, plugins={"toy": Observer()})
+
+    with pytest.raises(PluginError, match="toy: nextgpt_component_ready: ValueError: odd"):
+        kit.pipeline()
 
 
 @pytest.mark.parametrize("count", [9, 100, 10**15])

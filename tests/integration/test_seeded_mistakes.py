@@ -1,6 +1,7 @@
 """Mistakes that plugins make, each caught by the test of the kit that is named for it.
 
-Each of `mistakes.yaml` is the scaffold's plugin, which passes the whole kit, with one thing wrong.
+Each of `mistakes.yaml` is the scaffold's plugin, which passes the whole kit, with one thing wrong;
+those that are `trainable` are in the one that `plugins new --trainable` writes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +22,10 @@ from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.testing.running import KITS, run_kit
 
 PACKAGE = "nextgpt_heartbeat"
-RIGHT = scaffold("heartbeat", kinds=KINDS, licence="MIT")
+RIGHT = {
+    trainable: scaffold("heartbeat", kinds=KINDS, licence="MIT", trainable=trainable)
+    for trainable in (False, True)
+}
 MISTAKES = yaml.safe_load((Path(__file__).parent / "mistakes.yaml").read_text("utf-8"))
 
 
@@ -43,10 +48,17 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         needs = "".join(f"Requires-Dist: {one}\n" for one in project["dependencies"])
         named = f"Name: {project['name']}\nVersion: {project['version']}\n"
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\n{named}{needs}")
-        points = project["entry-points"]["nextgpt.plugins"].items()
-        lines = "".join(f"{name} = {target}\n" for name, target in points)
-        kits = "" if installed(KITS) else f"[{KITS}]\nsystems = nextgpt_core.testing:SystemTests\n"
-        (info / "entry_points.txt").write_text(f"[nextgpt.plugins]\n{lines}{kits}")
+        groups = dict(project["entry-points"])
+        if not installed(KITS):
+            kits = ("SystemTests", "AdditionTests")
+            groups[KITS] = {kit.lower(): f"nextgpt_core.testing:{kit}" for kit in kits}
+        lines = [
+            f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items())
+            for group, points in groups.items()
+        ]
+        (info / "entry_points.txt").write_text("".join(lines))
+        if f"{PACKAGE}/train.py" in files:
+            import_module(f"{PACKAGE}.train").main(runs=tmp_path / "runs", steps=1)
 
     monkeypatch.syspath_prepend(tmp_path)
     yield write
@@ -56,17 +68,19 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
 def wrong(mistake: Mapping[str, Any]) -> Mapping[str, str]:
     """The plugin's files with the mistake in them."""
-    files = dict(RIGHT)
+    files = dict(RIGHT[mistake.get("trainable", False)])
     for file, change in {mistake["file"]: mistake["change"], **mistake.get("also", {})}.items():
-        path = file if file.endswith(".toml") else f"{PACKAGE}/{file}.py"
+        path = f"{PACKAGE}/{file}" if "." in file else f"{PACKAGE}/{file}.py"
+        path = file if file.endswith(".toml") else path
         for old, new in change.items():
             assert old in files[path], f"the scaffold's {path} no longer has {old!r}"
             files[path] = files[path].replace(old, new)
     return {**files, **mistake.get("files", {})}
 
 
-def test_the_scaffold_passes(install: Install) -> None:
-    install(RIGHT)
+@pytest.mark.parametrize("trainable", [False, True])
+def test_the_scaffold_passes(install: Install, trainable: bool) -> None:
+    install(RIGHT[trainable])
 
     report = run_kit("heartbeat")
 

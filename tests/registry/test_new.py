@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nextgpt_registry import Catalog
 from nextgpt_registry.cli.new import KINDS, new_plugin, scaffold
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.loading import Plugin
 
+STAGES = {"encode": "encoder", "decode": "decoder"}
 FREE = "untaken"
 """A name that nobody's plugin has: neither of our pages nor a word for something."""
 
@@ -155,9 +158,40 @@ def test_a_plugin_is_written_under_its_name(
     assert list(tmp_path.iterdir()) == [home]
 
 
+@pytest.mark.parametrize("name", ["fish", "series", "gas", "box", "x-ray", "lidar2", "data"])
+@pytest.mark.parametrize("kinds", [KINDS, ("encoder",), ("decoder",)], ids="+".join)
+def test_any_noun_reads_right(name: str, kinds: tuple[str, ...]) -> None:
+    files = scaffold(name, kinds=kinds, licence="MIT", trainable=True)
+
+    told = "".join(text for path, text in files.items() if path != "LICENSE")
+    assert re.findall(rf"\b(?:an?|one|two|every|each) {name}\b", told) == []
+    assert re.findall(rf"\b{name}e?s\b", told) == []
+    assert all(ast.parse(text) for path, text in files.items() if path.endswith(".py"))
+    addition = yaml.safe_load(files[f"nextgpt_{name.replace('-', '_')}/addition.yaml"])
+    assert list(addition["modalities"]) == [name]
+    assert [*addition["training"]] == [s for s, k in STAGES.items() if k in kinds]
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+@pytest.mark.parametrize("kinds", [KINDS, ("encoder",), ("decoder",)], ids="+".join)
+def test_what_is_written_is_clean_code(
+    kinds: tuple[str, ...], trainable: bool, tmp_path: Path
+) -> None:
+    new_plugin(FREE, tmp_path, kinds=kinds, licence="MIT", trainable=trainable)
+
+    ruff = ["ruff", "check", "--isolated", "--select=E4,E7,E9,F,I"]
+
+    told = subprocess.run(
+        [sys.executable, "-m", *ruff, "."],
+        cwd=tmp_path,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout
+
+
 @pytest.mark.parametrize("name", ["example", "my-example", "counterexample", "mark", "modality"])
 def test_a_name_from_the_template_itself_is_as_good(name: str, tmp_path: Path) -> None:
-    for path, text in scaffold(name, kinds=KINDS, licence="MIT").items():
+    for path, text in scaffold(name, kinds=KINDS, licence="MIT", trainable=True).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
 

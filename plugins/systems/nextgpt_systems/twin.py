@@ -45,7 +45,7 @@ def write_twin(system: str, folder: Path, overrides: Sequence[str] = ()) -> Path
     with replacing(folder) as fresh:
         fresh.mkdir()
         save_tiny_llm(fresh / _LLM, facts, chat=config.llm.template is None)
-        (fresh / CONFIG_FILE).write_text(dump_config(twin), "utf-8")
+        (fresh / CONFIG_FILE).write_bytes(dump_config(twin).encode())
     return folder / CONFIG_FILE
 
 

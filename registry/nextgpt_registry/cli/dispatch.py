@@ -29,6 +29,9 @@ from nextgpt_registry.paths import local_path
 _INTERRUPTED = 130
 _OUR_FAULT = 1
 _DEBUG = "NEXTGPT_DEBUG"
+_WINDOWS = os.name == "nt"
+_COMPLETING = "_NEXTGPT_COMPLETE"  # set by a shell that asks how a line could go on
+_COMPLETION = ("--install-completion", "--show-completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             _interrupted()
         raise
     except BrokenPipeError:  # whoever read along has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (to the end of the process)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (to the end of the process)
         sys.exit(141)
     except Exception as error:
         message, code = _told(error, given)
@@ -87,6 +90,8 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (to the end of the process)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="surrogateescape" if mode == "r" else "backslashreplace")
+            if _WINDOWS and not stream.isatty():  # else pipes are of the country's code page
+                stream.reconfigure(encoding="utf-8")
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -110,6 +115,10 @@ def _interrupted() -> NoReturn:
 
 
 def _main(given: Sequence[str]) -> int:
+    if _COMPLETING in os.environ or (given and given[0].partition("=")[0] in _COMPLETION):
+        from nextgpt_registry.cli.completion import complete  # lazy: typer, 40 ms
+
+        complete(given, commands(), _as_typers)
     if not given or given[0] in ("-h", "--help", "help"):
         sys.stdout.write(_help())
         return 0
@@ -128,6 +137,11 @@ def _main(given: Sequence[str]) -> int:
 
 def _run(command: Any, name: str, arguments: list[str]) -> None:
     """Hand the rest of the line to typer, which prints usage errors and exits with 2."""
+    _as_typers(command, name).main(args=arguments, prog_name=f"nextgpt {name}")
+
+
+def _as_typers(command: Any, name: str) -> Any:
+    """A function or an app as typer runs it."""
     import typer  # 40 ms, which the list of commands does not need
     from typer.main import get_command
 
@@ -137,7 +151,7 @@ def _run(command: Any, name: str, arguments: list[str]) -> None:
         app = typer.Typer(add_completion=False)
         app.command(name)(command)
     _guard_paths(app)
-    get_command(app).main(args=arguments, prog_name=f"nextgpt {name}")
+    return get_command(app)
 
 
 def _guard_paths(app: Any) -> None:
@@ -190,7 +204,7 @@ def _help() -> str:
         "Any-to-any multimodal chat, made of plugins.\n\n"
         f"Commands:\n{rows}\n"
         "`nextgpt COMMAND --help` says more about one of them; --debug shows where errors come "
-        "from.\n"
+        "from;\n--install-completion makes your shell complete commands, options and names.\n"
     )
 
 

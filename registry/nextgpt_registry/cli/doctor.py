@@ -31,7 +31,9 @@ _DISTS = (
 )
 _ASK_TORCH = (
     "import time; t = time.perf_counter(); import torch; t = time.perf_counter() - t;"
-    "print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu', f'{t:.1f} s')"
+    "mps = torch.backends.mps.is_available();"
+    "device = 'cuda' if torch.cuda.is_available() else 'mps' if mps else 'cpu';"
+    "print(torch.__version__, device, f'{t:.1f} s')"
 )
 
 
@@ -145,7 +147,11 @@ def _torch() -> tuple[str, bool]:
     if _version("torch") is None:
         return "not installed: plugins and plans work, nothing can be run", True
     asked = subprocess.run(
-        [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", _ASK_TORCH],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
     )
     if asked.returncode == 0:
         return asked.stdout.strip(), True

@@ -1,7 +1,8 @@
 """What `nextgpt plugins new` does: a plugin that works, copied under another name.
 
 `scaffold/` is that plugin, called `example`; lines between `# +encoder` and `# -encoder` go where
-no encoder is wanted, and so do those of the decoder. Knows nothing about what it declares.
+no encoder is wanted, and so do those of the decoder, and of `trainable` and `untrained`. Such
+sections may stand in each other. Knows nothing about what the plugin declares.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from nextgpt_registry.specs import API
 
 KINDS = ("encoder", "decoder")
 _SCAFFOLD = Path(str(files("nextgpt_registry"))) / "scaffold"
+_ALONE = {"encoder.py": "encoder", "decoder.py": "decoder"}
+_ALONE |= dict.fromkeys(("addition.yaml", "data.py", "train.py"), "trainable")
+"""Files that are one section."""
+
 _SECTION = re.compile(r"^ *# ([+-])(\w+)$")
 
 
@@ -29,8 +34,12 @@ def licences() -> tuple[str, ...]:
     return tuple(sorted(path.name for path in (_SCAFFOLD / "licences").iterdir()))
 
 
-def new_plugin(name: str, folder: Path, *, kinds: Collection[str], licence: str) -> Path:
+def new_plugin(
+    name: str, folder: Path, *, kinds: Collection[str], licence: str, trainable: bool = False
+) -> Path:
     """Write the plugin `name` to `folder/nextgpt-NAME`, which is whole or not there.
+
+    A `trainable` one has data, training of its models, and an addition to systems.
 
     Raises:
         NextGPTError: the name or the licence will not do, or the folder exists.
@@ -48,16 +57,19 @@ def new_plugin(name: str, folder: Path, *, kinds: Collection[str], licence: str)
         raise NextGPTError(str(home), "exists already", "choose another name, or remove it")
     try:
         with replacing(home) as fresh:
-            for path, text in scaffold(name, kinds=kinds, licence=licence).items():
+            files_of = scaffold(name, kinds=kinds, licence=licence, trainable=trainable)
+            for path, text in files_of.items():
                 (fresh / path).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / path).write_text(text, "utf-8")
+                (fresh / path).write_bytes(text.encode())
             shutil.copymode(folder, fresh)
     except OSError as error:
         raise NextGPTError(str(home), f"cannot be written: {error}", "go elsewhere") from error
     return home
 
 
-def scaffold(name: str, *, kinds: Collection[str], licence: str) -> Mapping[str, str]:
+def scaffold(
+    name: str, *, kinds: Collection[str], licence: str, trainable: bool = False
+) -> Mapping[str, str]:
     """The files of a new plugin: path -> text."""
     channel = [f"modalities.{name}.{kind}={word}" for kind, word in _parts(name) if kind in kinds]
     told = {
@@ -69,14 +81,14 @@ def scaffold(name: str, *, kinds: Collection[str], licence: str) -> Mapping[str,
     }
     text = (_SCAFFOLD / "licences" / licence).read_text("utf-8")
     made = {"LICENSE": Template(text).substitute(year=date.today().year, name=name)}
-    absent = {f"{kind}.py" for kind in KINDS if kind not in kinds}
+    sections = {*kinds, "trainable" if trainable else "untrained"}
     for path in sorted(_SCAFFOLD.rglob("*")):
         inside = path.relative_to(_SCAFFOLD)
-        if not path.is_file() or inside.parts[0] == "licences" or path.name in absent:
+        if not path.is_file() or inside.parts[0] == "licences" or path.suffix == ".pyc":
             continue
-        if path.suffix == ".pyc":
+        if path.name in _ALONE and _ALONE[path.name] not in sections:
             continue
-        text = "\n".join(_kept(path.read_text("utf-8").split("\n"), kinds))
+        text = "\n".join(_kept(path.read_text("utf-8").split("\n"), sections))
         text = Template(_renamed(text, name)).safe_substitute(told)
         made[_renamed(inside.as_posix(), name).replace("github/", ".github/")] = text
     return made
@@ -92,12 +104,15 @@ def _parts(name: str) -> tuple[tuple[str, str], ...]:
     return ("encoder", f"{name}-windows"), ("decoder", f"{name}-waves")
 
 
-def _kept(lines: list[str], kinds: Collection[str]) -> Iterator[str]:
-    """The lines outside sections, and those of the kinds wanted; never the marks."""
-    section = ""
+def _kept(lines: list[str], sections: Collection[str]) -> Iterator[str]:
+    """The lines that stand in no unwanted section; never the marks."""
+    within: list[str] = []
     for line in lines:
         mark = _SECTION.match(line)
-        if mark:
-            section = mark[2] if mark[1] == "+" else ""
-        elif not section or section in kinds:
-            yield line
+        if mark is None:
+            if all(section in sections for section in within):
+                yield line
+        elif mark[1] == "+":
+            within.append(mark[2])
+        else:
+            assert within.pop() == mark[2], f"sections of the scaffold cross at {line!r}"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from nextgpt_registry.additions import find_offer, join
+from nextgpt_registry.cli.arguments import System, additions
 from nextgpt_registry.cli.tables import json_alone, megabytes, print_json, print_lines, print_table
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.fetch.progress import busy
 from nextgpt_registry.plan import STAGES, Part, Plan, make_plan
+from nextgpt_registry.plan.stages import StagePlan, plan_stages
 from nextgpt_registry.targets import resolve
 
 METERS = "nextgpt.meters"
@@ -23,13 +26,16 @@ _INSTALL = "pip install nextgpt-core"
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system's name, a YAML file or a saved folder.")],
+    system: System,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
     add: Annotated[
         str,
-        typer.Option(help="With the channels of an addition, a YAML file of one, or a system."),
+        typer.Option(
+            help="With the channels of an addition, a YAML file of one, or a system.",
+            autocompletion=additions,
+        ),
     ] = "",
     meta: Annotated[
         bool, typer.Option("--meta", help="Count the real classes, on torch's meta device.")
@@ -37,15 +43,23 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Check a system and show its parts, without loading or fetching anything."""
+    stages: tuple[StagePlan, ...] | None = ()
     with json_alone(as_json):
-        named = join(load_config(system), find_offer(add)).loaded if add else system
-        plan = make_plan(named, overrides or [])
+        joined = join(load_config(system), find_offer(add)) if add else None
+        plan = make_plan(joined.loaded if joined else system, overrides or [])
+        if joined:
+            stages = plan_stages(plan, joined.stages)
         if meta:
             plan = _measured(plan)
     if as_json:
-        print_json(plan.to_json())
-    else:
-        _show(plan)
+        told = stages and [stage.model_dump(mode="json") for stage in stages]
+        print_json(plan.to_json() | ({"stages": told} if joined else {}))
+        return
+    _show(plan, added=joined is not None)
+    if stages is None:
+        print_lines(f"stages      nobody here can check them: {_INSTALL}")
+    elif stages:
+        _show_stages(stages)
 
 
 def _measured(plan: Plan) -> Plan:
@@ -60,7 +74,7 @@ def _measured(plan: Plan) -> Plan:
     return measured
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: Plan, *, added: bool) -> None:
     total = max(plan.parameters, 1)
     print_table(
         f"{plan.system}: {', '.join(f'{n} {v}' for n, v in plan.plugins.items())}",
@@ -79,7 +93,7 @@ def _show(plan: Plan) -> None:
             f"stage {stage}     trains {plan.trained(stage):,} "
             f"({100 * plan.trained(stage) / total:.2f} %), "
             f"{plan.parameters - plan.trained(stage):,} are frozen"
-            for stage in STAGES
+            for stage in (() if added else STAGES)
         ),
         f"memory      {megabytes(plan.bytes)} of weights{_by_dtype(plan)}",
         *_in_turns(plan),
@@ -91,6 +105,28 @@ def _show(plan: Plan) -> None:
         *_trained(plan),
         *_unaccepted(plan),
         *(f"note        {note}" for note in plan.notes),
+    )
+
+
+def _show_stages(stages: Sequence[StagePlan]) -> None:
+    """What the addition trains, of what is new alone."""
+    print_table(
+        "stages, in this order, where no trained parts fit",
+        ("stage", "trains", "of", "parameters", "steps", "batch", "data", "rehearses"),
+        [
+            (
+                stage.name,
+                ", ".join(stage.parts),
+                ", ".join(stage.channels),
+                f"{stage.parameters:,}",
+                f"{stage.steps:,}",
+                str(stage.batch),
+                stage.target,
+                f"{stage.share:.0%}: {', '.join(stage.rehearses)}" if stage.rehearses else "",
+            )
+            for stage in stages
+        ],
+        right=("parameters", "steps", "batch"),
     )
 
 

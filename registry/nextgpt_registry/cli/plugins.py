@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.cli.arguments import Plugin
 from nextgpt_registry.cli.tables import json_alone, print_json, print_lines, print_table
-from nextgpt_registry.loading import Plugin
+from nextgpt_registry.loading import Plugin as Loaded
 
 app = typer.Typer(
     add_completion=False,
@@ -41,9 +42,7 @@ def list_plugins(as_json: _Json = False) -> None:
 
 
 @app.command("show")
-def show_plugin(
-    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _Json = False
-) -> None:
+def show_plugin(name: Plugin, as_json: _Json = False) -> None:
     """Show all that one plugin declares."""
     plugin = Catalog.discover().plugin(name)
     manifest = plugin.manifest
@@ -115,25 +114,31 @@ def new(
     name: Annotated[str, typer.Argument(help="Of the modality: letters, digits, '-'.")],
     encoder: Annotated[bool, typer.Option("--encoder", help="Media can be given.")] = False,
     decoder: Annotated[bool, typer.Option("--decoder", help="Media can be made.")] = False,
+    trainable: Annotated[
+        bool,
+        typer.Option(
+            "--trainable",
+            help="With data, training of the models, and what `nextgpt train --add` wants.",
+        ),
+    ] = False,
     licence: Annotated[str, typer.Option("--license", help="Of your code (SPDX).")] = "MIT",
 ) -> None:
     """Write a working plugin to nextgpt-NAME: both an encoder and a decoder, unless one is said."""
     from nextgpt_registry.cli.new import KINDS, new_plugin
 
     kinds = [kind for kind, wanted in zip(KINDS, (encoder, decoder), strict=True) if wanted]
-    home = new_plugin(name, Path.cwd(), kinds=kinds or KINDS, licence=licence)
+    home = new_plugin(name, Path.cwd(), kinds=kinds or KINDS, licence=licence, trainable=trainable)
     print_lines(
         f"written: {home}",
         f"  pip install -e '{home.name}[test]'",
+        *([f"  python -m {home.name.replace('-', '_')}.train"] if trainable else ()),
         f"  nextgpt plugins check {name}",
         f"then see {home.name}/README.md",
     )
 
 
 @app.command("check")
-def check_plugin(
-    name: Annotated[str, typer.Argument(help="The plugin's name.")], as_json: _Json = False
-) -> None:
+def check_plugin(name: Plugin, as_json: _Json = False) -> None:
     """Run the conformance kit on an installed plugin."""
     from nextgpt_registry.cli.check import check, show
 
@@ -162,7 +167,7 @@ def doctor(as_json: _Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _names(plugin: Plugin) -> Iterator[str]:
+def _names(plugin: Loaded) -> Iterator[str]:
     """What it declares, a line for each kind that it has any of."""
     for kind in _KINDS:
         names = dict.fromkeys(declared.name for declared in getattr(plugin.manifest, kind))
@@ -170,7 +175,7 @@ def _names(plugin: Plugin) -> Iterator[str]:
             yield f"  {kind:<11} {', '.join(names)}"
 
 
-def _told(plugin: Plugin) -> dict[str, Any]:
+def _told(plugin: Loaded) -> dict[str, Any]:
     manifest = plugin.manifest
     return {
         "name": plugin.name,

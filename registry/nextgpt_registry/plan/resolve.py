@@ -26,7 +26,7 @@ from nextgpt_registry.plan.shared import share_inputs
 from nextgpt_registry.plan.signals import check_lock, check_spellings, signal_blocks
 from nextgpt_registry.plan.trained import Trained
 from nextgpt_registry.plan.untrained import account, known_parts
-from nextgpt_registry.targets import blamed, locate
+from nextgpt_registry.targets import absent, blamed
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,11 @@ def _check_plugins(config: Config, catalog: Catalog, findings: Findings) -> None
 
 
 def _check_data(config: Config, findings: Findings) -> None:
-    """The targets of training data and suites must be in a module that is there."""
+    """The targets of training data and suites must be there; none is imported."""
     for section, entries in (("training", config.training), ("suites", config.suites)):
         for name, data in entries.items():
-            module = data.target.partition(":")[0]
-            if locate(module) is None:
-                findings.add(
-                    f"{section}.{name}.target", f"there is no module {module}", "install it"
-                )
+            for what, fix in absent(data.target):
+                findings.add(f"{section}.{name}.target", what, fix)
 
 
 def _read_lock(loaded: Loaded, findings: Findings) -> Lock | None:

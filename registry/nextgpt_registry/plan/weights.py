@@ -89,6 +89,8 @@ def check_place(settings: ComponentSettings | LLMSettings, at: str, findings: Fi
         findings.add(
             f"{at}.device", f"{settings.device!r} is no device", "known: auto, cpu, cuda:0, mps"
         )
+    if settings.device == "mps" and settings.dtype == "float64":
+        findings.add(f"{at}.dtype", "MPS has no float64", "known there: float32, float16, bfloat16")
     if settings.dtype not in DTYPES:
         findings.add(f"{at}.dtype", f"{settings.dtype!r} is no type", f"known: {', '.join(DTYPES)}")
     return DTYPES.get(settings.dtype, 4)

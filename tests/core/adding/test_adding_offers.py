@@ -62,7 +62,8 @@ def test_rehearsed_are_instruct_and_earlier_channels_but_not_their_inputs(
 
     found = rehearsed(more, stage_of(more, "mark-decode")[1])
 
-    assert [id(data) for data in found] == [id(own), id(earlier["sketch-decode"])]
+    assert list(found) == ["instruct", "sketch-decode"]
+    assert list(found.values()) == [own, earlier["sketch-decode"]]
 
 
 def test_relative_sources_of_both_sides_are_found_from_the_new_folder(

@@ -14,7 +14,7 @@ from nextgpt_core import GeneratedMedia, Pipeline, Text
 from nextgpt_core.assembly.weights import load_compact
 from nextgpt_core.testing import glyph
 from nextgpt_core.training.adding import Added
-from nextgpt_registry import Catalog, Media, MediaPart, read_lock
+from nextgpt_registry import Catalog, Media, MediaPart, TrainingError, read_lock
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.fetch.cache import sha256_of
 
@@ -133,7 +133,7 @@ def test_a_killed_addition_goes_on_to_the_same_system(
 ) -> None:
     whole = adding("mark", out="whole")
     monkeypatch.setattr(asked, "dies_at", 8)
-    with pytest.raises(RuntimeError, match="killed"):
+    with pytest.raises(TrainingError, match="RuntimeError: killed"):
         adding("mark", out="killed")
     left = tmp_path / "killed"
     assert (left / "runs" / "mark-encode" / "state.pt").is_file()

@@ -1,4 +1,4 @@
-"""From conditions to examples. B batch, T tokens, D width, N numbers (64)."""
+"""From conditions to media. B batch, T tokens, D width, N numbers (64)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,37 @@ from pathlib import Path
 import torch
 from nextgpt_registry import Media
 from nextgpt_registry.protocols import OnStep
+# +trainable
+from safetensors.torch import load_file
+# -trainable
 from torch import Generator, Tensor, nn
 
 from nextgpt_example.options import DecoderOptions
 
 
 class Waves(nn.Module):
+    # +untrained
     """Noise, moved step by step to what the condition says. Untrained: put your model here."""
+    # -untrained
+    # +trainable
+    """Noise, moved step by step to what the condition says: put your model here."""
+    # -trainable
 
     def __init__(self, options: DecoderOptions) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # the same in every process, as weights would be
+            torch.manual_seed(0)  # the same in every process
             self.words = nn.EmbeddingBag(256, 4 * 16, mode="mean")
             self.net = nn.Sequential(nn.Linear(64 + 16, 64), nn.Tanh(), nn.Linear(64, 64))
 
     def load(self, paths: Mapping[str, Path]) -> None:
+        # +untrained
         """Load the files that the declaration names under `weights`: none yet."""
+        # -untrained
+        # +trainable
+        """Load the files that the declaration names under `weights`."""
+        self.load_state_dict(load_file(paths["model"]))
+        # -trainable
 
     def batch_key(self, options: DecoderOptions) -> Hashable:
         """Items whose keys are equal may share a call."""
@@ -39,11 +53,11 @@ class Waves(nn.Module):
         generators: Sequence[Generator],
         on_step: OnStep,
     ) -> list[Media]:
-        """{"text": (B, T, D)} -> B examples; all chance is in `generators`, one for each."""
+        """{"text": (B, T, D)} -> B media; all chance is in `generators`, one for each."""
         text_BTD = conditions["text"]
         x_BN = self._noise(generators, text_BTD)
         for step in range(options.steps):
-            x_BN = x_BN + self._move(x_BN, text_BTD) / options.steps
+            x_BN = x_BN + self._move(x_BN, text_BTD) / (options.steps - step)
             on_step(step + 1, options.steps)
         return [Media("example", row.numpy()) for row in x_BN.tanh().float().cpu()]
 
@@ -60,7 +74,7 @@ class Waves(nn.Module):
         conditions: Mapping[str, Tensor],
         generators: Sequence[Generator],
     ) -> Tensor:
-        """B examples, {"text": (B, T, D)} -> (B,)."""
+        """B media, {"text": (B, T, D)} -> (B,)."""
         text_BTD = conditions["text"]
         rows = [torch.tensor(medium.data)[None, None] for medium in media]
         goal_BN = torch.cat([nn.functional.interpolate(row, 64)[0] for row in rows]).to(text_BTD)
@@ -71,4 +85,5 @@ class Waves(nn.Module):
         return torch.stack([torch.randn(64, generator=one) for one in generators]).to(like)
 
     def _move(self, x_BN: Tensor, text_BTD: Tensor) -> Tensor:
-        return self.net(torch.cat((x_BN, text_BTD.mean(dim=1)), dim=1))
+        """To where the net expects the end: the whole way, of which a step goes a part."""
+        return self.net(torch.cat((x_BN, text_BTD.mean(dim=1)), dim=1)) - x_BN

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from nextgpt_registry.specs import Options
-
+from pydantic import Field
 # +encoder
+
 
 class EncoderOptions(Options):
     """Of the encoder."""

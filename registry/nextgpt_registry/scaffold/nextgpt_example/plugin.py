@@ -1,4 +1,4 @@
-"""What is declared, and how examples are read, written and shown. Imports no torch, no numpy."""
+"""What is declared, and how a medium is read, written and shown. Imports no torch, no numpy."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from nextgpt_registry import (
     hookimpl,
 )
 from nextgpt_registry.content import decoding, is_ours, replace_file
+# +trainable
+from nextgpt_registry.specs import Addition
+# -trainable
 
 MARK = b"example\n"
 """How a file begins; little-endian float32 follow."""
@@ -40,7 +43,7 @@ def nextgpt_manifest() -> Manifest:
     """Sizes belong to a component's name: options never change them."""
     return Manifest(
         api="$api",
-        summary="examples: numbers from -1 to 1",
+        summary="the modality example: numbers from -1 to 1",
         license="$license",
         modalities=(MODALITY,),
         # +encoder
@@ -53,6 +56,10 @@ def nextgpt_manifest() -> Manifest:
                 parameters=1_408,
                 target="nextgpt_example.encoder:Windows",
                 options="nextgpt_example.options:EncoderOptions",
+                # +trainable
+                weights=("model",),
+                licence="$license",
+                # -trainable
                 twin={"layers": 1},
             ),
         ),
@@ -68,10 +75,23 @@ def nextgpt_manifest() -> Manifest:
                 parameters=25_728,
                 target="nextgpt_example.decoder:Waves",
                 options="nextgpt_example.options:DecoderOptions",
+                # +trainable
+                weights=("model",),
+                licence="$license",
+                # -trainable
                 twin={"steps": 2},
             ),
         ),
         # -decoder
+        # +trainable
+        additions=(
+            Addition(
+                name="example",
+                summary="the modality example, for a system that is trained",
+                config="nextgpt_example:addition.yaml",
+            ),
+        ),
+        # -trainable
     )
 
 

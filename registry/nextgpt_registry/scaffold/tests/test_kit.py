@@ -1,5 +1,8 @@
 """The conformance kit: what is declared is so. Add tests of what your model knows."""
 
+# +trainable
+from nextgpt_core.testing import AdditionTests, SystemTests
+# -trainable
 from nextgpt_registry.testing import (
     # +decoder
     DecoderTests,
@@ -30,3 +33,13 @@ class TestEncoder(EncoderTests):
 class TestDecoder(DecoderTests):
     plugin = "example"
 # -decoder
+# +trainable
+
+
+class TestSystems(SystemTests):
+    plugin = "example"
+
+
+class TestAddition(AdditionTests):
+    plugin = "example"
+# -trainable
