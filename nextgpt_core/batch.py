@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nextgpt_core.answer import Answer
 from nextgpt_core.engine.request import Cancel
 from nextgpt_registry.errors import NextGPTError, RequestError
 
-if TYPE_CHECKING:
-    from nextgpt_core.pipeline import Pipeline
-
+Chat = Callable[..., Answer]
+"""`Pipeline.chat`, or what stands for it."""
 Outcome = Answer | NextGPTError
 Answered = Callable[[int, Outcome], None]
 """Called with the place of a request and what came of it, as soon as it is there."""
 
 
 def outcomes(
-    pipeline: Pipeline, requests: Iterable[object], *, at_once: int = 16
+    chat: Chat, requests: Iterable[object], *, at_once: int = 16
 ) -> Iterator[tuple[int, Outcome]]:
     """What came of each request and its place among them, as they are done.
 
@@ -30,7 +29,7 @@ def outcomes(
         RequestError: `requests` is no list of them, or `at_once` no count.
     """
     _check(requests, at_once)
-    return _outcomes(pipeline, enumerate(requests), at_once)
+    return _outcomes(chat, enumerate(requests), at_once)
 
 
 def _check(requests: object, at_once: object) -> None:
@@ -42,7 +41,7 @@ def _check(requests: object, at_once: object) -> None:
 
 
 def _outcomes(
-    pipeline: Pipeline, waiting: Iterator[tuple[int, object]], at_once: int
+    chat: Chat, waiting: Iterator[tuple[int, object]], at_once: int
 ) -> Iterator[tuple[int, Outcome]]:
     cancel = Cancel()
     under_way: dict[Future[Outcome], int] = {}
@@ -50,7 +49,7 @@ def _outcomes(
         try:
             while True:
                 for place, request in islice(waiting, at_once - len(under_way)):
-                    under_way[pool.submit(_outcome, pipeline, request, cancel)] = place
+                    under_way[pool.submit(_outcome, chat, request, cancel)] = place
                 if not under_way:
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -59,11 +58,11 @@ def _outcomes(
             cancel.set()
 
 
-def _outcome(pipeline: Pipeline, request: object, cancel: Cancel) -> Outcome:
+def _outcome(chat: Chat, request: object, cancel: Cancel) -> Outcome:
     try:
         arguments = _arguments(request)
         arguments["cancel"] = Cancel(cancel, arguments.get("cancel"))
-        return pipeline.chat(**arguments)
+        return chat(**arguments)
     except NextGPTError as error:
         return error
 

@@ -134,7 +134,7 @@ class Pipeline:
         way; `progress` is called with the place of each and what came of it, as it comes.
         """
         found: dict[int, Outcome] = {}
-        for place, outcome in outcomes(self, requests, at_once=at_once):
+        for place, outcome in outcomes(self.chat, requests, at_once=at_once):
             found[place] = outcome
             if progress is not None:
                 progress(place, outcome)

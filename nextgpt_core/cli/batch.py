@@ -76,7 +76,7 @@ def _ask(
         Progress("batch", total=before + len(waiting), done=before) as progress,
         answers.open("a", encoding="utf-8") as file,
     ):
-        for place, outcome in outcomes(pipeline, requests()):
+        for place, outcome in outcomes(pipeline.chat, requests()):
             number = waiting[place]
             outcome = refused.pop(number, outcome)
             found[number] = _record(pipeline, number, lines[number - 1], outcome, answers.parent)

@@ -37,6 +37,7 @@ _POSITIONS = {"cpu": 64}  # of prompts in a pass: as few as are no slower each
 _POSITIONS_ELSEWHERE = 1024
 _WHOLE = 1 << 30
 _POLL_S = 0.05  # how soon it is noticed that a request was called off that nobody pulls
+_PATIENCE_S = 30.0  # what the pass under way may take after closing
 _IDLE_S = 1.0  # how long the thread stays for the next request
 
 
@@ -130,7 +131,7 @@ class Language:
             self._changed.notify_all()
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(_PATIENCE_S)
 
     # a request's thread
 
