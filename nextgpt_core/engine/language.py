@@ -37,6 +37,7 @@ _POSITIONS = {"cpu": 64}  # of prompts in a pass: as few as are no slower each
 _POSITIONS_ELSEWHERE = 1024
 _WHOLE = 1 << 30
 _POLL_S = 0.05  # how soon it is noticed that a request was called off that nobody pulls
+_LEAVING_S = 5.0  # what the pass under way may take when a request leaves
 _PATIENCE_S = 30.0  # what the pass under way may take after closing
 _IDLE_S = 1.0  # how long the thread stays for the next request
 
@@ -149,11 +150,19 @@ class Language:
             self._changed.notify_all()
 
     def _leave(self, writing: Writing) -> None:
+        """Return when the prefix is its own again; it is not kept where that cannot be waited for.
+
+        An iterator that was forgotten is closed by whichever thread collects it, in the middle of
+        anything: it may be this one's, or one that has the lock already.
+        """
         with self._changed:
-            if not writing.released.is_set():
-                self._going.add(writing)
-                self._changed.notify_all()
-        writing.released.wait()
+            if writing.released.is_set():
+                return
+            self._going.add(writing)
+            self._changed.notify_all()
+        here = threading.current_thread() is self._thread
+        if here or not writing.released.wait(_LEAVING_S):
+            writing.prefix.broken = True
 
     def _notify(self) -> None:
         with self._changed:

@@ -216,6 +216,23 @@ def test_pass_that_fails_is_tried_by_each_alone(
         wrong.result()
 
 
+def test_iterator_that_is_forgotten_may_be_collected_by_the_model_s_own_thread(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[Any] = [pipeline.stream("hello", max_tokens=400, temperature=5.0)]
+    next(forgotten[0])
+    read = Passes.read
+
+    def collecting(self: Passes, turns: Any) -> Any:
+        forgotten.clear()
+        return read(self, turns)
+
+    monkeypatch.setattr(Passes, "read", collecting)
+
+    assert pipeline.chat("hello", max_tokens=10).ids == pipeline.chat("hello", max_tokens=10).ids
+    assert len(pipeline.engine.shared.language._scheduler) == 0
+
+
 def test_closing_ends_what_is_under_way(kit: SystemKit) -> None:
     with kit.pipeline() as pipeline:
         events: Any = pipeline.stream("hello", max_tokens=400, temperature=5.0)
