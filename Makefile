@@ -60,8 +60,8 @@ test: $(STAMP) ## all tests (those marked gpu need a GPU, network a package regi
 test-all: $(STAMP) ## all tests, with all of what is marked exhaustive (`make test` has a sample)
 	$(PYTEST) --all
 
-test-fast: $(STAMP) ## the tests of a minute: neither slow nor network
-	$(PYTEST) -m 'not slow and not network'
+test-fast: $(STAMP) ## the tests of a minute or two, of the core, the registry and the repository
+	$(PYTEST) -m 'not slow and not network' -k 'not marked_block' tests/core tests/registry tests/policy
 
 # Both ends of what the projects allow of others, each in an environment of its own. TESTS= narrows
 # them, PYTHON= names another one; torch and the tools of tests stay as pinned.

@@ -27,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--all"):
         _sample(config, items)
+    if hasattr(config, "workerinput"):
+        _slow_first(items)
     if os.environ.get("NEXTGPT_OFFLINE"):
         _skip(items, "network", "NEXTGPT_OFFLINE is set")
     if any(item.get_closest_marker("gpu") for item in items):
@@ -43,8 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            page = re.search(r"\[(\S+\.md):\d+\]$", nodeid)
-            return page[1] if page else super()._split_scope(nodeid)
+            return _together(nodeid)
 
     return Scheduling(config, log)
 
@@ -100,6 +101,18 @@ def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+
+
+def _slow_first(items: list[pytest.Item]) -> None:
+    """What several processes share ends with quick files, so that none waits long for another."""
+    slow = {_together(item.nodeid) for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: _together(item.nodeid) not in slow)
+
+
+def _together(nodeid: str) -> str:
+    """The file of a test, or its page of documentation: one process runs all that is of it."""
+    page = re.search(r"\[(\S+\.md):\d+\]$", nodeid)
+    return page[1] if page else nodeid.partition("::")[0]
 
 
 def _skip(items: Sequence[pytest.Item], marker: str, reason: str) -> None:

@@ -15,7 +15,7 @@ import re
 import subprocess
 import sysconfig
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,24 +108,27 @@ def environment(home: Path, *given: Path) -> Path:
     add = [f"site.addsitedir({str(one)!r})" for one in given or (sysconfig.get_path("purelib"),)]
     (packages / "here.pth").write_text(f"import site; {'; '.join(add)}\n")
     for name, python in COMMANDS.items():
-        program = home / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec "{home}/bin/python" {python} "$@"\n')
-        program.chmod(0o755)
+        write_program(home / "bin" / name, f'exec "{home}/bin/python" {python} "$@"')
     return home / "bin"
 
 
+def write_program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
 def run(
-    block: Block, folder: Path, programs: Path, variables: Mapping[str, str] | None = None
+    block: Block, folder: Path, programs: Sequence[Path], variables: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     if block.language == "python":
-        command = [str(programs / "python"), "-c", block.text]
+        command = [str(programs[0] / "python"), "-c", block.text]
     else:
         command = ["bash", "-euo", "pipefail", "-c", block.script]
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **(variables or {}), "PATH": path},
+        env={**os.environ, **variables, "PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -134,10 +137,11 @@ def run(
     )
 
 
-def check(
-    block: Block, folder: Path, programs: Path, variables: Mapping[str, str] | None = None
-) -> None:
-    """Run or save a block in its page's folder; it ends as its mark says."""
+def check(block: Block, folder: Path, *programs: Path, **variables: str) -> None:
+    """Run or save a block in its page's folder; it ends as its mark says.
+
+    Its commands are in the folders `programs`, its environment has the `variables`.
+    """
     if block.saved:
         path = folder / block.saved
         path.parent.mkdir(parents=True, exist_ok=True)

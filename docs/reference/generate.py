@@ -25,6 +25,7 @@ from nextgpt_registry.cli.commands import commands, load
 from nextgpt_registry.cli.explain import gist, pages
 from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
 from nextgpt_registry.schema import config_schema, described
+from nextgpt_registry.targets import options_model
 
 HERE = Path(__file__).parent
 SCHEMA = HERE / "nextgpt.schema.json"
@@ -84,8 +85,8 @@ def settings() -> Iterator[str]:
 def projections() -> Iterator[str]:
     """The options of every kind of projection."""
     for side, kinds in (("Input", INPUT_KINDS), ("Output", OUTPUT_KINDS)):
-        for kind, options in kinds.items():
-            _, *body = models(options)
+        for kind, spec in kinds.items():
+            _, *body = models(options_model(spec.options))
             yield f"### {side}: `{kind}`"
             yield from body
 

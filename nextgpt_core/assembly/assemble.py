@@ -13,7 +13,7 @@ from torch import Tensor
 from nextgpt_core.assembly import weights
 from nextgpt_core.assembly.boundary import Blame
 from nextgpt_core.assembly.checkpoint import check_base, check_tokenizer
-from nextgpt_core.assembly.components import LiveDecoder, LiveEncoder, Recipe
+from nextgpt_core.assembly.components import Deferred, LiveDecoder, LiveEncoder, Recipe
 from nextgpt_core.intake.hooks import check_media
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
@@ -40,13 +40,15 @@ def assemble(
     *,
     backbone: Backbone | None = None,
     merge: bool = False,
+    defer: bool = False,
     progress: OnProgress | None = None,
 ) -> System:
     """The system of a plan, in eval mode, with nothing to be trained.
 
     A `backbone` at hand is used instead of loading the plan's (its LoRA is added unless it has
     one); `merge` adds trained LoRA adapters to the weights they adapt, which is faster to run but
-    can no longer be trained.
+    can no longer be trained. `defer` builds encoders and decoders when they are first used: what
+    is wrong with one of them is told then.
 
     Raises:
         SourceError: weights cannot be had.
@@ -63,7 +65,7 @@ def assemble(
         backbone.tokenizer.chat_template = _template(plan)
     check_tokenizer(plan.lock, backbone.tokenizer)
     check_base(plan.lock, backbone.origin)
-    builder = _Builder(plan, catalog, progress)
+    builder = _Builder(plan, catalog, progress, defer=defer)
     encoders = {n: builder.encoder(c.encoder) for n, c in plan.channels.items() if c.encoder}
     decoders = {n: builder.decoder(c.decoder) for n, c in plan.channels.items() if c.decoder}
     model = build_model(plan, backbone)
@@ -163,7 +165,10 @@ def _template(plan: Plan) -> str:
 class _Builder:
     """Builds components, each distinct one once."""
 
-    def __init__(self, plan: Plan, catalog: Catalog, progress: OnProgress | None) -> None:
+    def __init__(
+        self, plan: Plan, catalog: Catalog, progress: OnProgress | None, *, defer: bool = False
+    ) -> None:
+        self._defer = defer
         self._plan = plan
         self._catalog = catalog
         self._progress = progress
@@ -185,7 +190,8 @@ class _Builder:
         on_trunk = self._trunks.setdefault(shares, {}) if shares else {}
         first = next(iter(on_trunk.values()), None)
         if first is None:
-            live = LiveEncoder(recipe, self._build("encoder", recipe), check=self._check)
+            build = self._build if shares else self._later  # a trunk is handed on as it is
+            live = LiveEncoder(recipe, build("encoder", recipe), check=self._check)
         else:
             _check_shared(first.recipe, recipe, shares)
             same = on_trunk.get(recipe.spec.target)
@@ -201,7 +207,7 @@ class _Builder:
             return LiveDecoder(recipe, None, found.settings.route)
         key = _key("decoder", recipe)
         if key not in self._built:
-            self._built[key] = self._build("decoder", recipe)
+            self._built[key] = self._later("decoder", recipe)
         return LiveDecoder(recipe, self._built[key], found.settings.route)
 
     def _recipe(self, found: EncoderPlan | DecoderPlan) -> Recipe:
@@ -218,6 +224,12 @@ class _Builder:
             version=found.version,
             pins=tuple(_pin(settings.weights[name], paths[name]) for name in sorted(paths)),
         )
+
+    def _later(self, kind: str, recipe: Recipe) -> Any:
+        """The component, or what builds it at its first use."""
+        if self._defer:
+            return Deferred(partial(self._build, kind, recipe))
+        return self._build(kind, recipe)
 
     def _build(self, kind: str, recipe: Recipe, trunk: Any = None) -> Any:
         try:

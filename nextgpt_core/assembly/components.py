@@ -65,6 +65,29 @@ class Recipe:
         return component
 
 
+class Deferred:
+    """A component that is built when something is first asked of it, by whichever thread."""
+
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        """What the component has by this name."""
+        return getattr(self._component(), name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What the component makes of them."""
+        return self._component()(*arguments)
+
+    def _component(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._build()
+            return self._made
+
+
 _rooms: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 """By device: held by the one offloaded component that is there."""
 

@@ -10,7 +10,12 @@ from nextgpt_registry.plan import Planned
 
 
 def live(planned: Planned, *, untrained: bool = False) -> Pipeline:
-    """The pipeline of a plan, without the noise of the libraries beneath."""
+    """The pipeline of a plan, without the noise of the libraries beneath.
+
+    Encoders and decoders are built at their first use: one that no request needs costs nothing.
+    """
     quiet()
     with busy(f"loading {planned.plan.system}"):
-        return Pipeline(assemble(planned.plan, planned.catalog, merge=True), untrained=untrained)
+        return Pipeline(
+            assemble(planned.plan, planned.catalog, merge=True, defer=True), untrained=untrained
+        )

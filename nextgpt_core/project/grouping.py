@@ -25,15 +25,14 @@ class Grouping(nn.Module):
     """(B, T, W_in) -> (B, G of the last stage, D)."""
 
     def __init__(
-        self, options: GroupingOptions, *, tokens: int, width_in: int, width_out: int
+        self, options: GroupingOptions, *, tokens: int, width_in: int, width_llm: int
     ) -> None:
         super().__init__()
-        self.tokens = options.groups[-1]
         self.fc_in = nn.Linear(width_in, options.width)
         self.place = learned(tokens, options.width)
         self.stages = nn.ModuleList(_Stage(options, groups) for groups in options.groups)
         self.norm = nn.LayerNorm(options.width)
-        self.fc_out = nn.Linear(options.width, width_out)
+        self.fc_out = nn.Linear(options.width, width_llm)
 
     def forward(self, x_BTE: Tensor, mask_BT: Tensor | None = None) -> Tensor:
         """(B, T, W_in), which of them are real -> (B, G, D)."""

@@ -21,16 +21,17 @@ from nextgpt_registry.projections import GroupVitOptions
 class GroupVit(nn.Module):
     """(B, T, W_in) -> (B, G of the last stage, D)."""
 
-    def __init__(self, options: GroupVitOptions, *, width_in: int, width_out: int) -> None:
+    def __init__(
+        self, options: GroupVitOptions, *, tokens: int, width_in: int, width_llm: int
+    ) -> None:
         super().__init__()
-        self.tokens = options.groups[-1]
         self.in_fc = nn.Linear(width_in, options.width)
         before = (0, *options.groups[:-1])
         grouping = zip(options.depths, options.groups, before, strict=False)
         stages = [_Stage(options, depth, groups, prior) for depth, groups, prior in grouping]
         self.layers = nn.ModuleList([*stages, _Blocks(options, options.depths[-1])])
         self.norm = nn.LayerNorm(options.width)
-        self.out_fc = nn.Linear(options.width, width_out)
+        self.out_fc = nn.Linear(options.width, width_llm)
 
     def forward(self, x_BTE: Tensor, mask_BT: Tensor | None = None) -> Tensor:
         """(B, T, W_in), which of them are real -> (B, G, D)."""

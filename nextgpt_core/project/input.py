@@ -7,99 +7,67 @@ otherwise not depend on it.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from nextgpt_core.project.grouping import Grouping
-from nextgpt_core.project.groupvit import GroupVit
-from nextgpt_core.project.options import parse
-from nextgpt_core.project.resampler import Resampler
-from nextgpt_registry.projections import (
-    INPUT_KINDS,
-    GroupingOptions,
-    GroupVitOptions,
-    MlpOptions,
-    ResamplerOptions,
-)
+from nextgpt_registry.errors import ShapeError
+from nextgpt_registry.projections import LinearOptions, MlpOptions
 
 
-class InputProjection(nn.Module, ABC):
+class InputProjection(nn.Module):
     """Features (B, T, W) -> (B, O, D); `tokens` is O for the most tokens the encoder gives."""
 
-    tokens: int
+    def __init__(self, module: nn.Module, tokens_of: Callable[[int], int], *, tokens: int) -> None:
+        super().__init__()
+        self.map = module
+        self.tokens = tokens_of(tokens)
+        self._tokens_of = tokens_of
 
-    @abstractmethod
-    def forward(self, x_BTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
-        """Features and, for encoders of varying length, which of them are real."""
-
-    @abstractmethod
     def tokens_of(self, tokens: int) -> int:
         """O for a medium that has `tokens` features."""
-
-
-class PerToken(InputProjection):
-    """The same map for every token: O = T, and order is kept by the places of the tokens."""
-
-    def __init__(self, module: nn.Module, *, tokens: int) -> None:
-        super().__init__()
-        self.map = module
-        self.tokens = tokens
+        return self._tokens_of(tokens)
 
     def forward(self, x_BTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
-        """(B, T, W) -> (B, T, D); padding stays in its place, for the caller to cut off."""
-        x_BTD: Tensor = self.map(x_BTW)
-        return x_BTD
+        """Features and, for encoders of varying length, which of them are real.
 
-    def tokens_of(self, tokens: int) -> int:
-        """As many as come in."""
-        return tokens
+        Where O depends on T, what comes of padding stands last, for the caller to cut off.
 
-
-class Pooling(InputProjection):
-    """A fixed number of tokens, whatever comes in."""
-
-    def __init__(self, module: Grouping | GroupVit | Resampler) -> None:
-        super().__init__()
-        self.map = module
-        self.tokens = module.tokens
-
-    def forward(self, x_BTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
-        """(B, T, W) -> (B, O, D)."""
+        Raises:
+            ShapeError: the kind gives another number of tokens than it declares.
+        """
         x_BOD: Tensor = self.map(x_BTW, mask_BT)
+        wanted = (len(x_BTW), self.tokens_of(x_BTW.shape[1]))
+        if x_BOD.shape[:2] != wanted:
+            raise ShapeError(
+                f"projection {type(self.map).__name__}",
+                f"gave {tuple(x_BOD.shape)}, wanted {wanted} and the language model's width",
+                "correct what its declaration names as `tokens`, or the class",
+            )
         return x_BOD
 
-    def tokens_of(self, tokens: int) -> int:
-        """Always the same."""
-        return self.tokens
+
+class Linear(nn.Linear):
+    """The same matrix for every token: O = T, and order is kept by their places."""
+
+    def __init__(
+        self, options: LinearOptions, *, tokens: int, width_in: int, width_llm: int
+    ) -> None:
+        super().__init__(width_in, width_llm)
+
+    def forward(self, x_BTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
+        """(B, T, W) -> (B, T, D)."""
+        return super().forward(x_BTW)
 
 
-def build_input(
-    kind: str,
-    options: Mapping[str, Any] | None = None,
-    *,
-    tokens: int,
-    width_in: int,
-    width_llm: int,
-) -> InputProjection:
-    """The input projection of a kind, for (at most) `tokens` features of width `width_in`.
+class Mlp(nn.Sequential):
+    """The same two matrices for every token, with a GELU between."""
 
-    Raises:
-        ConfigError: there is no such kind, or the options are not its own.
-    """
-    parsed = parse("input_projection", INPUT_KINDS, kind, options or {})
-    match parsed:
-        case MlpOptions(hidden=hidden):
-            hidden = hidden or width_llm
-            layers = (nn.Linear(width_in, hidden), nn.GELU(), nn.Linear(hidden, width_llm))
-            return PerToken(nn.Sequential(*layers), tokens=tokens)
-        case GroupingOptions():
-            return Pooling(Grouping(parsed, tokens=tokens, width_in=width_in, width_out=width_llm))
-        case GroupVitOptions():
-            return Pooling(GroupVit(parsed, width_in=width_in, width_out=width_llm))
-        case ResamplerOptions():
-            return Pooling(Resampler(parsed, tokens=tokens, width_in=width_in, width_out=width_llm))
-        case _:
-            return PerToken(nn.Linear(width_in, width_llm), tokens=tokens)
+    def __init__(self, options: MlpOptions, *, tokens: int, width_in: int, width_llm: int) -> None:
+        hidden = options.hidden or width_llm
+        super().__init__(nn.Linear(width_in, hidden), nn.GELU(), nn.Linear(hidden, width_llm))
+
+    def forward(self, x_BTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
+        """(B, T, W) -> (B, T, D)."""
+        x_BTD: Tensor = super().forward(x_BTW)  # type: ignore[no-untyped-call]
+        return x_BTD

@@ -1,32 +1,24 @@
 """Projections from signal states of the language model to what drives a decoder.
 
-Know nothing about modalities. Legend: B batch, S signals, T tokens and W width of a condition,
-D width of the language model, Q queries, H width inside.
+Each takes the states of one group per item (B, S, D), each with its signal's embedding added, and
+gives {condition: (B, T, W)}, one tensor for each condition. Know nothing about modalities.
+
+Legend: B batch, S signals, T tokens and W width of a condition, D width of the language model,
+Q queries, H width inside.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from nextgpt_core.project.blocks import decoder_stack, encoder_stack, learned, start_xavier
-from nextgpt_core.project.options import parse
-from nextgpt_registry.projections import OUTPUT_KINDS, QueryOptions
+from nextgpt_registry.projections import LinearOptions, QueryOptions
 from nextgpt_registry.specs import Condition
 
 
-class OutputProjection(nn.Module, ABC):
-    """Signal states (B, S, D) -> {condition: (B, T, W)}, one tensor for each condition."""
-
-    @abstractmethod
-    def forward(self, x_BSD: Tensor) -> dict[str, Tensor]:
-        """The states of one group per item, each with its signal's embedding added."""
-
-
-class QueryProjection(OutputProjection):
+class Query(nn.Module):
     """The paper's: an encoder over the signals, and learned queries that read it.
 
     The places of the signals need no encoding: each has an embedding of its own. All conditions
@@ -34,7 +26,12 @@ class QueryProjection(OutputProjection):
     """
 
     def __init__(
-        self, options: QueryOptions, *, width_llm: int, conditions: Sequence[Condition]
+        self,
+        options: QueryOptions,
+        *,
+        width_llm: int,
+        signals: int,
+        conditions: Sequence[Condition],
     ) -> None:
         super().__init__()
         width = options.width
@@ -62,10 +59,17 @@ class QueryProjection(OutputProjection):
         return {name: fc(piece_BTH) for name, fc, piece_BTH in named}
 
 
-class LinearProjection(OutputProjection):
+class Linear(nn.Module):
     """One matrix per condition; a second one over the places where T is not S."""
 
-    def __init__(self, *, width_llm: int, signals: int, conditions: Sequence[Condition]) -> None:
+    def __init__(
+        self,
+        options: LinearOptions,
+        *,
+        width_llm: int,
+        signals: int,
+        conditions: Sequence[Condition],
+    ) -> None:
         super().__init__()
         self.fc_out = nn.ModuleList(nn.Linear(width_llm, c.width) for c in conditions)
         self.places = nn.ModuleList(
@@ -78,22 +82,3 @@ class LinearProjection(OutputProjection):
         """(B, S, D) -> {condition: (B, T, W)}."""
         named = zip(self._names, self.fc_out, self.places, strict=True)
         return {name: places(fc(x_BSD).mT).mT for name, fc, places in named}
-
-
-def build_output(
-    kind: str,
-    options: Mapping[str, Any] | None = None,
-    *,
-    width_llm: int,
-    signals: int,
-    conditions: Sequence[Condition],
-) -> OutputProjection:
-    """The output projection of a kind, for a decoder with these signals and conditions.
-
-    Raises:
-        ConfigError: there is no such kind, or the options are not its own.
-    """
-    parsed = parse("output_projection", OUTPUT_KINDS, kind, options or {})
-    if isinstance(parsed, QueryOptions):
-        return QueryProjection(parsed, width_llm=width_llm, conditions=conditions)
-    return LinearProjection(width_llm=width_llm, signals=signals, conditions=conditions)

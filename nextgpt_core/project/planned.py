@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from nextgpt_core.project.input import InputProjection, build_input
-from nextgpt_core.project.output import OutputProjection, build_output
+from torch import nn
+
+from nextgpt_core.project.build import build_input, build_output
+from nextgpt_core.project.input import InputProjection
 from nextgpt_registry.plan import Plan
 
 
@@ -14,7 +16,7 @@ def planned_input(plan: Plan, channel: str, *, width_llm: int) -> InputProjectio
         return None
     sharing = [plan.channels[name].input for name in plan.sharing(channel)]
     return build_input(
-        made.kind,
+        made.spec,
         made.options,
         tokens=max(each.tokens_in for each in sharing if each),
         width_in=made.width_in,
@@ -22,13 +24,13 @@ def planned_input(plan: Plan, channel: str, *, width_llm: int) -> InputProjectio
     )
 
 
-def planned_output(plan: Plan, channel: str, *, width_llm: int) -> OutputProjection | None:
+def planned_output(plan: Plan, channel: str, *, width_llm: int) -> nn.Module | None:
     """The output projection of a channel."""
     made = plan.channels[channel].output
     if made is None:
         return None
     return build_output(
-        made.kind,
+        made.spec,
         made.options,
         width_llm=width_llm,
         signals=made.signals,

@@ -19,10 +19,9 @@ class Resampler(nn.Module):
     """(B, T, W_in) -> (B, O, D)."""
 
     def __init__(
-        self, options: ResamplerOptions, *, tokens: int, width_in: int, width_out: int
+        self, options: ResamplerOptions, *, tokens: int, width_in: int, width_llm: int
     ) -> None:
         super().__init__()
-        self.tokens = options.tokens
         self.fc_in = nn.Linear(width_in, options.width)
         self.norm = nn.LayerNorm(options.width)
         self.place = learned(tokens, options.width, size=_PLACE)
@@ -34,7 +33,7 @@ class Resampler(nn.Module):
             layers=options.depth,
             dropout=options.dropout,
         )
-        self.fc_out = nn.Linear(options.width, width_out)
+        self.fc_out = nn.Linear(options.width, width_llm)
         start_xavier(self.layers)
 
     def forward(self, x_BTE: Tensor, mask_BT: Tensor | None = None) -> Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from nextgpt_core.training.settings import RunSettings, rehearsed, stage_of
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.plan.findings import Findings
-from nextgpt_registry.plan.model import ChannelPlan, Plan
+from nextgpt_registry.plan.model import ChannelPlan, OutputPlan, Plan
 from nextgpt_registry.plan.stages import StagePlan
+from nextgpt_registry.sizes import options_of, output_shapes
 
 _FIX = "add it to the config (llm.lora, encoders, decoders), or set run.parts"
 
@@ -68,7 +69,7 @@ def check_parts(plan: Plan, settings: RunSettings) -> None:
         )
     _check_losses(settings, outputs)
     if settings.matching:
-        _check_matching(outputs, [name for name in inputs if _captioned(taught[name])])
+        _check_matching(plan, outputs, [name for name in inputs if _captioned(taught[name])])
 
 
 def _check_losses(settings: RunSettings, outputs: Mapping[str, ChannelPlan]) -> None:
@@ -82,7 +83,7 @@ def _check_losses(settings: RunSettings, outputs: Mapping[str, ChannelPlan]) -> 
             )
 
 
-def _check_matching(outputs: Mapping[str, ChannelPlan], both: Sequence[str]) -> None:
+def _check_matching(plan: Plan, outputs: Mapping[str, ChannelPlan], both: Sequence[str]) -> None:
     if not both:
         raise TrainingError(
             "matching",
@@ -91,7 +92,7 @@ def _check_matching(outputs: Mapping[str, ChannelPlan], both: Sequence[str]) -> 
         )
     for name, channel in outputs.items():
         made, given = channel.output, channel.input
-        if made and made.kind == "linear" and given and given.tokens != made.signals:
+        if made and given and _bound_to_signals(plan, made, given.tokens):
             raise TrainingError(
                 f"output projection of {name}",
                 f"reads {made.signals} signals, and matching gives it {given.tokens} tokens",
@@ -113,3 +114,19 @@ def _trained(plan: Plan, settings: RunSettings) -> int:
     lora = count.get("lora", 0) if "lora" in settings.parts else 0
     projections = sum(count.get(f"{name}.{side}", 0) for name in channels for side in sides)
     return lora + projections + tables * sum(rows) * plan.facts.width
+
+
+def _bound_to_signals(plan: Plan, made: OutputPlan, tokens: int) -> bool:
+    """Whether the output projection would be another one if its groups had `tokens` signals."""
+    options = options_of(made.spec, made.options)
+    own, other = (
+        output_shapes(
+            made.spec,
+            options,
+            width_llm=plan.facts.width,
+            signals=signals,
+            conditions=made.conditions,
+        )
+        for signals in (made.signals, tokens)
+    )
+    return own != other

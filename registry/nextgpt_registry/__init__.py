@@ -34,6 +34,7 @@ from nextgpt_registry.specs import (
     Manifest,
     Modality,
     Options,
+    Projection,
     System,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "Planned",
     "PluginError",
     "Problem",
+    "Projection",
     "RequestError",
     "ShapeError",
     "SourceError",

@@ -12,10 +12,19 @@ from nextgpt_registry.entrypoints import Installed, installed
 from nextgpt_registry.errors import PluginError
 from nextgpt_registry.hookspecs import ENTRY_POINTS, hookimpl
 from nextgpt_registry.loading import Plugin, import_plugin, manifest_of, new_manager
-from nextgpt_registry.specs import Addition, Decoder, Encoder, Manifest, Modality, System
+from nextgpt_registry.projections import BUNDLED
+from nextgpt_registry.specs import (
+    Addition,
+    Decoder,
+    Encoder,
+    Manifest,
+    Modality,
+    Projection,
+    System,
+)
 
 _T = TypeVar("_T")
-_KINDS = ("modalities", "encoders", "decoders", "systems", "additions")
+_KINDS = ("modalities", "encoders", "decoders", "projections", "systems", "additions")
 
 
 class Catalog:
@@ -133,6 +142,11 @@ class Catalog:
             d.name: d for p in self.plugins for d in p.manifest.decoders if d.modality == modality
         }
 
+    def projections(self, side: str) -> dict[str, Projection]:
+        """The kinds of projection of one side by name: those that are always there come first."""
+        brought = (p for plugin in self.plugins for p in plugin.manifest.projections)
+        return {p.name: p for p in (*BUNDLED, *brought) if p.side == side}
+
     def modality(self, name: str) -> Modality:
         """The modality called `name`; `PluginError` with the alternatives if there is none."""
         return self._one("modality", name, self.modalities)
@@ -159,7 +173,9 @@ class Catalog:
             raise self.failures[name]
         return self._one("plugin", name, {p.name: p for p in self.plugins})
 
-    def owner(self, declared: Modality | Encoder | Decoder | System | Addition) -> Plugin:
+    def owner(
+        self, declared: Modality | Encoder | Decoder | Projection | System | Addition
+    ) -> Plugin:
         """The plugin that declares it."""
         for plugin in self.plugins:
             if any(declared in getattr(plugin.manifest, kind) for kind in _KINDS):
@@ -233,6 +249,10 @@ def _declaring(manifest: Manifest) -> Any:
 
 def _append(new: Plugin, plugins: list[Plugin]) -> None:
     """Add a plugin, unless it clashes with one that is there."""
+    if both := _keys(new.manifest, "projections") & {_key(one) for one in BUNDLED}:
+        raise PluginError(
+            new.name, f"declares projections that are there: {', '.join(sorted(both))}", "rename it"
+        )
     for old in plugins:
         if old.name == new.name:
             raise PluginError(new.name, "is named twice", "name each plugin once")
@@ -249,8 +269,10 @@ def _append(new: Plugin, plugins: list[Plugin]) -> None:
 
 
 def _keys(manifest: Manifest, kind: str) -> set[str]:
-    def key(declared: Any) -> str:
-        modality = getattr(declared, "modality", "")
-        return f"{modality}/{declared.name}" if modality else str(declared.name)
+    return {_key(declared) for declared in getattr(manifest, kind)}
 
-    return {key(declared) for declared in getattr(manifest, kind)}
+
+def _key(declared: Any) -> str:
+    """Its name, with what it is of: names are unique among components of one modality."""
+    of = getattr(declared, "modality", "") or getattr(declared, "side", "")
+    return f"{of}/{declared.name}" if of else str(declared.name)

@@ -98,8 +98,8 @@ def manifest_of(name: str, module: Any) -> Manifest:
         raise PluginError(name, str(error).replace("\n", " "), _see_hookspecs()) from error
     declared = _declared(name, alone, _package(module))
     _check_api(name, declared.api)
-    for kind in ("encoders", "decoders"):
-        keys = [(c.modality, c.name) for c in getattr(declared, kind)]
+    for kind in ("encoders", "decoders", "projections"):
+        keys = [(getattr(c, "side", "") or c.modality, c.name) for c in getattr(declared, kind)]
         twice = sorted({f"{m}/{n}" for m, n in keys if keys.count((m, n)) > 1})
         if twice:
             raise PluginError(name, f"declares {kind} twice: {', '.join(twice)}", "rename one")

@@ -25,13 +25,16 @@ sys.path[:] = json.loads(sys.argv[1])
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.hookspecs import ENTRY_POINTS
 from nextgpt_registry.loading import import_plugin
-from nextgpt_registry.targets import options_model
+from nextgpt_registry.targets import options_model, resolve
 (entry,) = (one for one in installed(ENTRY_POINTS) if one.name == sys.argv[2])
 start = time.process_time()
 plugin = import_plugin(entry)
 seconds = time.process_time() - start
-for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
-    options_model(component.options)
+manifest = plugin.manifest
+for one in (*manifest.encoders, *manifest.decoders, *manifest.projections):
+    options_model(one.options)
+for one in manifest.projections:
+    resolve(one.shapes), one.tokens and resolve(one.tokens)
 told = {"seconds": seconds, "manifest": plugin.manifest.model_dump_json(),
         "heavy": [name for name in json.loads(sys.argv[3]) if name in sys.modules]}
 sys.stdout.write("\\n" + json.dumps(told))

@@ -1,16 +1,17 @@
-"""The kinds of projection and their options, so that a plan can check them without torch.
+"""The kinds of projection that are always there, and their options. Imports no torch.
 
-The modules are built in the core; their parameter counts are worked out in `sizes`.
+Their classes are the core's, which `target` names; their tensors are told in `shapes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from nextgpt_registry.config import Settings
+from nextgpt_registry.specs import Projection
 
 
 class LinearOptions(Settings):
@@ -79,17 +80,63 @@ class QueryOptions(_Attention):
     dropout: float = Field(default=0.0, ge=0, lt=1)  # in training
 
 
-INPUT_KINDS: Mapping[str, type[Settings]] = {
-    "grouping": GroupingOptions,
-    "groupvit": GroupVitOptions,
-    "linear": LinearOptions,
-    "mlp": MlpOptions,
-    "resampler": ResamplerOptions,
-}
-"""From an encoder to the language model."""
+def last_groups(options: GroupingOptions | GroupVitOptions, tokens: int) -> int:
+    """The tokens that a grouping gives: its last groups."""
+    return options.groups[-1]
 
-OUTPUT_KINDS: Mapping[str, type[Settings]] = {
-    "linear": LinearOptions,
-    "query": QueryOptions,
-}
-"""From the language model to a decoder."""
+
+def queries(options: ResamplerOptions, tokens: int) -> int:
+    """The tokens that a resampler gives."""
+    return options.tokens
+
+
+def _bundled(
+    name: str, side: Literal["input", "output"], target: str, summary: str, *, tokens: str = ""
+) -> Projection:
+    """A kind whose class is the core's; options and sizes are here, by the name of the class."""
+    kind = target.partition(":")[2]
+    return Projection(
+        name=name,
+        side=side,
+        summary=summary,
+        target=f"nextgpt_core.project.{target}",
+        shapes=f"nextgpt_registry.shapes:{name}_{side}",
+        tokens=f"{__name__}:{tokens}" if tokens else None,
+        options=f"{__name__}:{kind}Options",
+    )
+
+
+BUNDLED = (
+    _bundled(
+        "grouping",
+        "input",
+        "grouping:Grouping",
+        "the paper's: tokens are assigned to learnable groups",
+        tokens="last_groups",
+    ),
+    _bundled(
+        "groupvit",
+        "input",
+        "groupvit:GroupVit",
+        "GroupViT's, as NExT-GPT's code of 2024 has it",
+        tokens="last_groups",
+    ),
+    _bundled("linear", "input", "input:Linear", "one matrix"),
+    _bundled("mlp", "input", "input:Mlp", "two matrices"),
+    _bundled(
+        "resampler",
+        "input",
+        "resampler:Resampler",
+        "learned queries that read the features",
+        tokens="queries",
+    ),
+    _bundled("linear", "output", "output:Linear", "one matrix for each condition"),
+    _bundled("query", "output", "output:Query", "the paper's: a transformer with queries"),
+)
+"""The kinds that are always there, declared as a plugin declares its own."""
+
+INPUT_KINDS: Mapping[str, Projection] = {p.name: p for p in BUNDLED if p.side == "input"}
+"""From an encoder to the language model, by name."""
+
+OUTPUT_KINDS: Mapping[str, Projection] = {p.name: p for p in BUNDLED if p.side == "output"}
+"""From the language model to a decoder, by name."""

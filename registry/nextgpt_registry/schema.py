@@ -6,18 +6,22 @@ when a schema is asked for, so they cost nothing at import.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from nextgpt_registry.config import Config, Settings
-from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Config
+from nextgpt_registry.errors import PluginError
+from nextgpt_registry.specs import Decoder, Encoder, Projection
+from nextgpt_registry.targets import options_model
 
 Schema = dict[str, Any]
 
@@ -35,7 +39,8 @@ def comments(model: type[BaseModel]) -> dict[str, str]:
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, BaseModel) and base is not BaseModel:
-            found.update(_comments(inspect.getsource(base)))
+            with contextlib.suppress(OSError, TypeError):  # a class that no file holds
+                found.update(_comments(inspect.getsource(base)))
     return found
 
 
@@ -44,23 +49,41 @@ def described(model: type[BaseModel]) -> Schema:
     return model.model_json_schema(schema_generator=_Described)
 
 
-def config_schema() -> Schema:
+def config_schema(catalog: Catalog | None = None) -> Schema:
     """The JSON Schema of a config as it is written in a file.
 
     Beside what the models take, a file may have `define`, `${…}` in place of any value, and `null`
     for an entry of `modalities` or `weights` that is left out. One that `extends` another need say
-    nothing, and may take any key out.
+    nothing, and may take any key out. With a catalogue, the names and options of what its plugins
+    declare are in it: those of an encoder by its name.
     """
-    roots: list[type[BaseModel]] = [Config, *INPUT_KINDS.values(), *OUTPUT_KINDS.values()]
+    known = catalog or Catalog.of({})
+    kinds = {side: known.projections(side) for side in ("input", "output")}
+    components: dict[str, list[Encoder | Decoder]] = {
+        "encoder": [one for m in known.modalities for one in known.encoders(m).values()],
+        "decoder": [one for m in known.modalities for one in known.decoders(m).values()],
+    }
+    declared = [spec for specs in kinds.values() for spec in specs.values()]
+    options: dict[str | None, type[BaseModel]] = {}
+    every: list[Encoder | Decoder | Projection] = [*declared, *components["encoder"]]
+    every += components["decoder"]
+    for one in every:
+        with contextlib.suppress(PluginError):  # told by the plan, and by the kit
+            options[one.options] = options_model(one.options)
+    roots: list[type[BaseModel]] = [Config, *dict.fromkeys(options.values())]
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(m, "validation") for m in roots]
-    _, schema = models_json_schema(models, schema_generator=_Described)
+    references, schema = models_json_schema(models, schema_generator=_Described)
+    refer = {target: references[model, "validation"] for target, model in options.items()}
     types = schema["$defs"]
-    config, channel = types["Config"]["properties"], types["Channel"]["properties"]
-    for key, kinds in (("input_projection", INPUT_KINDS), ("output_projection", OUTPUT_KINDS)):
-        channel[key].pop("$ref")
-        channel[key] |= _projection(kinds, shares=key == "input_projection")
-    for key in ("encoder", "decoder"):
-        channel[key]["anyOf"].insert(0, {"type": "string"})  # its name alone
+    config, channel = (_own(types, name)["properties"] for name in ("Config", "Channel"))
+    for side, specs in kinds.items():
+        place = channel[f"{side}_projection"]
+        place.pop("$ref")
+        place |= _projection(specs, refer, shares=side == "input")
+    for key, parts in components.items():
+        channel[key]["anyOf"].insert(0, _named([part.name for part in parts]))
+        if optioned := [*_optioned([part for part in parts if part.options in refer], refer)]:
+            _own(types, f"{key.capitalize()}Settings")["allOf"] = optioned
     for key in ("modalities", "weights"):
         entry = config[key]["additionalProperties"]
         config[key]["additionalProperties"] = {"anyOf": [entry, {"type": "null"}]}
@@ -72,7 +95,8 @@ def config_schema() -> Schema:
         "type": ["string", "null"],
         "description": "a system, YAML file or saved folder that this one is merged over",
     }
-    types.pop("ProjectionSettings")
+    types = {name: t for name, t in types.items() if t is not _own(types, "ProjectionSettings")}
+    whole = next(name for name, t in types.items() if t is _own(types, "Config"))
     types = {name: _interpolable(found) for name, found in types.items()}
     types[_REFERENCE] = {"type": "string", "pattern": r"\$\{.+\}", "description": "${define.NAME}"}
     types |= {name + _OVER: _loosened(found) for name, found in types.items()}
@@ -80,8 +104,8 @@ def config_schema() -> Schema:
         "$schema": DIALECT,
         "title": "A system of nextgpt",
         "if": {"required": ["extends"]},
-        "then": {"$ref": f"#/$defs/Config{_OVER}"},
-        "else": {"$ref": "#/$defs/Config"},
+        "then": {"$ref": f"#/$defs/{whole}{_OVER}"},
+        "else": {"$ref": f"#/$defs/{whole}"},
         "$defs": dict(sorted(types.items())),
     }
 
@@ -125,7 +149,35 @@ def _comments(source: str) -> dict[str, str]:
     return found
 
 
-def _projection(kinds: Mapping[str, type[Settings]], *, shares: bool) -> Schema:
+def _own(types: Mapping[str, Schema], name: str) -> Schema:
+    """A type of `nextgpt_registry.config`, whose name is longer where a plugin has one like it."""
+    return types.get(name) or types[f"{Config.__module__}__{name}".replace(".", "__")]
+
+
+def _named(names: Sequence[str]) -> Schema:
+    """A component by its name alone; an editor offers these, and takes another plugin's."""
+    offered = [{"enum": sorted(set(names))}] if names else []
+    return {"anyOf": [*offered, _TEXT]} if offered else dict(_TEXT)
+
+
+def _optioned(specs: Sequence[Encoder | Decoder], refer: Mapping[Any, Schema]) -> Iterator[Schema]:
+    """`options` of each component, where its name is said; of a name that several have, of any."""
+    by_name: dict[str, list[Schema]] = {}
+    for one in specs:
+        found = by_name.setdefault(one.name, [])
+        if refer[one.options] not in found:
+            found.append(refer[one.options])
+    for name, found in sorted(by_name.items()):
+        options = {"anyOf": [*found, {"$ref": f"#/$defs/{_REFERENCE}"}]}
+        yield {
+            "if": {"properties": {"name": {"const": name}}, "required": ["name"]},
+            "then": {"properties": {"options": options}},
+        }
+
+
+def _projection(
+    kinds: Mapping[str, Projection], refer: Mapping[Any, Schema], *, shares: bool
+) -> Schema:
     """A kind by its name, or with its options."""
     shared = {"shares": {"type": "string", "description": _SHARES}} if shares else {}
     written = [
@@ -133,13 +185,13 @@ def _projection(kinds: Mapping[str, type[Settings]], *, shares: bool) -> Schema:
             "type": "object",
             "properties": {
                 "kind": {"const": kind},
-                "options": {"$ref": f"#/$defs/{options.__name__}"},
+                "options": refer.get(spec.options, {}),
                 **shared,
             },
             "required": ["kind"],
             "additionalProperties": False,
         }
-        for kind, options in kinds.items()
+        for kind, spec in kinds.items()
     ]
     return {"anyOf": [{"enum": sorted(kinds)}, *written]}
 

@@ -1,6 +1,6 @@
-"""The tensors of a projection by their names: what a file of it holds. Needs no torch.
+"""The tensors of each bundled projection by their names. Needs no torch.
 
-The core's tests hold these names and shapes to the real modules (`nextgpt_core.project`).
+`nextgpt_core.project` holds the real modules to these names and shapes when it builds them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from nextgpt_registry.config import Settings
 from nextgpt_registry.projections import (
     GroupingOptions,
     GroupVitOptions,
@@ -28,64 +27,75 @@ def size(shapes: Shapes) -> int:
     return sum(map(math.prod, shapes.values()))
 
 
-def input_shapes(options: Settings, *, tokens: int, width_in: int, width_llm: int) -> Shapes:
-    """The tensors of an input projection, by the class of its options."""
-    return _under("map", _input(options, tokens, width_in, width_llm))
+def linear_input(options: LinearOptions, *, tokens: int, width_in: int, width_llm: int) -> Shapes:
+    """One matrix and a bias."""
+    return _linear("", width_in, width_llm)
 
 
-def output_shapes(
-    options: Settings, *, width_llm: int, signals: int, conditions: Sequence[Condition]
+def mlp_input(options: MlpOptions, *, tokens: int, width_in: int, width_llm: int) -> Shapes:
+    """Two matrices, and nothing between them that is learned."""
+    inner = options.hidden or width_llm
+    return {**_linear("0", width_in, inner), **_linear("2", inner, width_llm)}
+
+
+def grouping_input(
+    options: GroupingOptions, *, tokens: int, width_in: int, width_llm: int
 ) -> Shapes:
-    """The tensors of an output projection, by the class of its options."""
-    match options:
-        case QueryOptions(width=width, ffn=ffn, layers=layers):
-            heads = [_linear(f"fc_out.{n}", width, c.width) for n, c in enumerate(conditions)]
-            return {
-                "queries": (sum(c.tokens for c in conditions), width),
-                **_linear("fc_in", width_llm, width),
-                **_encoder("encoder", width, ffn, layers),
-                **_decoder("decoder", width, ffn, layers),
-                **_joined(heads),
-            }
-        case LinearOptions():
-            heads = [_linear(f"fc_out.{n}", width_llm, c.width) for n, c in enumerate(conditions)]
-            places = {
-                f"places.{n}.weight": (c.tokens, signals)
-                for n, c in enumerate(conditions)
-                if c.tokens != signals
-            }
-            return {**_joined(heads), **places}
-    raise AssertionError(f"a kind of output projection without a size: {options!r}")
+    """Stages of layers, groups and the network that merges what is assigned to one."""
+    width = options.width
+    stages = [
+        _under(f"stages.{n}", _grouping(options, groups)) for n, groups in enumerate(options.groups)
+    ]
+    return {
+        "place": (tokens, width),
+        **_linear("fc_in", width_in, width),
+        **_joined(stages),
+        **_norm("norm", width),
+        **_linear("fc_out", width, width_llm),
+    }
 
 
-def _input(options: Settings, tokens: int, width_in: int, width_llm: int) -> Shapes:
-    match options:
-        case MlpOptions(hidden=hidden):
-            inner = hidden or width_llm
-            return {**_linear("0", width_in, inner), **_linear("2", inner, width_llm)}
-        case GroupingOptions(width=width, groups=groups):
-            stages = [_under(f"stages.{n}", _grouping(options, g)) for n, g in enumerate(groups)]
-            return {
-                "place": (tokens, width),
-                **_linear("fc_in", width_in, width),
-                **_joined(stages),
-                **_norm("norm", width),
-                **_linear("fc_out", width, width_llm),
-            }
-        case GroupVitOptions():
-            return _groupvit(options, width_in, width_llm)
-        case ResamplerOptions(width=width, ffn=ffn):
-            return {
-                "place": (tokens, width),
-                "queries": (options.tokens, width),
-                **_linear("fc_in", width_in, width),
-                **_norm("norm", width),
-                **_decoder("layers", width, ffn, options.depth),
-                **_linear("fc_out", width, width_llm),
-            }
-        case LinearOptions():
-            return _linear("", width_in, width_llm)
-    raise AssertionError(f"a kind of input projection without a size: {options!r}")
+def resampler_input(
+    options: ResamplerOptions, *, tokens: int, width_in: int, width_llm: int
+) -> Shapes:
+    """Queries, and the layers in which they read."""
+    width = options.width
+    return {
+        "place": (tokens, width),
+        "queries": (options.tokens, width),
+        **_linear("fc_in", width_in, width),
+        **_norm("norm", width),
+        **_decoder("layers", width, options.ffn, options.depth),
+        **_linear("fc_out", width, width_llm),
+    }
+
+
+def query_output(
+    options: QueryOptions, *, width_llm: int, signals: int, conditions: Sequence[Condition]
+) -> Shapes:
+    """A transformer, and queries and a matrix for each condition."""
+    width, ffn, layers = options.width, options.ffn, options.layers
+    heads = [_linear(f"fc_out.{n}", width, c.width) for n, c in enumerate(conditions)]
+    return {
+        "queries": (sum(c.tokens for c in conditions), width),
+        **_linear("fc_in", width_llm, width),
+        **_encoder("encoder", width, ffn, layers),
+        **_decoder("decoder", width, ffn, layers),
+        **_joined(heads),
+    }
+
+
+def linear_output(
+    options: LinearOptions, *, width_llm: int, signals: int, conditions: Sequence[Condition]
+) -> Shapes:
+    """A matrix for each condition, and one over the places where it has another length."""
+    heads = [_linear(f"fc_out.{n}", width_llm, c.width) for n, c in enumerate(conditions)]
+    places = {
+        f"places.{n}.weight": (c.tokens, signals)
+        for n, c in enumerate(conditions)
+        if c.tokens != signals
+    }
+    return {**_joined(heads), **places}
 
 
 def _grouping(options: GroupingOptions, groups: int) -> Shapes:
@@ -102,7 +112,10 @@ def _grouping(options: GroupingOptions, groups: int) -> Shapes:
     }
 
 
-def _groupvit(options: GroupVitOptions, width_in: int, width_llm: int) -> Shapes:
+def groupvit_input(
+    options: GroupVitOptions, *, tokens: int, width_in: int, width_llm: int
+) -> Shapes:
+    """Stages of blocks, groups and the network that gathers what is assigned to them."""
     width, ffn, half = options.width, options.ffn, options.width // 2
     block = {
         **_norm("norm1", width),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -185,6 +185,23 @@ class Decoder(_Component):
         return self
 
 
+class Projection(Spec):
+    """A kind of map between features and the language model, for channels of any modality.
+
+    `target`, `shapes` are called with the options and, by name, the sizes that the kind is for:
+    `tokens`, `width_in` (of an encoder) and `width_llm` on the side "input", `width_llm`, `signals`
+    and `conditions` on the side "output".
+    """
+
+    name: Name  # the kind: what a config calls it
+    side: Literal["input", "output"]  # from an encoder, or to a decoder
+    summary: str = ""  # one line
+    target: Target  # (options, *, sizes) -> a torch module; imported when a system is assembled
+    shapes: Target  # (options, *, sizes) -> {name of each tensor: its shape}; must stay light
+    tokens: Target | None = None  # input: (options, tokens) -> tokens out; default: as many
+    options: Target | None = None  # a pydantic model; importing it must stay light
+
+
 class System(Spec):
     """A ready-made config that a plugin ships."""
 
@@ -210,5 +227,6 @@ class Manifest(Spec):
     modalities: tuple[Modality, ...] = ()  # kinds of media
     encoders: tuple[Encoder, ...] = ()  # ways in
     decoders: tuple[Decoder, ...] = ()  # ways out
+    projections: tuple[Projection, ...] = ()  # kinds of maps to the language model, and from it
     systems: tuple[System, ...] = ()  # ready-made configs
     additions: tuple[Addition, ...] = ()  # channels for systems that are there

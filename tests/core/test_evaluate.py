@@ -114,6 +114,16 @@ def test_media_of_an_answer_are_judged_and_kept(pipeline: Pipeline, tmp_path: Pa
     assert result.coverage == 1.0
 
 
+def test_each_prompt_is_asked_with_a_seed_of_its_own(tmp_path: Path) -> None:
+    same = (Message("user", ("Say something.",)),)
+    prompts = [Prompt(f"say/{n}", "text->text", (Expected("text"),), same) for n in range(3)]
+    hot = SystemKit(tmp_path).pipeline("generation={temperature: 1.0, max_tokens: 12}")
+
+    found = evaluate(hot, Suite("one", prompts, {}), out=tmp_path / "out")
+
+    assert len({result.text for result in found.results}) == 3
+
+
 def test_a_fresh_evaluation_and_one_gone_on_with_are_equal(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from nextgpt_registry.errors import LockError
 from nextgpt_registry.lock import Signals
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
+from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
 from nextgpt_registry.specs import Condition
 
 PICTURE = MediaPart("photo", Media("photo", b"cat"), caption="a cat")
@@ -36,10 +37,17 @@ def make_model(backbone: Backbone, *, channels: tuple[str, ...] = ("photo", "ite
         SignalVocabulary.of(
             Signals(base=backbone.vocabulary).extended(dict.fromkeys(channels, (3, "")))
         ),
-        inputs={c: build_input("linear", tokens=2, width_in=4, width_llm=32) for c in channels},
+        inputs={
+            c: build_input(INPUT_KINDS["linear"], tokens=2, width_in=4, width_llm=32)
+            for c in channels
+        },
         outputs={
             c: build_output(
-                "query", {**SMALL, "layers": 1}, width_llm=32, signals=3, conditions=(TEXT,)
+                OUTPUT_KINDS["query"],
+                {**SMALL, "layers": 1},
+                width_llm=32,
+                signals=3,
+                conditions=(TEXT,),
             )
             for c in channels
         },
@@ -121,6 +129,12 @@ def test_a_new_channel_changes_no_other_channels_rows(make_backbone) -> None:
 
     assert torch.equal(one.rows.input, two.rows.input[:3])
     assert not torch.equal(two.rows.input[:3], two.rows.output[:3])
+
+
+def test_a_signal_is_read_as_something_else_than_it_is_written_for(make_backbone) -> None:
+    rows = make_model(make_backbone("llama")).rows  # whose own rows are both
+
+    assert not torch.equal(rows.input, rows.output)
 
 
 @torch.no_grad()

@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from nextgpt_core.project import build_input, build_output
-from nextgpt_registry import sizes
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
+from nextgpt_registry.shapes import size
+from nextgpt_registry.sizes import input_shapes, options_of, output_shapes, tokens_out
 from nextgpt_registry.specs import Condition
 
 TEXT = Condition(name="text", tokens=7, width=6)
@@ -29,7 +30,7 @@ def count(module: nn.Module) -> int:
 
 def make_input(kind: str, options: dict[str, object]) -> nn.Module:
     torch.manual_seed(0)
-    return build_input(kind, options, tokens=5, width_in=4, width_llm=12).eval()
+    return build_input(INPUT_KINDS[kind], options, tokens=5, width_in=4, width_llm=12).eval()
 
 
 @pytest.mark.parametrize(("kind", "options", "tokens"), INPUTS)
@@ -84,7 +85,9 @@ def test_grouping_assigns_each_token_to_one_group() -> None:
 
 @pytest.mark.parametrize(("kind", "options"), [("linear", {}), ("query", {**SMALL, "layers": 1})])
 def test_outputs_give_one_tensor_per_condition(kind, options) -> None:
-    module = build_output(kind, options, width_llm=12, signals=7, conditions=(TEXT, POOLED))
+    module = build_output(
+        OUTPUT_KINDS[kind], options, width_llm=12, signals=7, conditions=(TEXT, POOLED)
+    )
 
     out = module(torch.randn(2, 7, 12))
     sum(t.square().sum() for t in out.values()).backward()
@@ -98,7 +101,7 @@ def test_outputs_give_one_tensor_per_condition(kind, options) -> None:
 
 
 def test_query_outputs_differ_from_each_other_at_the_start() -> None:
-    module = build_output("query", SMALL, width_llm=12, signals=4, conditions=(TEXT,))
+    module = build_output(OUTPUT_KINDS["query"], SMALL, width_llm=12, signals=4, conditions=(TEXT,))
 
     tokens_TW = module(torch.randn(1, 4, 12))["text"][0]
 
@@ -113,7 +116,9 @@ def test_query_projection_has_the_papers_size(tokens: int, width: int, parameter
     condition = Condition(name="text", tokens=tokens, width=width)
 
     with torch.device("meta"):
-        module = build_output("query", width_llm=4096, signals=4, conditions=(condition,))
+        module = build_output(
+            OUTPUT_KINDS["query"], width_llm=4096, signals=4, conditions=(condition,)
+        )
 
     assert count(module) == parameters
 
@@ -123,13 +128,15 @@ def test_query_projection_has_the_papers_size(tokens: int, width: int, parameter
 )
 def test_input_projections_have_the_papers_size(kind: str, parameters: int) -> None:
     with torch.device("meta"):
-        assert count(build_input(kind, tokens=1, width_in=1024, width_llm=4096)) == parameters
+        assert (
+            count(build_input(INPUT_KINDS[kind], tokens=1, width_in=1024, width_llm=4096))
+            == parameters
+        )
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("grouped", {}, "choose from grouping, groupvit, linear, mlp, resampler"),
         ("groupvit", {"depths": (6, 3)}, "write 3 positive numbers"),
         ("mlp", {"hiden": 4}, "options of 'mlp': hidden"),
         ("resampler", {"width": 10, "heads": 3}, "no multiple"),
@@ -137,22 +144,23 @@ def test_input_projections_have_the_papers_size(kind: str, parameters: int) -> N
 )
 def test_wrong_kinds_and_options_list_the_right_ones(kind, options, message) -> None:
     with pytest.raises(ConfigError, match=message):
-        build_input(kind, options, tokens=5, width_in=4, width_llm=12)
+        build_input(INPUT_KINDS[kind], options, tokens=5, width_in=4, width_llm=12)
 
 
 @pytest.mark.parametrize(("kind", "options", "tokens"), INPUTS)
 def test_plans_know_the_size_of_inputs(kind, options, tokens) -> None:
-    parsed = INPUT_KINDS[kind].model_validate(options)
+    spec = INPUT_KINDS[kind]
+    parsed = options_of(spec, options)
     module = make_input(kind, options)
 
-    assert sizes.input_tokens(parsed, 5) == module.tokens
-    expected = sizes.input_parameters(parsed, tokens=5, width_in=4, width_llm=12)
-    assert count(module) == expected
+    assert tokens_out(spec, parsed, 5) == module.tokens
+    assert size(input_shapes(spec, parsed, tokens=5, width_in=4, width_llm=12)) == count(module)
 
 
 @pytest.mark.parametrize(("kind", "options"), [("linear", {}), ("query", {**SMALL, "layers": 2})])
 def test_plans_know_the_size_of_outputs(kind, options) -> None:
     shape = {"width_llm": 12, "signals": 7, "conditions": (TEXT, POOLED)}
-    parsed = OUTPUT_KINDS[kind].model_validate(options)
+    spec = OUTPUT_KINDS[kind]
+    module = build_output(spec, options, **shape)
 
-    assert count(build_output(kind, options, **shape)) == sizes.output_parameters(parsed, **shape)
+    assert size(output_shapes(spec, options_of(spec, options), **shape)) == count(module)

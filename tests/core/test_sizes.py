@@ -17,8 +17,8 @@ from nextgpt_registry import Condition
 from nextgpt_registry.config import LLMFacts, Lora
 from nextgpt_registry.llm_facts import complete, lora_parameters, said_by
 from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
-from nextgpt_registry.shapes import input_shapes, output_shapes
-from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
+from nextgpt_registry.shapes import size
+from nextgpt_registry.sizes import input_shapes, options_of, output_shapes, tokens_out
 
 SMALL = {
     "hidden_size": 16,
@@ -115,13 +115,15 @@ INPUTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("kind", "options"), INPUTS, ids=str)
 def test_input_projections_are_counted(kind: str, options: dict[str, Any]) -> None:
     with torch.device("meta"):
-        module = build_input(kind, options, tokens=6, width_in=10, width_llm=16)
+        module = build_input(INPUT_KINDS[kind], options, tokens=6, width_in=10, width_llm=16)
 
-    parsed = INPUT_KINDS[kind].model_validate(options)
+    spec = INPUT_KINDS[kind]
+    parsed = options_of(spec, options)
 
-    assert input_parameters(parsed, tokens=6, width_in=10, width_llm=16) == count(module)
-    assert input_shapes(parsed, tokens=6, width_in=10, width_llm=16) == shapes(module)
-    assert input_tokens(parsed, 6) == module.tokens
+    named = input_shapes(spec, parsed, tokens=6, width_in=10, width_llm=16)
+    assert size(named) == count(module)
+    assert named == shapes(module)
+    assert tokens_out(spec, parsed, 6) == module.tokens
 
 
 OUTPUTS: list[tuple[str, dict[str, Any]]] = [
@@ -137,13 +139,15 @@ def test_output_projections_are_counted(kind: str, options: dict[str, Any]) -> N
         Condition(name="pooled", tokens=4, width=6),
     )
     with torch.device("meta"):
-        module = build_output(kind, options, width_llm=16, signals=4, conditions=conditions)
+        module = build_output(
+            OUTPUT_KINDS[kind], options, width_llm=16, signals=4, conditions=conditions
+        )
 
-    parsed = OUTPUT_KINDS[kind].model_validate(options)
+    spec = OUTPUT_KINDS[kind]
+    parsed = options_of(spec, options)
 
-    counted = output_parameters(parsed, width_llm=16, signals=4, conditions=conditions)
-    named = output_shapes(parsed, width_llm=16, signals=4, conditions=conditions)
-    assert counted == count(module)
+    named = output_shapes(spec, parsed, width_llm=16, signals=4, conditions=conditions)
+    assert size(named) == count(module)
     assert named == shapes(module)
 
 

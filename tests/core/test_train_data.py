@@ -87,6 +87,26 @@ def test_a_finite_source_is_gone_through_in_another_order_each_time() -> None:
     assert first != second
 
 
+def test_orders_follow_from_the_seed() -> None:
+    def order(seed: int) -> list[str]:
+        dialogues = Dialogues([Numbered()[n] for n in range(40)], keep=0, seed=seed)
+        return [dialogues.training(n)[1].text for n in range(40)]
+
+    assert order(1) == order(1) != order(2)
+
+
+def test_batches_that_were_sorted_together_come_in_an_order_of_the_seed() -> None:
+    def lengths(seed: int) -> list[int]:
+        settings = RunSettings(batch=7, window=7, workers=0, seed=seed)
+        batches = Batches(Dialogues(Numbered(), keep=0, seed=0), length, settings)
+        found = [span(example) for n in range(7) for part in batches.step(n) for example in part]
+        batches.close()
+        return found[::7]
+
+    assert sorted(lengths(1)) == list(range(1, 8)) != lengths(1)
+    assert lengths(1) == lengths(1) != lengths(2)
+
+
 def test_what_is_kept_from_an_endless_source_is_never_trained_on() -> None:
     dialogues = Dialogues(Numbered(), keep=3, seed=0)
 

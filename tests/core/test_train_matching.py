@@ -39,7 +39,7 @@ class Mixed(Shown):
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
 
-    def run(*overrides: str, shown: type = Shown, **given: Any) -> Trained:
+    def run(*overrides: str, shown: type = Shown, out: str = "run", **given: Any) -> Trained:
         kit = SystemKit(tmp_path)
         settings = {
             "parts": ["input", "output"],
@@ -60,7 +60,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
             builder.config(),
             [f"{glyphs}.output_projection=query", *(f"{glyphs}.{o}" for o in overrides)],
         )
-        return train(loaded, builder.catalog, "match", out=tmp_path / "run")
+        return train(loaded, builder.catalog, "match", out=tmp_path / out)
 
     return run
 
@@ -77,6 +77,16 @@ def test_media_are_matched_with_captions_and_no_language_model_runs(
     last = run(steps=40).values["matching"]
 
     assert 0 < last < 0.3 * first
+
+
+def test_a_step_in_many_passes_is_worth_what_it_is_in_one_with_its_weight(run: Train) -> None:
+    still = {"steps": 1, "lr": 1e-30, "weight_decay": 0.0, "precision": "fp32"}
+    whole = run(**still, matching=2.0).values
+
+    cut = run(out="cut", **still, matching=2.0, pass_tokens=1).values
+
+    assert whole["loss"] == pytest.approx(2 * whole["matching"])
+    assert cut["matching"] == pytest.approx(whole["matching"], rel=1e-4)
 
 
 def test_a_pass_that_shows_nothing_adds_nothing(run: Train) -> None:

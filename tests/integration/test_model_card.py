@@ -9,7 +9,7 @@ import pytest
 from nextgpt_registry.cli import main
 
 CARD = Path(__file__).parents[2] / "docs" / "mini"
-EACH_DIRECTION_ONCE = 31
+TEN_DIRECTIONS, EACH_DIRECTION_ONCE = 10, 31
 
 
 def nextgpt(*arguments: str | Path) -> None:
@@ -19,15 +19,17 @@ def nextgpt(*arguments: str | Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "limit",
+    [TEN_DIRECTIONS, pytest.param(EACH_DIRECTION_ONCE, marks=pytest.mark.exhaustive)],
+)
 def test_a_fresh_evaluation_agrees_with_the_card(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    limit: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rendered_from = "suites.any2any.options.library=samples"  # ships with the plugin
-    limit = str(EACH_DIRECTION_ONCE)
+    asked = ["--suite", "any2any", "--limit", str(limit)]
 
-    nextgpt(
-        "eval", "mini", rendered_from, "--suite", "any2any", "--limit", limit, "--out", tmp_path
-    )
+    nextgpt("eval", "mini", rendered_from, *asked, "--out", tmp_path)
     nextgpt("mini", "card", tmp_path, "--check", "--out", CARD)
 
     assert "every figure agrees" in capfd.readouterr().out

@@ -33,8 +33,7 @@ def trainable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nextgpt(home, "plugins", "new", "fish", "--trainable")
     done(python(home), "-m", "nextgpt_fish.train", cwd=home / "nextgpt-fish", own_cache=True)
     install(home, "fish")
-    with SystemKit(home).builder.build(untrained=True) as pipeline:
-        pipeline.system.model.mark_trained(["input", "output", "signals"])
+    with SystemKit(home, plugins={}, channels={}).builder.build() as pipeline:
         pipeline.save(home / "base")
     return home
 
@@ -136,13 +135,17 @@ def test_a_trainable_one_learns_from_its_data(trainable: Path) -> None:
 
     assert [stage["name"] for stage in planned["stages"]] == ["fish-encode", "fish-decode"]
     runs = trainable / "with-fish" / "runs"
-    for stage, loss in (("fish-encode", "text"), ("fish-decode", "alignment")):
+    learned = (
+        ("fish-encode", "text", 0.95),
+        ("fish-decode", "alignment", 0.5),
+    )
+    for stage, loss, most in learned:  # of a random language model
         lines = (runs / stage / "log.jsonl").read_text("utf-8").splitlines()
         first, *_, last = [told[loss] for told in map(json.loads, lines) if loss in told]
-        assert last < 0.8 * first
+        assert last < most * first
     told = nextgpt(
         trainable, "run", "with-fish", "--text", "Show it as fish: two high waves.",
         "--require", "fish=1", "--out", "out", "--json",
     )  # fmt: skip
-    [made] = [part for part in json.loads(told)["parts"] if part["type"] == "fish"]
+    made, *_ = [part for part in json.loads(told)["parts"] if part["type"] == "fish"]
     assert Path(made["path"]).read_bytes().startswith(b"fish\n")

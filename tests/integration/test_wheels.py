@@ -140,4 +140,4 @@ def test_a_page_can_be_followed_with_an_empty_cache(
 ) -> None:
     for block in blocks_of(page):
         if block.runs or block.saved:
-            check(block, tmp_path, programs, {"NEXTGPT_CACHE": str(cache)})
+            check(block, tmp_path, programs, NEXTGPT_CACHE=str(cache))

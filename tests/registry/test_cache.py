@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nextgpt_registry.fetch import cache as cache_module
 from nextgpt_registry.fetch.cache import cache_dir, sha256_of, store, stored
 
 _BUILDER = """
@@ -102,6 +103,32 @@ def test_copied_cache_is_trusted_after_hashing(cache: Path) -> None:
     cache.with_name("copy").rename(cache)
 
     assert store("things", "one", build_nothing) == folder
+
+
+def test_a_copied_cache_is_hashed_once_and_one_that_was_not_touched_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr(cache_module, "sha256_of", lambda p: hashed.append(p) or sha256_of(p))
+    file = store("things", "one", build_small) / "inner" / "a"
+
+    stored("things", "one")
+    assert hashed == []
+    os.utime(file, (1, 1))  # as a copy's
+    for _ in range(3):
+        assert stored("things", "one") == file.parents[1]
+
+    assert hashed == [file]
+
+
+def test_what_another_killed_run_left_is_removed(cache: Path) -> None:
+    left = cache / "staging" / "things-two" / "fresh"
+    left.mkdir(parents=True)
+    (left / "half").write_text("half")
+
+    store("things", "one", build_small)
+
+    assert not left.parent.exists()
 
 
 def test_two_processes_build_once(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_exit_code_and_output_are_the_programs(tmp_path: Path) -> None:
             code = program.wait()
 
     assert code == 7
+    assert program.stdin is not None
+    assert program.stdin.closed  # nothing of it is left
     assert (tmp_path / "out").read_text() == "said\n"
 
 

@@ -184,6 +184,48 @@ def test_a_newer_compatible_plugin_stands_in(
     assert told == ([] if fits else [f"plugins.senses: locked '{locked}', found '{found}'"])
 
 
+@pytest.mark.parametrize(
+    ("locked", "found", "fits"),
+    [
+        ("1.0", "1.0", True),
+        ("1.0", "1.1", True),
+        ("1.1", "1.0", False),
+        ("1.0", "2.0", False),
+        ("2.0", "1.0", False),
+    ],
+)
+def test_a_later_minor_api_reads_an_earlier_one(
+    tmp_path: Path, locked: str, found: str, fits: bool
+) -> None:
+    lock = planned(tmp_path, "scent").to_lock()
+
+    told = differences(*(lock.model_copy(update={"api": api}) for api in (locked, found)))
+
+    assert [difference.path for difference in told] == ([] if fits else ["api"])
+
+
+@pytest.mark.parametrize(
+    ("base", "counts", "told"),
+    [
+        (100, {"scent": 4, "taste": 2}, []),
+        (100, {"taste": 2}, []),
+        (101, {"scent": 4}, ["signals.base", "signals.scent.first"]),
+        (100, {"scent": 3}, ["signals.scent.count"]),
+        (100, {"taste": 2, "scent": 4}, ["signals.scent.first"]),
+    ],
+)
+def test_other_ids_of_signals_are_refused(
+    tmp_path: Path, base: int, counts: dict[str, int], told: list[str]
+) -> None:
+    lock = planned(tmp_path, "scent").to_lock()
+    spelling = lock.signals.blocks[0].spelling
+    other = Signals(base=base).extended({name: (n, spelling) for name, n in counts.items()})
+
+    found = differences(lock, lock.model_copy(update={"signals": other}))
+
+    assert [difference.path for difference in found] == told
+
+
 def test_another_tokenizer_or_weight_is_refused(tmp_path: Path) -> None:
     plan = planned(tmp_path, "scent")
     locked = plan.to_lock(tokenizer="a", weights={"lora": "b"})

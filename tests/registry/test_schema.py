@@ -142,4 +142,22 @@ def test_the_command_prints_it_and_imports_nothing_heavy(tmp_path: Path) -> None
     )
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == config_schema()
+    assert json.loads(done.stdout) == config_schema(Catalog.discover())
+
+
+@pytest.mark.usefixtures("lidar")
+def test_with_plugins_the_options_of_a_component_are_those_of_its_name() -> None:
+    schema = config_schema(Catalog.discover(["lidar"]))
+    Draft202012Validator.check_schema(schema)
+    checked = Draft202012Validator(schema)
+
+    def config(options: Any) -> Any:
+        encoder = {"name": "patch", "options": options}
+        return {"llm": {"path": "file:model"}, "modalities": {"lidar": {"encoder": encoder}}}
+
+    for right in ({}, {"layers": 1}, {"stride": "${define.stride}"}, "${define.all}"):
+        assert checked.is_valid(config(right)), right
+    for wrong in ({"layer": 1}, {"layers": "many"}, 5):
+        assert not checked.is_valid(config(wrong)), wrong
+    other = {"encoder": {"name": "another", "options": {"x": 1}}}
+    assert checked.is_valid({"llm": {"path": "f"}, "modalities": {"lidar": other}})

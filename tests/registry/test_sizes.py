@@ -21,13 +21,9 @@ from nextgpt_registry.llm_facts import (
 from nextgpt_registry.projections import (
     INPUT_KINDS,
     OUTPUT_KINDS,
-    GroupingOptions,
-    LinearOptions,
-    MlpOptions,
-    QueryOptions,
-    ResamplerOptions,
 )
-from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
+from nextgpt_registry.shapes import size
+from nextgpt_registry.sizes import input_shapes, options_of, output_shapes, tokens_out
 
 LLAMA_7B = {
     "model_type": "llama",
@@ -151,28 +147,43 @@ def test_signals_have_rows_on_both_sides_whatever_the_model_ties() -> None:
 def test_the_query_projection_has_the_papers_size(tokens: int, width: int, parameters: int) -> None:
     condition = Condition(name="text", tokens=tokens, width=width)
 
-    found = output_parameters(QueryOptions(), width_llm=4096, signals=4, conditions=[condition])
+    query = OUTPUT_KINDS["query"]
 
-    assert found == parameters
+    found = output_shapes(
+        query, options_of(query, {}), width_llm=4096, signals=4, conditions=[condition]
+    )
+
+    assert size(found) == parameters
+
+
+@pytest.mark.parametrize(("kind", "parameters"), [("linear", 4_198_400), ("mlp", 20_979_712)])
+def test_input_projections_have_the_papers_size(kind: str, parameters: int) -> None:
+    spec = INPUT_KINDS[kind]
+
+    found = input_shapes(spec, options_of(spec, {}), tokens=256, width_in=1024, width_llm=4096)
+
+    assert size(found) == parameters
 
 
 @pytest.mark.parametrize(
-    ("options", "parameters"), [(LinearOptions(), 4_198_400), (MlpOptions(), 20_979_712)]
+    ("kind", "options", "tokens"),
+    [("grouping", {"groups": (64, 8)}, 8), ("resampler", {"tokens": 5}, 5), ("linear", {}, 256)],
 )
-def test_input_projections_have_the_papers_size(options: Any, parameters: int) -> None:
-    assert input_parameters(options, tokens=256, width_in=1024, width_llm=4096) == parameters
+def test_projections_say_how_many_tokens_come_out(
+    kind: str, options: dict[str, Any], tokens: int
+) -> None:
+    spec = INPUT_KINDS[kind]
 
-
-def test_pooling_projections_say_how_many_tokens_come_out() -> None:
-    assert input_tokens(GroupingOptions(groups=(64, 8)), 256) == 8
-    assert input_tokens(ResamplerOptions(tokens=5), 256) == 5
-    assert input_tokens(LinearOptions(), 256) == 256
+    assert tokens_out(spec, options_of(spec, options), 256) == tokens
 
 
 def test_every_kind_has_a_size() -> None:
     condition = Condition(name="text", tokens=3, width=8)
 
-    for kind in INPUT_KINDS.values():
-        assert input_parameters(kind(), tokens=3, width_in=4, width_llm=8) > 0
-    for kind in OUTPUT_KINDS.values():
-        assert output_parameters(kind(), width_llm=8, signals=2, conditions=[condition]) > 0
+    for spec in INPUT_KINDS.values():
+        options = options_of(spec, {})
+        assert size(input_shapes(spec, options, tokens=3, width_in=4, width_llm=8)) > 0
+    for spec in OUTPUT_KINDS.values():
+        options = options_of(spec, {})
+        sizes = {"width_llm": 8, "signals": 2, "conditions": [condition]}
+        assert size(output_shapes(spec, options, **sizes)) > 0

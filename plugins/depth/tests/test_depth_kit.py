@@ -1,6 +1,6 @@
 """The plugin depth passes the conformance kit."""
 
-from nextgpt_core.testing import SystemTests
+from nextgpt_core.testing import AdditionTests, SystemTests
 from nextgpt_registry.testing import DecoderTests, EncoderTests, ModalityTests, PluginTests
 
 
@@ -21,4 +21,8 @@ class TestDecoder(DecoderTests):
 
 
 class TestSystem(SystemTests):
+    plugin = "depth"
+
+
+class TestAddition(AdditionTests):
     plugin = "depth"

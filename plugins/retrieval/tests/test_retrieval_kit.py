@@ -1,6 +1,6 @@
 """The plugin retrieval passes the conformance kit."""
 
-from nextgpt_core.testing import SystemTests
+from nextgpt_core.testing import AdditionTests, SystemTests
 from nextgpt_registry.testing import DecoderTests, PluginTests
 
 
@@ -13,4 +13,8 @@ class TestDecoder(DecoderTests):
 
 
 class TestSystem(SystemTests):
+    plugin = "retrieval"
+
+
+class TestAddition(AdditionTests):
     plugin = "retrieval"

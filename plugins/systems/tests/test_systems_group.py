@@ -20,6 +20,7 @@ from transformers.models.groupvit.modeling_groupvit import GroupViTStage
 from nextgpt_core.project import build_input
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.plan import Plan, make_plan
+from nextgpt_registry.projections import INPUT_KINDS
 from nextgpt_systems.checkpoints import convert
 
 LAYOUT = "nextgpt-7b-v1.5"
@@ -87,7 +88,7 @@ def projection(plan: Plan) -> nn.Module:
     made = plan.channels["image"].input
     assert made is not None
     return build_input(
-        made.kind, made.options, tokens=256, width_in=1024, width_llm=plan.facts.width
+        made.spec, made.options, tokens=256, width_in=1024, width_llm=plan.facts.width
     ).eval()
 
 
@@ -140,7 +141,7 @@ class Reference(nn.Module):
 
 def test_it_has_the_published_names_and_size() -> None:
     with torch.device("meta"):
-        module = build_input("groupvit", tokens=256, width_in=1024, width_llm=4096)
+        module = build_input(INPUT_KINDS["groupvit"], tokens=256, width_in=1024, width_llm=4096)
 
     state = module.state_dict()
     assert {name.removeprefix("map.") for name in state} == published_names()

@@ -29,6 +29,7 @@ from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.plan import Plan, make_plan
+from nextgpt_registry.projections import INPUT_KINDS
 from nextgpt_systems.checkpoints import convert
 
 ROOT = "llama_model.base_model.model"
@@ -204,7 +205,9 @@ def test_the_linear_projection_is_one_matrix_for_three_channels(
 def test_grouping_is_what_the_paper_defines() -> None:
     """Appendix C.1, in loops: each token to its one group, X' = C + MLP(mean of the group)."""
     options = {"width": 8, "heads": 2, "ffn": 16, "groups": (4, 2), "depth": 1}
-    module = build_input("grouping", options, tokens=6, width_in=12, width_llm=10).eval()
+    module = build_input(
+        INPUT_KINDS["grouping"], options, tokens=6, width_in=12, width_llm=10
+    ).eval()
     net, x_TE = module.map, torch.randn(6, 12)
 
     x_TW = net.fc_in(x_TE) + net.place

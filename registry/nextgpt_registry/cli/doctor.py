@@ -110,10 +110,13 @@ def _alone(plugin: Plugin) -> tuple[Outside, str]:
 def _problems(plugin: Plugin, alone: Outside) -> list[str]:
     """Declarations that cannot be kept here, whatever the config."""
     found = [f"{plugin.name}: its declaration imports {module}" for module in alone.heavy]
-    for component in (*plugin.manifest.encoders, *plugin.manifest.decoders):
-        module = component.target.partition(":")[0]
+    manifest = plugin.manifest
+    targets = [(one.name, one.target) for one in (*manifest.encoders, *manifest.decoders)]
+    targets += [(one.name, one.target) for one in manifest.projections]
+    for name, target in targets:
+        module = target.partition(":")[0]
         if locate(module) is None:
-            found.append(f"{plugin.name}: {component.name}: there is no module {module}")
+            found.append(f"{plugin.name}: {name}: there is no module {module}")
     return found
 
 

@@ -10,6 +10,7 @@ import typer
 
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.cli.arguments import Plugin
+from nextgpt_registry.cli.options import options_json, print_options
 from nextgpt_registry.cli.tables import json_alone, print_json, print_lines, print_table
 from nextgpt_registry.loading import Plugin as Loaded
 
@@ -19,7 +20,7 @@ app = typer.Typer(
     help="List, show, examine and test plugins, or begin one.",
 )
 
-_KINDS = ("modalities", "encoders", "decoders", "systems", "additions")
+_KINDS = ("modalities", "encoders", "decoders", "projections", "systems", "additions")
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -43,11 +44,15 @@ def list_plugins(as_json: _Json = False) -> None:
 
 @app.command("show")
 def show_plugin(name: Plugin, as_json: _Json = False) -> None:
-    """Show all that one plugin declares."""
-    plugin = Catalog.discover().plugin(name)
+    """Show all that one plugin declares, with options, weights and what is missing for them."""
+    with json_alone(as_json):
+        plugin = Catalog.discover().plugin(name)
     manifest = plugin.manifest
     if as_json:
-        print_json({**_told(plugin), "manifest": manifest.model_dump(mode="json")})
+        told = {**_told(plugin), "manifest": manifest.model_dump(mode="json")}
+        with json_alone(True):
+            told["options"] = options_json(manifest)
+        print_json(told)
         return
     print_lines(
         f"{plugin.name} {plugin.version}: {manifest.summary}",
@@ -104,9 +109,16 @@ def show_plugin(name: Plugin, as_json: _Json = False) -> None:
             ],
             right=("signals", "parameters"),
         )
+    if manifest.projections:
+        print_table(
+            "projections",
+            ("side", "name", "summary"),
+            [(p.side, p.name, p.summary) for p in manifest.projections],
+        )
     for kind, rows in (("systems", manifest.systems), ("additions", manifest.additions)):
         if rows:
             print_table(kind, ("name", "summary"), [(row.name, row.summary) for row in rows])
+    print_options(manifest)
 
 
 @app.command("new")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+
+from pydantic import BaseModel
 
 from nextgpt_registry.alternatives import did_you_mean
 from nextgpt_registry.catalog import Catalog
@@ -12,7 +12,6 @@ from nextgpt_registry.config import (
     Channel,
     LLMFacts,
     ProjectionSettings,
-    Settings,
 )
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.plan.components import check_component, validated, with_sources
@@ -25,11 +24,10 @@ from nextgpt_registry.plan.model import (
     InputPlan,
     OutputPlan,
 )
-from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
-from nextgpt_registry.sizes import input_parameters, input_tokens, output_parameters
-from nextgpt_registry.specs import Decoder, Encoder, Modality
-
-_M = TypeVar("_M", bound=Settings)
+from nextgpt_registry.shapes import size
+from nextgpt_registry.sizes import input_shapes, output_shapes, tokens_out
+from nextgpt_registry.specs import Decoder, Encoder, Modality, Projection
+from nextgpt_registry.targets import options_model
 
 
 def resolve_channel(
@@ -57,11 +55,11 @@ def resolve_channel(
         name=name,
         modality=modality,
         encoder=encoder,
-        input=_input(channel.input_projection, encoder.spec, width, at, findings)
+        input=_input(channel.input_projection, encoder.spec, width, at, catalog, findings)
         if encoder
         else None,
         decoder=decoder,
-        output=_output(channel, decoder.spec, width, at, findings) if decoder else None,
+        output=_output(channel, decoder.spec, width, at, catalog, findings) if decoder else None,
     )
 
 
@@ -138,24 +136,36 @@ def _decoder(
 
 
 def _input(
-    settings: ProjectionSettings, spec: Encoder, width: int, at: str, findings: Findings
+    settings: ProjectionSettings,
+    spec: Encoder,
+    width: int,
+    at: str,
+    catalog: Catalog,
+    findings: Findings,
 ) -> InputPlan | None:
-    made = _projection(settings, INPUT_KINDS, f"{at}.input_projection", findings)
-    if made is None or not width:
+    found = _projection(settings, "input", f"{at}.input_projection", catalog, findings)
+    if found is None or not width:
         return None
-    return InputPlan(
-        kind=settings.kind,
-        options=made.model_dump(mode="json"),
-        tokens_in=spec.tokens,
-        width_in=spec.width,
-        tokens=input_tokens(made, spec.tokens),
-        parameters=input_parameters(made, tokens=spec.tokens, width_in=spec.width, width_llm=width),
-        shares=settings.shares or "",
-    )
+    kind, options = found
+    with findings.at(f"{at}.input_projection"):
+        shapes = input_shapes(
+            kind, options, tokens=spec.tokens, width_in=spec.width, width_llm=width
+        )
+        return InputPlan(
+            kind=kind.name,
+            spec=kind,
+            options=options.model_dump(mode="json"),
+            tokens_in=spec.tokens,
+            width_in=spec.width,
+            tokens=tokens_out(kind, options, spec.tokens),
+            parameters=size(shapes),
+            shares=settings.shares or "",
+        )
+    return None
 
 
 def _output(
-    channel: Channel, spec: Decoder, width: int, at: str, findings: Findings
+    channel: Channel, spec: Decoder, width: int, at: str, catalog: Catalog, findings: Findings
 ) -> OutputPlan | None:
     settings, signals = channel.output_projection, channel.signals or spec.signals
     if settings.shares is not None:
@@ -164,29 +174,42 @@ def _output(
             "no two channels can speak through one projection",
             "share an input projection, or take it out",
         )
-    made = _projection(settings, OUTPUT_KINDS, f"{at}.output_projection", findings)
-    if made is None or not width:
+    found = _projection(settings, "output", f"{at}.output_projection", catalog, findings)
+    if found is None or not width:
         return None
-    return OutputPlan(
-        kind=settings.kind,
-        options=made.model_dump(mode="json"),
-        signals=signals,
-        conditions=spec.conditions,
-        parameters=output_parameters(
-            made, width_llm=width, signals=signals, conditions=spec.conditions
-        ),
-    )
+    kind, options = found
+    with findings.at(f"{at}.output_projection"):
+        shapes = output_shapes(
+            kind, options, width_llm=width, signals=signals, conditions=spec.conditions
+        )
+        return OutputPlan(
+            kind=kind.name,
+            spec=kind,
+            options=options.model_dump(mode="json"),
+            signals=signals,
+            conditions=spec.conditions,
+            parameters=size(shapes),
+        )
+    return None
 
 
 def _projection(
-    settings: ProjectionSettings, kinds: Mapping[str, type[_M]], at: str, findings: Findings
-) -> _M | None:
+    settings: ProjectionSettings, side: str, at: str, catalog: Catalog, findings: Findings
+) -> tuple[Projection, BaseModel] | None:
+    """The kind and its options; None, with the problems noted, if either is wrong."""
+    kinds = catalog.projections(side)
     kind = kinds.get(settings.kind)
     if kind is None:
-        findings.add(
-            f"{at}.kind",
-            f"{settings.kind!r} is no kind of projection",
-            did_you_mean(settings.kind, kinds),
-        )
+        installed = Catalog.discover()  # an error is about to be told: say which plugin would do
+        brought = installed.projections(side)
+        fix = did_you_mean(settings.kind, [*kinds, *brought])
+        if settings.kind in brought:
+            fix = f"add {installed.owner(brought[settings.kind]).name!r} to `plugins`"
+        findings.add(f"{at}.kind", f"{settings.kind!r} is no kind of projection", fix)
         return None
-    return validated(kind, settings.options, f"{at}.options", findings)
+    with findings.at(f"{at}.options"):
+        options = validated(
+            options_model(kind.options), settings.options, f"{at}.options", findings
+        )
+        return None if options is None else (kind, options)
+    return None

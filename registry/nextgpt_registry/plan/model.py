@@ -17,7 +17,7 @@ from nextgpt_registry.config import (
 )
 from nextgpt_registry.errors import PlanError, Problem
 from nextgpt_registry.lock import Lock, Signals
-from nextgpt_registry.specs import API, Condition, Decoder, Encoder, Modality
+from nextgpt_registry.specs import API, Condition, Decoder, Encoder, Modality, Projection
 
 Side = Literal["input", "output", "signals"]
 """What is trained of a channel: the projections in and out, and the rows of its signals."""
@@ -56,6 +56,7 @@ class InputPlan(Settings):
     """An input projection: (tokens_in, width_in) -> (tokens, width of the language model)."""
 
     kind: str
+    spec: Projection
     options: dict[str, Any]
     tokens_in: int
     width_in: int
@@ -68,6 +69,7 @@ class OutputPlan(Settings):
     """An output projection: (signals, width of the language model) -> the conditions."""
 
     kind: str
+    spec: Projection
     options: dict[str, Any]
     signals: int
     conditions: tuple[Condition, ...]

@@ -9,8 +9,8 @@ from nextgpt_registry.lock import Signals
 from nextgpt_registry.plan.findings import Findings
 from nextgpt_registry.plan.model import VOCABULARY, ChannelPlan, Plan, Side
 from nextgpt_registry.plan.trained import Trained
-from nextgpt_registry.projections import INPUT_KINDS, OUTPUT_KINDS
-from nextgpt_registry.shapes import Shapes, input_shapes, output_shapes
+from nextgpt_registry.shapes import Shapes
+from nextgpt_registry.sizes import input_shapes, options_of, output_shapes
 
 
 def known_parts(config: Config, channels: Collection[str]) -> list[str]:
@@ -65,14 +65,16 @@ def sides(
             one.tokens_in for other in sharing(channels, name) if (one := channels[other].input)
         ]
         found["input"] = input_shapes(
-            INPUT_KINDS[made.input.kind].model_validate(made.input.options),
+            made.input.spec,
+            options_of(made.input.spec, made.input.options),
             tokens=max(tokens),
             width_in=made.input.width_in,
             width_llm=facts.width,
         )
     if made.output:
         found["output"] = output_shapes(
-            OUTPUT_KINDS[made.output.kind].model_validate(made.output.options),
+            made.output.spec,
+            options_of(made.output.spec, made.output.options),
             width_llm=facts.width,
             signals=made.output.signals,
             conditions=made.output.conditions,

@@ -16,5 +16,6 @@ from nextgpt_registry.testing.hooks import (  # what pytest calls
 from nextgpt_registry.testing.hooks import pytest_report_header as pytest_report_header
 from nextgpt_registry.testing.modalities import ModalityTests
 from nextgpt_registry.testing.plugins import PluginTests
+from nextgpt_registry.testing.projections import ProjectionTests
 
-__all__ = ["DecoderTests", "EncoderTests", "ModalityTests", "PluginTests"]
+__all__ = ["DecoderTests", "EncoderTests", "ModalityTests", "PluginTests", "ProjectionTests"]

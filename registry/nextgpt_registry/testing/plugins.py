@@ -18,7 +18,7 @@ from nextgpt_registry.fetch.syntax import Source
 from nextgpt_registry.hookspecs import ADDITIONS, SYSTEMS
 from nextgpt_registry.loading import HEAVY, manifest_of
 from nextgpt_registry.outside import IMPORT_S, Outside, outside, quickest
-from nextgpt_registry.specs import Addition, Decoder, Encoder, Manifest, System
+from nextgpt_registry.specs import Decoder, Encoder, Manifest
 from nextgpt_registry.targets import missing, package_file, resolve
 from nextgpt_registry.testing.kit import Kit
 from nextgpt_registry.testing.verdict import attempt, expect, refuse
@@ -99,6 +99,7 @@ class PluginTests(Kit):
         components = (*manifest.encoders, *manifest.decoders)
         targets = [(c.name, c.target) for c in components if not missing(c.requires)]
         targets += [(m.name, m.sample) for m in manifest.modalities if m.sample]
+        targets += [(p.name, p.target) for p in manifest.projections]
         for name, target in targets:
             with attempt(
                 f"{self.plugin}/{name}",
@@ -113,14 +114,15 @@ class PluginTests(Kit):
                     wanted="something that can be called",
                     cause="a target that names a module's constant",
                 )
-        configs: tuple[System | Addition, ...] = (*manifest.systems, *manifest.additions)
-        for shipped in configs:
+        shipped = [(one.name, one.config) for one in manifest.systems]
+        shipped += [(one.name, one.config) for one in manifest.additions]
+        for name, config in shipped:
             with attempt(
-                f"{self.plugin}/{shipped.name}",
-                f"{shipped.config!r} to be shipped",
+                f"{self.plugin}/{name}",
+                f"{config!r} to be shipped",
                 "a file left out of the wheel: see [tool.hatch.build]",
             ):
-                package_file(shipped.config)
+                package_file(config)
         for component in _components(manifest):
             for name, weight in component.sources.items():
                 told = [weight.source] if isinstance(weight.source, str) else weight.source

@@ -25,7 +25,12 @@ from nextgpt_registry.errors import PluginError
 KITS = "nextgpt.kits"
 """Entry points of kits that others bring: `"module:Class"` of a `Kit`."""
 
-_OWN = {"modalities": "ModalityTests", "encoders": "EncoderTests", "decoders": "DecoderTests"}
+_OWN = {
+    "modalities": "ModalityTests",
+    "encoders": "EncoderTests",
+    "decoders": "DecoderTests",
+    "projections": "ProjectionTests",
+}
 
 
 @dataclass(frozen=True)

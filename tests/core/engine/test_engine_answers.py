@@ -91,6 +91,14 @@ def test_group_is_never_cut_by_max_tokens(scripted: Scripted, pipeline: Pipeline
     assert len(answer.media) == 1
 
 
+def test_signals_count_among_the_tokens(scripted: Scripted, pipeline: Pipeline) -> None:
+    first = pipeline.system.model.vocabulary.block("glyph").first
+    answer = scripted(pipeline, [5, first, 6, 7, 8], max_tokens=5)[-1].answer
+
+    assert answer.finish == "length"
+    assert answer.ids == (5, first, first + 1, first + 2, 6)
+
+
 def test_required_media_come_in_place_of_an_early_end(
     scripted: Scripted, pipeline: Pipeline
 ) -> None:
@@ -187,6 +195,29 @@ def test_groups_fit_into_what_the_model_reads(pipeline: Pipeline) -> None:
         pipeline.chat("x " * 500, require={"glyph": left + 1}, max_media=99, max_tokens=999)
 
 
+def test_as_many_groups_as_fit_are_made(pipeline: Pipeline) -> None:
+    composer = pipeline.system.model.composer
+    for words in range(500, 503):  # one of three leaves room for one id and whole groups
+        prompt = len(composer.compose([Message("user", ("x " * words,))], feature_tokens={}))
+        groups, rest = divmod(1024 - prompt - 3, 3)
+        if rest == 0:
+            break
+
+    whole = pipeline.chat("x " * words, require={"glyph": groups}, max_media=999)
+
+    assert len(whole.media) == groups
+    with pytest.raises(RequestError, match="are kept for media"):
+        pipeline.chat("x " * words, require={"glyph": groups + 1}, max_media=999)
+
+
+def test_control_tokens_are_not_written(scripted: Scripted, pipeline: Pipeline) -> None:
+    never = min(pipeline.system.model.composer.never_ids)
+
+    answer = scripted(pipeline, [5, never, 6])[-1].answer
+
+    assert never not in answer.ids
+
+
 def test_sampling_depends_on_the_seed_alone(pipeline: Pipeline) -> None:
     options: Any = {"temperature": 1.0, "top_p": 0.95, "require": {"glyph": 1}}
     one = pipeline.chat("hello", seed=3, **options)
@@ -196,6 +227,13 @@ def test_sampling_depends_on_the_seed_alone(pipeline: Pipeline) -> None:
     assert one.ids == again.ids
     assert one.ids != other.ids
     assert one.media[0].media != other.media[0].media
+
+
+def test_the_likeliest_of_one_is_chosen_however_warm(pipeline: Pipeline) -> None:
+    warm = pipeline.chat("hello", temperature=5.0, top_k=1, seed=3)
+    cold = pipeline.chat("hello", temperature=0.0)
+
+    assert warm.ids == cold.ids
 
 
 def test_items_of_one_answer_have_seeds_of_their_own(pipeline: Pipeline) -> None:

@@ -82,6 +82,12 @@ def test_nucleus_leaves_out_the_unlikely() -> None:
     assert drawn == {0, 1}
 
 
+def test_a_nucleus_that_is_full_takes_no_more() -> None:
+    sampler = Sampler(temperature=1, top_p=0.5, seed=0)
+
+    assert {sampler.choose(torch.zeros(2)) for _ in range(20)} == {0}
+
+
 def test_even_a_tiny_nucleus_keeps_one() -> None:
     sampler = Sampler(temperature=1, top_p=1e-6, seed=0)
 

@@ -100,6 +100,27 @@ def test_jobs_with_other_keys_do_not_share(worker: DecoderWorker) -> None:
     assert list(worker.batches) == [2, 1]
 
 
+@pytest.mark.parametrize(("count", "alone"), [(1, True), (3, False)])
+def test_a_call_that_nobody_else_can_join_does_not_wait(count: int, alone: bool) -> None:
+    made = recipe()
+    worker = DecoderWorker(LiveDecoder(made, made.build()), max_batch=3, linger_s=600)
+
+    outcomes = submit(worker, count, alone=alone)
+
+    wait(outcomes)
+    worker.close()
+
+
+def test_captions_and_conditions_do_not_share(worker: DecoderWorker) -> None:
+    outcomes = [Outcome(), Outcome()]
+    worker.submit(outcomes[0].job())
+    worker.submit(replace(outcomes[1].job(), item=Item(1, caption="a cat")))
+    wait(outcomes)
+
+    assert list(worker.batches) == [1, 1]
+    assert all(outcome.media for outcome in outcomes)
+
+
 def test_options_outside_the_key_do_not_keep_jobs_apart(worker: DecoderWorker) -> None:
     outcomes = [*submit(worker, 1), *submit(worker, 1, options=PainterOptions(contrast=2))]
     wait(outcomes)
@@ -159,6 +180,17 @@ def test_a_shared_call_that_fails_is_tried_one_by_one(worker: DecoderWorker) -> 
 
     assert list(worker.batches) == [3, 1, 1, 1]
     assert all(isinstance(o.error, DecodeError) for o in outcomes)
+
+
+def test_what_was_called_off_is_not_tried_again(worker: DecoderWorker) -> None:
+    outcomes = [Outcome(), Outcome()]
+    off, on = (outcome.job(options=PainterOptions(fail="raise")) for outcome in outcomes)
+    worker.submit(replace(off, on_step=lambda done, total: outcomes[0].cancel.set()))
+    worker.submit(on)
+    wait(outcomes[1:])
+
+    assert list(worker.batches) == [2, 1]
+    assert not outcomes[0].done.is_set()
 
 
 def test_wrong_conditions_are_blamed_with_found_and_declared() -> None:
