@@ -24,20 +24,8 @@ def outcomes(
     """What came of each request and its place among them, as they are done.
 
     No more are taken from `requests` than are under way. Leaving the iterator calls them off.
-
-    Raises:
-        RequestError: `requests` is no list of them, or `at_once` no count.
     """
-    _check(requests, at_once)
     return _outcomes(chat, enumerate(requests), at_once)
-
-
-def _check(requests: object, at_once: object) -> None:
-    if not isinstance(requests, Iterable) or isinstance(requests, str | bytes | Mapping):
-        what = f"are a {type(requests).__name__}"
-        raise RequestError("requests", what, "give a list: each what `chat` takes, or a mapping")
-    if type(at_once) is not int or at_once < 1:
-        raise RequestError("at_once", f"is {at_once!r}", "give a whole number from 1")
 
 
 def _outcomes(

@@ -132,9 +132,14 @@ class Pipeline:
 
         A request is what `chat` takes first, or a mapping of its arguments. `at_once` are under
         way; `progress` is called with the place of each and what came of it, as it comes.
+
+        Raises:
+            RequestError: `requests` is no list of at most 10,000, or `at_once` no count.
         """
+        asked = given.listed(requests, "requests", "give a list of what `chat` takes, or mappings")
+        given.batch(at_once, progress)
         found: dict[int, Outcome] = {}
-        for place, outcome in outcomes(self.chat, requests, at_once=at_once):
+        for place, outcome in outcomes(self.chat, asked, at_once=at_once):
             found[place] = outcome
             if progress is not None:
                 progress(place, outcome)

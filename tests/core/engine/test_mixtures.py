@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from nextgpt_core import Answer, Cancel, Pipeline
+from nextgpt_core.batch import outcomes
 from nextgpt_core.engine.passes import Passes
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError, ShapeError
@@ -285,9 +286,10 @@ def test_batch_takes_no_more_than_are_under_way(pipeline: Pipeline) -> None:
             assert len(taken) - len(done) <= 4
             yield f"hello {number}"
 
-    found = pipeline.batch(requests(), at_once=4, progress=lambda place, _: done.append(place))
+    for place, _ in outcomes(pipeline.chat, requests(), at_once=4):
+        done.append(place)
 
-    assert len(found) == len(taken) == 12
+    assert sorted(done) == taken == list(range(12))
 
 
 @pytest.mark.parametrize("wrong", ["hello", {"parts": "hello"}, 5])
