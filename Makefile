@@ -95,7 +95,7 @@ PROSE := git ls-files '*.md' ':!docs/mini/gallery.md' ':!*/scaffold/*' ':!*LICEN
 
 prose: $(STAMP) ## codespell and proselint, over what people read
 	git ls-files '*.py' '*.md' '*.toml' '*.yaml' '*.html' ':!*tests/*' | xargs $(VENV)/bin/codespell
-	$(PROSE) | xargs $(VENV)/bin/codespell --builtin "" -D docs/words.txt --ignore-regex FiLM
+	$(PROSE) | xargs $(VENV)/bin/codespell --builtin "" -D docs/words.txt --ignore-regex 'FiLM|film, clip'
 	$(PROSE) | xargs $(VENV)/bin/proselint check
 
 format: $(STAMP) ## mend what ruff can mend

@@ -26,9 +26,18 @@ if TYPE_CHECKING:
     from nextgpt_core.builder import Builder
     from nextgpt_core.conversation import Conversation
     from nextgpt_core.engine.request import Cancel
+    from nextgpt_core.evaluation.run import Report
+    from nextgpt_core.model import NextGPT
     from nextgpt_core.pipeline import Pipeline
+    from nextgpt_core.tasks import add_channels, evaluate, train
+    from nextgpt_core.training.adding import AdditionResult
+    from nextgpt_core.training.start import TrainingResult
+
+from nextgpt_registry.media import Media
+from nextgpt_registry.messages import MediaPart, Message
 
 __all__ = [
+    "AdditionResult",
     "Answer",
     "Builder",
     "Cancel",
@@ -37,15 +46,24 @@ __all__ = [
     "FailedMedia",
     "Finished",
     "GeneratedMedia",
+    "Media",
     "MediaDone",
     "MediaFailed",
     "MediaNoted",
+    "MediaPart",
     "MediaProgress",
     "MediaStarted",
+    "Message",
+    "NextGPT",
     "Pipeline",
+    "Report",
     "Text",
     "TextDelta",
     "Timings",
+    "TrainingResult",
+    "add_channels",
+    "evaluate",
+    "train",
 ]
 
 __getattr__ = names(
@@ -69,7 +87,12 @@ __getattr__ = names(
         "builder": ("Builder",),
         "conversation": ("Conversation",),
         "engine.request": ("Cancel",),
+        "evaluation.run": ("Report",),
+        "model": ("NextGPT",),
         "pipeline": ("Pipeline",),
+        "tasks": ("add_channels", "evaluate", "train"),
+        "training.adding": ("AdditionResult",),
+        "training.start": ("TrainingResult",),
     },
 )
 

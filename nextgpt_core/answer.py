@@ -11,8 +11,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
 from typing import Literal
 
+from nextgpt_core.display import display
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.media import Media
 
@@ -26,6 +29,13 @@ class Text:
 
     text: str
 
+    def __str__(self) -> str:
+        """The text."""
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f'<span style="white-space: pre-wrap">{escape(self.text)}</span>'
+
 
 @dataclass(frozen=True)
 class GeneratedMedia:
@@ -36,6 +46,32 @@ class GeneratedMedia:
     seconds: float = 0.0  # from the close of its signal group to the finished medium
     prompt: str = ""  # that drove the decoder, on the caption route
 
+    def save(self, path: str | Path) -> Path:
+        """Write it in the format that the suffix of `path` says; returns the path.
+
+        Raises:
+            MediaError: its plugin writes no such format, or not there.
+        """
+        return self.media.save(path)
+
+    def show(self) -> None:
+        """Show it: in the notebook this runs in, else in a web browser.
+
+        Raises:
+            MediaError: no plugin shows it.
+        """
+        self.media.show()
+
+    def __str__(self) -> str:
+        """Its place in a text: `[NAME]`."""
+        return f"[{self.channel}]"
+
+    def _repr_html_(self) -> str | None:
+        return self.media._repr_html_()
+
+    def _repr_png_(self) -> bytes | None:
+        return self.media._repr_png_()
+
 
 @dataclass(frozen=True)
 class FailedMedia:
@@ -43,6 +79,13 @@ class FailedMedia:
 
     channel: str
     error: NextGPTError
+
+    def __str__(self) -> str:
+        """Its place in a text, and what went wrong."""
+        return f"[{self.channel}: {self.error}]"
+
+    def _repr_html_(self) -> str:
+        return f"<em>{escape(str(self))}</em>"
 
 
 AnswerPart = Text | GeneratedMedia | FailedMedia
@@ -71,6 +114,21 @@ class Answer:
     ids: tuple[int, ...] = ()  # every token generated, signals included, the end of turn not
     timings: Timings = field(default_factory=Timings)
     notes: tuple[str, ...] = ()  # what of the media given last was left out by their encoders
+
+    def __str__(self) -> str:
+        """The text, with `[NAME]` where a medium stands."""
+        return "".join(map(str, self.parts))
+
+    def _repr_html_(self) -> str:
+        return "\n".join(part._repr_html_() or escape(str(part)) for part in self.parts)
+
+    def show(self) -> None:
+        """Show it: in the notebook this runs in, else in a web browser.
+
+        Raises:
+            MediaError: there is no browser.
+        """
+        display(self)
 
     @property
     def text(self) -> str:
@@ -159,7 +217,7 @@ def finished(events: Iterable[Event]) -> Answer:
     raise AssertionError("a stream ends with Finished or an error")
 
 
-def warned(answer: Answer) -> Answer:
+def with_warnings(answer: Answer) -> Answer:
     """The answer, its notes told as warnings: to a caller who took no events, and saw none."""
     for note in answer.notes:
         warnings.warn(note, UserWarning, stacklevel=3)

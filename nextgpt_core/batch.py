@@ -9,7 +9,7 @@ from typing import Any
 
 from nextgpt_core.answer import Answer
 from nextgpt_core.engine.request import Cancel
-from nextgpt_registry.errors import NextGPTError, RequestError
+from nextgpt_registry.errors import NextGPTError
 
 Chat = Callable[..., Answer]
 """`Pipeline.chat`, or what stands for it."""
@@ -48,22 +48,9 @@ def _outcomes(
 
 def _outcome(chat: Chat, request: object, cancel: Cancel) -> Outcome:
     try:
-        arguments = _arguments(request)
+        named = isinstance(request, Mapping) and "parts" in request
+        arguments: dict[str, Any] = dict(request) if named else {"parts": request}
         arguments["cancel"] = Cancel(cancel, arguments.get("cancel"))
         return chat(**arguments)
     except NextGPTError as error:
         return error
-
-
-def _arguments(request: object) -> dict[str, Any]:
-    """The arguments of `chat`: a mapping's, or its first."""
-    if not isinstance(request, Mapping):
-        return {"parts": request}
-    arguments = dict(request)
-    if "parts" not in arguments:
-        raise RequestError(
-            "request",
-            f"has no parts, but {', '.join(map(str, arguments)) or 'nothing'}",
-            "give what `chat` is given: parts, and whatever else by name",
-        )
-    return arguments

@@ -15,10 +15,10 @@ from nextgpt_core.answer import (
     GeneratedMedia,
     Text,
     finished,
-    warned,
+    with_warnings,
 )
-from nextgpt_core.intake import arguments as given
 from nextgpt_core.intake.arguments import Options
+from nextgpt_core.intake.messages import messages, request
 from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import MediaPart, Message, Part
@@ -54,7 +54,7 @@ class Conversation:
                 "conversation", f"is with a {type(pipeline).__name__}", "give a Pipeline"
             )
         self._pipeline = pipeline
-        self._messages = list(given.messages(history))
+        self._messages = list(messages(pipeline.reader, history))
         self._answered: dict[int, tuple[int, ...]] = {}
         self._busy = threading.Lock()
 
@@ -65,22 +65,22 @@ class Conversation:
 
     def say(self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]) -> Answer:
         """The answer to the next turn; see `Pipeline.chat`."""
-        return warned(finished(self.stream(parts, **options)))
+        return with_warnings(finished(self.stream(parts, **options)))
 
     def stream(
         self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]
     ) -> Iterator[Event]:
         """The events of the answer to the next turn; see `Pipeline.stream`."""
-        message = Message("user", self._pipeline.reader.parts(parts))
-        events = self._pipeline.ask((*self._messages, message), answered=self._answered, **options)
-        return self._remember(message, events)
+        asked = request(self._pipeline.reader, parts, self._messages)
+        events = self._pipeline.ask(asked, answered=self._answered, **options)
+        return self._remember(asked, events)
 
     def reset(self) -> None:
         """Forget everything."""
         self._messages.clear()
         self._answered.clear()
 
-    def _remember(self, message: Message, events: Iterator[Event]) -> Iterator[Event]:
+    def _remember(self, asked: Sequence[Message], events: Iterator[Event]) -> Iterator[Event]:
         if not self._busy.acquire(blocking=False):
             raise RequestError(
                 "conversation", "is still answering", "wait for it, or start another conversation"
@@ -89,13 +89,13 @@ class Conversation:
             with closing(events):  # type: ignore[type-var]
                 for event in events:
                     if isinstance(event, Finished):
-                        self._add(message, event.answer)
+                        self._add(asked, event.answer)
                     yield event
         finally:
             self._busy.release()
 
-    def _add(self, message: Message, answer: Answer) -> None:
-        self._messages += [message, answer_message(answer)]
+    def _add(self, asked: Sequence[Message], answer: Answer) -> None:
+        self._messages = [*asked, answer_message(answer)]
         if answer.finish != "stop":  # the ids go on into the stop string, which was not said
             self._answered[len(self._messages) - 1] = answer.ids
 

@@ -12,12 +12,15 @@ from typing import get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import Cache
 
 from nextgpt_core.assembly.readiness import Key, keys_of, lacking, only
 from nextgpt_core.assembly.stages import Part
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
-from nextgpt_core.prompt.positions import FEATURE
+from nextgpt_core.output import Output
+from nextgpt_core.prompt.positions import FEATURE, UNLABELLED
 from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_registry.errors import LockError
@@ -69,6 +72,37 @@ class NextGPT(nn.Module):
         if features_ND is not None:
             x = x.index_put((is_feature,), features_ND.to(x))
         return x
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        *,
+        features: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        past_key_values: Cache | None = None,
+    ) -> Output:
+        """Ids (B, T), or embeddings (B, T, D), -> states, logits and, with `labels`, the loss.
+
+        Ids are -1 where media's `features` (N, D), from `project_in`, stand, row by row.
+        `attention_mask` (B, T) covers cached positions too; `labels` (B, T) are -100 where nothing
+        is learned. A cache is extended in place.
+
+        Raises:
+            ValueError: neither ids nor embeddings are given, or both.
+        """
+        if input_ids is not None and inputs_embeds is None:
+            inputs_embeds = self.embed(input_ids, features)
+        elif inputs_embeds is None or input_ids is not None:
+            raise ValueError("give input_ids or inputs_embeds, and not both")
+        run = self.backbone.run(inputs_embeds, mask_BT=attention_mask, cache=past_key_values)
+        if labels is None:
+            return Output(run.hidden_BTD, run.final_BTD, self.logits)
+        wanted_BT = labels[:, 1:] != UNLABELLED
+        final_ND, labels_N = run.final_BTD[:, :-1][wanted_BT], labels[:, 1:][wanted_BT]
+        losses_N = cross_entropy(self.logits(final_ND).float(), labels_N, reduction="none")
+        return Output(run.hidden_BTD, run.final_BTD, self.logits, losses_N, labels_N, final_ND)
 
     def logits(self, final: Tensor) -> Tensor:
         """States after the final norm (..., D) -> (..., V + all signals)."""

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, Unpack
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from nextgpt_core.answer import Answer, Event, finished, warned
+from nextgpt_core.answer import Answer, Event, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
-from nextgpt_core.assembly.checkpoint import save_system
+from nextgpt_core.assembly.checkpoint import save_for_others, save_system
+from nextgpt_core.assembly.placing import placed
 from nextgpt_core.batch import Answered, Outcome, outcomes
 from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
 from nextgpt_core.intake.arguments import Options
+from nextgpt_core.intake.messages import messages as read_messages
+from nextgpt_core.intake.messages import request
 from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
+from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
+from nextgpt_registry.fetch.publishing import hub_source, upload
 from nextgpt_registry.fetch.sources import OnProgress, fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import plan_system
+
+if TYPE_CHECKING:
+    import torch
 
 Source = str | Path | Mapping[str, Any] | Config
 """A shipped system's name, a YAML file, a saved folder, a dict or a `Config`."""
@@ -53,14 +61,17 @@ class Pipeline:
         cls,
         source: Source,
         *overrides: str,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
     ) -> Self:
         """The pipeline of a config, with dotted `key=value` overrides; weights are fetched.
 
-        `catalog` holds the plugins to use, for those that are not installed; `untrained` runs
-        channels whose trained parts are not there.
+        `device` ("cuda:1") and `dtype` ("bfloat16") are for all of it: the language model, encoders
+        and decoders. `catalog` holds the plugins to use, for those that are not installed;
+        `untrained` runs channels whose trained parts are not there.
 
         Raises:
             ConfigError: the config cannot be read.
@@ -69,7 +80,8 @@ class Pipeline:
             SourceError: weights cannot be had.
         """
         _check_callers(catalog, progress)
-        made = plan_system(source, overrides, catalog=catalog)
+        loaded = placed(load_config(source, overrides, catalog=catalog), device, dtype)
+        made = plan_system(loaded, catalog=catalog)
         system = assemble(made.plan, made.catalog, merge=True, progress=progress)
         return cls(system, untrained=untrained)
 
@@ -79,23 +91,32 @@ class Pipeline:
         source: str | Path,
         *overrides: str,
         revision: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
     ) -> Self:
-        """The pipeline saved in a folder, or on the Hugging Face hub at a pinned commit.
+        """The pipeline saved in a folder, or in a repository of the Hugging Face hub.
+
+        `revision` is a commit, a tag or a branch, by default `main`: what moves is resolved to its
+        commit, which is printed, so that it can be pinned. The rest is as with `from_config`.
 
         Raises:
-            SourceError: there is no such folder, or a hub id comes without its commit.
+            SourceError: there is no such folder, repository or revision.
         """
         _check_callers(catalog, progress)
-        if revision is not None and not isinstance(revision, str):
-            raise SourceError("revision", f"is a {type(revision).__name__}", "give a commit")
         folder = local_path(source, who="source", error=SourceError)
         if not folder.is_dir():
-            folder = fetch(_hub_source(str(source), revision), sha256=None, progress=progress)
+            folder = fetch(hub_source(str(source), revision), sha256=None, progress=progress)
         return cls.from_config(
-            folder, *overrides, untrained=untrained, catalog=catalog, progress=progress
+            folder,
+            *overrides,
+            device=device,
+            dtype=dtype,
+            untrained=untrained,
+            catalog=catalog,
+            progress=progress,
         )
 
     @property
@@ -110,7 +131,7 @@ class Pipeline:
         history: Sequence[Message] = (),
         **options: Unpack[Options],
     ) -> Answer:
-        """The answer to one turn of ordered parts: text, paths, media.
+        """The answer to one turn of ordered parts, to a message, or to a whole conversation.
 
         What an encoder leaves out of a medium is in its `notes`, and told as a `UserWarning`.
 
@@ -119,7 +140,9 @@ class Pipeline:
             RequestError: the request cannot be answered as asked.
             Cancelled: its `cancel` was set.
         """
-        return warned(finished(self.stream(parts, history=history, **options)))
+        return with_warnings(finished(self.stream(parts, history=history, **options)))
+
+    __call__ = chat
 
     def batch(
         self,
@@ -153,8 +176,7 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> Iterator[Event]:
         """The events of one answer, as they happen; closing the iterator calls it off."""
-        messages = (*given.messages(history), Message("user", self.reader.parts(parts)))
-        return self.ask(messages, **options)
+        return self.ask(request(self.reader, parts, history), **options)
 
     def ask(
         self,
@@ -167,10 +189,10 @@ class Pipeline:
 
         `answered` holds the exact ids of assistant turns that this system wrote, by index.
         """
-        asked = given.messages(messages, "messages")
+        asked = read_messages(self.reader, messages, "messages")
         if not asked:
             raise RequestError("messages", "are none", "give at least a user's turn")
-        request = Request(
+        wanted = Request(
             messages=asked,
             generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
@@ -179,7 +201,7 @@ class Pipeline:
                 {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
         )
-        return self.engine.stream(request, cancel=given.cancel(options.get("cancel")))
+        return self.engine.stream(wanted, cancel=given.cancel(options.get("cancel")))
 
     async def achat(
         self,
@@ -190,7 +212,7 @@ class Pipeline:
     ) -> Answer:
         """As `chat`; cancelling the task calls the answer off."""
         events = [event async for event in self.astream(parts, history=history, **options)]
-        return warned(finished(events))
+        return with_warnings(finished(events))
 
     async def astream(
         self,
@@ -226,7 +248,11 @@ class Pipeline:
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
         """Write config, lock and trained parts; `from_pretrained` reads them back.
 
-        What is untrained is not written, and is as untrained when it is read.
+        What is untrained is not written, and is as untrained when it is read. `compact` stores
+        matrices as int8 with scales.
+
+        Raises:
+            ConfigError: the folder holds something else, or cannot be written to.
         """
         where = local_path(folder, who="folder", error=ConfigError)
         try:
@@ -235,6 +261,38 @@ class Pipeline:
             raise ConfigError(
                 str(where), f"cannot be written: {error}", "choose another"
             ) from error
+
+    def save_pretrained(self, folder: str | Path, *, compact: bool = False) -> Path:
+        """As `save`, with what others read: a model card, and LoRA adapters as peft writes them.
+
+        A `README.md` that is there stays.
+
+        Raises:
+            ConfigError: the folder holds something else, or cannot be written to.
+        """
+        return save_for_others(self.system, self.save(folder, compact=compact))
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        revision: str | None = None,
+        commit_message: str = "Upload a system of nextgpt",
+        private: bool | None = None,
+        token: str | None = None,
+        compact: bool = False,
+    ) -> str:
+        """Put what `save_pretrained` writes into a repository of the hub; returns the commit.
+
+        The repository is made if it is not there. A model card that is there stays.
+
+        Raises:
+            SourceError: the hub refuses it, or cannot be reached.
+        """
+        with TemporaryDirectory() as folder:
+            saved = self.save_pretrained(Path(folder) / "system", compact=compact)
+            options: Any = {"message": commit_message, "private": private, "token": token}
+            return upload(saved, repo_id, revision=revision, **options)
 
     def close(self) -> None:
         """End what is under way, and stop the threads and processes of the system."""
@@ -252,16 +310,3 @@ def _check_callers(catalog: object, progress: object) -> None:
         raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
     if progress is not None and not callable(progress):
         raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")
-
-
-def _hub_source(source: str, revision: str | None) -> str:
-    named = source.removeprefix("hf:")
-    if revision is not None:
-        named = f"{named}@{revision}"
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", named):
-        raise SourceError(
-            source,
-            "is no folder here, and no hub repository at a pinned commit",
-            "give a folder, or 'OWNER/NAME' and revision='<40 hex digits>'",
-        )
-    return f"hf:{named}"

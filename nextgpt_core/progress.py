@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,21 @@ from rich.progress import Progress as RichProgress
 
 from nextgpt_registry.fetch.progress import Lines, busy
 
+OnStep = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called as `progress(title, done, total, values)` after every step, instead of drawing a bar."""
+
+_LISTENER: ContextVar[OnStep | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: OnStep | None) -> Iterator[None]:
+    """Within the block, who listens is called and nothing is drawn; with none it is as ever."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
 
 class Progress:
     """A bar with the time that is left; a context manager."""
@@ -35,10 +51,11 @@ class Progress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             console=console,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or _LISTENER.get() is not None,
         )
         self._task = self._bar.add_task(title, total=total, completed=done, note="")
-        self._lines, self._total = Lines(title), total
+        self._lines, self._title, self._total = Lines(title), title, total
+        self._listener = _LISTENER.get()
         self._first, self._begun = done, time.monotonic()
 
     def __enter__(self) -> Progress:
@@ -50,6 +67,9 @@ class Progress:
 
     def tell(self, done: int, values: Mapping[str, float]) -> None:
         """So many steps are done."""
+        if self._listener is not None:
+            self._listener(self._title, done, self._total, dict(values))
+            return
         shown = "  ".join(f"{k} {v:.3f}" for k, v in values.items() if k in _SHOWN)
         self._bar.update(self._task, completed=done, note=shown)
         if self._bar.disable:

@@ -28,6 +28,7 @@ MODULES = (
     "nextgpt_registry.media",
     "nextgpt_registry.messages",
     "nextgpt_registry.content",
+    "nextgpt_registry.arrays",
     "nextgpt_registry.config",
     "nextgpt_registry.fetch.clients",
     "nextgpt_registry.fetch.schemes",

@@ -4,6 +4,11 @@
     nextgpt.lock.json       what the parts were trained with
     signals.safetensors  lora.safetensors  project.<channel>.safetensors
 
+and, for others (`save_for_others`):
+
+    adapter_config.json  adapter_model.safetensors    the LoRA adapters once more, for peft
+    README.md               a model card, written where there is none
+
 In a folder that held another system, a file whose name that had taken is called
 `<part>.<hash>.safetensors`; `saved.py` says why.
 """
@@ -19,10 +24,12 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nextgpt_core.assembly.card import hub_id, write_card
 from nextgpt_core.assembly.saved import check_replaceable, exchange
+from nextgpt_core.llm.lora import ADAPTER_FILES, save_adapter
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.config import Config, Weight
-from nextgpt_registry.errors import LockError
+from nextgpt_registry.errors import ConfigError, LockError
 from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.headers import PART
 from nextgpt_registry.lock import LOCK_FILE, Lock, write_lock
@@ -44,7 +51,27 @@ def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
     """
     folder = folder.expanduser().absolute()
     check_replaceable(folder)
+    for name in ADAPTER_FILES:  # of the system before, before it is another
+        (folder / name).unlink(missing_ok=True)
     exchange(folder, lambda fresh: _write(system, fresh, compact=compact))
+    return folder
+
+
+def save_for_others(system: System, folder: Path) -> Path:
+    """Beside a saved system: its model card, and its LoRA adapters as peft writes them.
+
+    Raises:
+        ConfigError: the folder cannot be written to.
+    """
+    llm = system.config.llm
+    try:
+        if llm.lora is not None and "lora" in system.model.trained_state():
+            base = hub_id(llm.path) or "".join(llm.path)
+            save_adapter(system.model.backbone, llm.lora, folder, base=base)
+        write_card(system.plan, folder)
+    except OSError as error:
+        what = f"cannot be written: {error}"
+        raise ConfigError(str(folder), what, "free space in it") from error
     return folder
 
 

@@ -45,15 +45,16 @@ def command(
         planned = plan_system(system, overrides or [])
 
         from nextgpt_core.cli.live import live  # lazy: torch
-        from nextgpt_core.evaluation.run import evaluate, load_suite
+        from nextgpt_core.evaluation.run import load_suite
+        from nextgpt_core.tasks import evaluate
 
         chosen = load_suite(planned.loaded.config, suite, planned.catalog)
         with live(planned, untrained=untrained) as pipeline:
-            found = evaluate(pipeline, chosen, limit=limit, out=out, jobs=jobs)
+            found = evaluate(pipeline, suite=chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
-        print_json(found.report)
+        print_json(found.figures)
         return
-    _print(found.report)
+    _print(found.figures)
     sys.stdout.write(f"contact sheet: {found.folder / 'index.html'}\n")
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from nextgpt_core.answer import Text
 from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.cli.arguments import System
 from nextgpt_registry.cli.tables import json_alone, print_json
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.messages import Message
 from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import shortened
 
@@ -119,7 +121,7 @@ def required_counts(given: Sequence[str]) -> dict[str, int]:
 
 def read_part(reader: Reader, kind: str, value: str) -> Part:
     """One `--text` or `--media`."""
-    return reader.part(value) if kind == "text" else reader.argument(value)
+    return reader.part(Text(value)) if kind == "text" else reader.argument(value)
 
 
 def _prepare(
@@ -153,7 +155,7 @@ def _answer(pipeline: Pipeline, parts: Sequence[Part], options: Any, *, quiet: b
 
     def told() -> Iterator[Event]:
         spaced = Spaced()
-        for event in pipeline.stream(parts, **options):
+        for event in pipeline.ask([Message("user", tuple(parts))], **options):
             _tell(event, spaced, quiet=quiet)
             yield event
 

@@ -22,6 +22,7 @@ from nextgpt_core.answer import (
     MediaNoted,
     MediaProgress,
     MediaStarted,
+    Text,
     TextDelta,
 )
 from nextgpt_core.cli.render import Gallery
@@ -121,7 +122,7 @@ class Session:
         self._console.print(f"[loaded: {folder}, {len(messages)} messages]")
 
     def _answer(self, line: str) -> None:
-        parts = [*self._attached, line]
+        parts = [*self._attached, Text(line)]
         events = self._talk.stream(parts, **self._options)
         self._attached.clear()
         with closing(events), _Screen(self._console, self._gallery) as screen:  # type: ignore[type-var]

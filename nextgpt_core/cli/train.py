@@ -56,11 +56,9 @@ def command(
 ) -> None:
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
-    from nextgpt_core.training.planned import planned
-    from nextgpt_core.training.settings import split_overrides, stage_of, untrained
-    from nextgpt_registry.configfile import load_config
+    from nextgpt_core.tasks import prepared, train
+    from nextgpt_core.training.settings import untrained
     from nextgpt_registry.outputs import check_folder
-    from nextgpt_registry.plan import plan_system
 
     for option, folder in (("--out", out), ("--export", export)):
         if folder is not None:
@@ -70,22 +68,17 @@ def command(
         unused = {"--stage": stage, "--from": start, "--export": export, "--speed": speed}
         _add(system, add, given, out=out, fresh=fresh, exact=exact, unused=unused)
         return
-    loaded = load_config(system, split_overrides(stage, given))
-    if fresh:
-        loaded = untrained(loaded)
-    stage_of(loaded.config, stage)
-    ready = plan_system(loaded)
-    planned(ready.plan, [stage])  # all that is wrong is told before torch is imported
+    loaded, catalog = prepared(system, *given, stage=stage)
+    loaded = untrained(loaded) if fresh else loaded
 
     yield_cores()
     quiet()
     from nextgpt_core.training.export import export_parts
-    from nextgpt_core.training.start import train
 
     if speed:
         from nextgpt_core.training.speed import compare_cache
 
-        found = compare_cache(loaded, ready.catalog, stage, steps=speed, start=start)
+        found = compare_cache(loaded, catalog, stage, steps=speed, start=start)
         times = found["with"] / max(found["without"], 1e-9)
         without, cached = (f"{found[name]:.2f}" for name in ("without", "with"))
         sys.stdout.write(
@@ -93,7 +86,7 @@ def command(
             f"({times:.1f} times)\n"
         )
         return
-    trained = train(loaded, ready.catalog, stage, out=out, start=start)
+    trained = train(loaded, stage=stage, out=out, start=start, catalog=catalog)
     told = "  ".join(f"{name} {value:.4f}" for name, value in trained.values.items())
     sys.stdout.write(f"{stage}: {trained.steps} steps  {told}\n{_pace(trained.metrics)}")
     sys.stdout.write(f"run: {trained.folder}\n")
@@ -113,33 +106,19 @@ def _add(
 ) -> None:
     """The new system, and what its training came to."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
-    from nextgpt_core.training.planned import planned
-    from nextgpt_core.training.settings import split_overrides
-    from nextgpt_registry.additions import find_offer, join
-    from nextgpt_registry.configfile import load_config
+    from nextgpt_core.tasks import add_channels
     from nextgpt_registry.errors import TrainingError
-    from nextgpt_registry.plan import plan_system
 
     if told := [option for option, value in unused.items() if value]:
         raise TrainingError(", ".join(told), "does not go with --add", "leave it out")
     if out is None:
         raise TrainingError("--add", "writes a new system, and nobody says where", "give --out DIR")
-    joined = join(load_config(system), find_offer(source))
-    stages = joined.stages or ("",)  # without any, what is given can be of the config alone
-    joined = joined.overridden(
-        list(dict.fromkeys(one for stage in stages for one in split_overrides(stage, given)))
-    )
-    ready = plan_system(joined.loaded)
-    planned(ready.plan, joined.stages)  # all that is wrong is told before torch is imported
-
     yield_cores()
     quiet()
-    from nextgpt_core.training.adding import add
-
-    added = add(joined, ready.catalog, out=out, fresh=fresh, exact=exact)
+    added = add_channels(system, source, *given, out=out, fresh=fresh, exact=exact)
     for difference in added.unfit:
         sys.stderr.write(f"{source}: its trained parts do not fit ({difference}): trained anew\n")
-    for stage, run in zip(joined.stages, added.runs, strict=False):
+    for stage, run in zip(added.stages, added.runs, strict=False):
         values = "  ".join(f"{name} {value:.4f}" for name, value in run.values.items())
         sys.stdout.write(f"{stage}: {run.steps} steps  {values}\n{_pace(run.metrics)}")
     names = ", ".join(added.channels)

@@ -55,10 +55,10 @@ class Asker:
             direction=prompt.direction,
             group=prompt.concept or prompt.id,
             expected=kinds,
-            found=(),
+            kinds=(),
             wanted=tuple(dict(e.facts) for e in prompt.expected),
             concepts=tuple(e.concept for e in prompt.expected),
-            told=tuple(None for _ in prompt.expected),
+            judged=tuple(None for _ in prompt.expected),
         )
         lacking = sorted(set(kinds) - {TEXT, *self._makes})
         if lacking:
@@ -92,8 +92,8 @@ class Asker:
         failed = answer.failures if answer else ()
         return base.model_copy(
             update={
-                "found": found,
-                "told": told,
+                "kinds": found,
+                "judged": told,
                 "structure": metrics.structure(wanted, found),
                 "coverage": metrics.coverage(wanted, found),
                 "order": metrics.order(wanted, found) if several else None,

@@ -20,7 +20,7 @@ def concept_counts(results: Iterable[Result]) -> dict[tuple[str, str], Counts]:
     """{(kind, fact): {(wanted, found): how often}} over the concepts wanted."""
     found: dict[tuple[str, str], Counts] = {}
     for result in results:
-        rows = zip(result.expected, result.wanted, result.concepts, result.told, strict=True)
+        rows = zip(result.expected, result.wanted, result.concepts, result.judged, strict=True)
         for kind, wanted, concept, told in rows:
             if concept in wanted:
                 seen = (told or {}).get(concept, NOTHING)

@@ -33,12 +33,17 @@ from nextgpt_registry.targets import blamed, resolve
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class Report:
     """What an evaluation came to."""
 
-    folder: Path
-    report: dict[str, Any]
-    results: tuple[Result, ...]
+    folder: Path  # where all of it lies; `index.html` shows every prompt with its answer
+    figures: dict[str, Any]  # what `report.json` holds: by direction, with 95 % intervals
+    results: tuple[Result, ...]  # prompt by prompt
+
+    @property
+    def goals_missed(self) -> tuple[str, ...]:
+        """The suite's goals that were not reached, as `DIRECTION/METRIC`."""
+        return tuple(self.figures["goals_missed"])
 
 
 def load_suite(config: Config, name: str, catalog: Catalog | None = None) -> Suite:
@@ -73,7 +78,7 @@ def evaluate(
     limit: int | None = None,
     out: Path | None = None,
     jobs: int = 1,
-) -> Evaluated:
+) -> Report:
     """Ask a system the prompts of a suite and judge its answers.
 
     What was asked in the same folder before is not asked again. `limit` is how many prompts in
@@ -119,7 +124,7 @@ def evaluate(
         made["distances"] = _distances(folder, suite, judges, results)
     folder.write("report.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     folder.write("index.html", sheet(made, [(result, folder.shown(result)) for result in results]))
-    return Evaluated(folder.path, made, results)
+    return Report(folder.path, made, results)
 
 
 def about_evaluation(plan: Plan, suite: Suite) -> dict[str, Any]:

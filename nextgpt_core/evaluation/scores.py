@@ -41,10 +41,10 @@ class Result(BaseModel):
     direction: str
     group: str  # the concept, or the id where there is none
     expected: tuple[str, ...]  # kinds
-    found: tuple[str, ...]
+    kinds: tuple[str, ...]  # those that came
     wanted: tuple[dict[str, str], ...] = ()  # facts of each thing expected
     concepts: tuple[str, ...]  # which fact of each is its concept
-    told: tuple[dict[str, str] | None, ...] = ()  # what the judges found in it
+    judged: tuple[dict[str, str] | None, ...] = ()  # the facts that its judges saw in each
     structure: bool = False
     coverage: float = 0.0
     order: bool | None = None  # None where fewer than two media were wanted
@@ -91,7 +91,7 @@ def confusions(results: Iterable[Result], *, most: int = 20) -> list[tuple[str, 
     """(fact, wanted, told, how often) of what the judges found instead, most frequent first."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for result in results:
-        for wanted, told in zip(result.wanted, result.told, strict=True):
+        for wanted, told in zip(result.wanted, result.judged, strict=True):
             if told is None:
                 continue
             for fact, value in wanted.items():
@@ -156,7 +156,7 @@ def _facts(results: Sequence[Result]) -> dict[str, list[float] | None]:
     """Each fact by itself: how often it was right, of those asked for."""
     values: dict[str, list[tuple[str, float]]] = {}
     for result in results:
-        for wanted, told in zip(result.wanted, result.told, strict=True):
+        for wanted, told in zip(result.wanted, result.judged, strict=True):
             for fact, value in wanted.items():
                 right = (told or {}).get(fact) == value
                 values.setdefault(fact, []).append((result.group, float(right)))

@@ -64,5 +64,5 @@ def _wanted(result: Result) -> str:
 
 def _judgement(result: Result) -> str:
     return "; ".join(
-        "nothing" if facts is None else " ".join(facts.values()) for facts in result.told
+        "nothing" if facts is None else " ".join(facts.values()) for facts in result.judged
     )

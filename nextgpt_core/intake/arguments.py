@@ -56,20 +56,12 @@ def text(given: str, who: str = "text") -> str:
     return given
 
 
-def messages(given: object, who: str = "history") -> tuple[Message, ...]:
-    """Turns that were said before.
+def message(given: object, who: str, fix: str) -> Message:
+    """A turn that was said before, whose media have been read.
 
     Raises:
-        RequestError: one of them is no turn of texts and media.
+        RequestError: it is no turn of texts and media.
     """
-    fix = "give a list of Message(role, (text or MediaPart, …)), as `Conversation.messages` is"
-    return tuple(
-        _message(message, f"{who}[{place}]", fix)
-        for place, message in enumerate(listed(given, who, fix))
-    )
-
-
-def _message(given: object, who: str, fix: str) -> Message:
     if not isinstance(given, Message):
         raise RequestError(who, f"is a {type(given).__name__}", fix)
     if given.role not in _ROLES:

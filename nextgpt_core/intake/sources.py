@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import numbers
 import os
 import re
 import stat
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
@@ -25,6 +23,7 @@ _FILE_URL = re.compile(r"file:/+", re.IGNORECASE)
 _DATA_URL = re.compile(
     r'\s*data:(?P<mime>[^;,]*)(?P<rest>(?:"[^"]*"|[^,"])*),(?P<data>.*)', re.DOTALL | re.I
 )
+_PACKED = re.compile(r"\s*data:[\w.+-]+/[\w.+-]+(?:;[^,;\s]*)*;base64,", re.I)
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")  # from the alphabet that is safe in URLs
 _SPACE = b" \t\r\n\f\v"
 _KINDS = (
@@ -39,6 +38,11 @@ _KINDS = (
 def is_data_url(text: str) -> bool:
     """Whether it is meant as one, be it well-formed or not."""
     return text[:64].lstrip()[:5].lower() == "data:"
+
+
+def is_packed(text: str) -> bool:
+    """Whether it is a data URL beyond doubt: with a type, and base64."""
+    return _PACKED.match(text) is not None
 
 
 def is_address(text: str) -> bool:
@@ -118,25 +122,18 @@ def data_url(text: str) -> Blob:
             raise ValueError("no comma after the header")
         data = unquote_to_bytes(match["data"])
         if "base64" in match["rest"].lower().replace(" ", "").split(";"):
-            data = _base64(data)
+            data = unpacked(data)
     except (ValueError, binascii.Error) as error:
         raise MediaError("data URL", f"cannot be read: {error}", "check how it was made") from error
     return Blob(data, mime=match["mime"].strip().lower())
 
 
-def as_rate(given: Any) -> float | None:
-    """A rate that comes with an array, of whatever library; None where it is no number."""
-    if getattr(given, "ndim", None) == 0 and hasattr(given, "item"):
-        given = given.item()
-    if not isinstance(given, numbers.Real) or isinstance(given, bool):
-        return None
-    try:
-        return float(given)
-    except OverflowError:
-        return float("inf")  # which every plugin refuses by name
+def unpacked(data: bytes) -> bytes:
+    """What base64 of either alphabet holds, padded or not.
 
-
-def _base64(data: bytes) -> bytes:
+    Raises:
+        ValueError: it is none.
+    """
     packed = data.translate(_TO_STANDARD, _SPACE).rstrip(b"=")
     return base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
 

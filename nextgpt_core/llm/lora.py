@@ -9,16 +9,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_registry.config import Lora
 from nextgpt_registry.errors import ConfigError, LockError, TrainingError
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+"""What peft looks for."""
 
 _ADAPTER = "default"
 
@@ -132,6 +137,34 @@ def lora_state(backbone: Backbone) -> dict[str, Tensor]:
         for name, layer in _layers(backbone)
         for side, matrix in _matrices(layer).items()
     }
+
+
+def save_adapter(backbone: Backbone, lora: Lora, folder: Path, *, base: str) -> None:
+    """Write the adapters as peft does, for `PeftModel.from_pretrained(model, folder)` elsewhere.
+
+    `base` is what the language model is called there.
+    """
+    state = lora_state(backbone)
+    modules = backbone.model.named_modules()
+    inner = next(name for name, module in modules if module is backbone.inner)
+    start = f"base_model.model.{inner}.".replace("..", ".")
+    tensors = {
+        f"{start}{name[:-2]}.lora_{name[-1]}.weight": matrix.cpu().contiguous()
+        for name, matrix in state.items()
+    }
+    adapted = [backbone.inner.get_submodule(name[:-2]) for name in state]
+    settings = LoraConfig(
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=base,
+        inference_mode=True,
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(dict.fromkeys(lora.targets)),
+        fan_in_fan_out=all(isinstance(getattr(m, "base_layer", m), Conv1D) for m in adapted),
+    )
+    save_file(tensors, folder / ADAPTER_FILES[1], metadata={"format": "pt"})
+    settings.save_pretrained(str(folder))
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from nextgpt_core.assembly import weights
 from nextgpt_core.assembly.checkpoint import save_parts, tokenizer_hash
 from nextgpt_core.assembly.saved import exchange
 from nextgpt_core.llm.load import tokenizer_from_folder
-from nextgpt_core.training.start import Trained, check_data, train
+from nextgpt_core.training.start import TrainingResult, check_data, train
 from nextgpt_registry.additions import Joined
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.catalog import Catalog
@@ -42,12 +42,13 @@ Parts = Mapping[str, Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
-class Added:
+class AdditionResult:
     """A system that was written, and the runs that trained what is new in it."""
 
     folder: Path
     channels: tuple[str, ...]
-    runs: tuple[Trained, ...]  # none where all was trained already
+    stages: tuple[str, ...]  # that there are for the new channels
+    runs: tuple[TrainingResult, ...]  # of these stages; none where all was trained already
     unfit: tuple[Difference, ...] = ()  # why parts that the addition brought were not taken
 
 
@@ -59,7 +60,7 @@ def add(
     exact: bool = False,
     fresh: bool = False,
     progress: OnProgress | None = None,
-) -> Added:
+) -> AdditionResult:
     """Write the joined system to `out`, its new channels trained, or go on with that.
 
     Parts that the offer brings are taken if they were trained beside this language model and its
@@ -93,7 +94,7 @@ def add(
             "give the addition `training`",
         )
     folder = _claimed(out, joined, found)
-    runs: tuple[Trained, ...] = ()
+    runs: tuple[TrainingResult, ...] = ()
     if take:
         new = _brought(joined, progress)
     else:
@@ -101,7 +102,7 @@ def add(
         runs = _trained(joined, catalog, folder / "runs", progress)
         new = {part: dict(tensors) for run in runs for part, tensors in run.parts.items()}
     _write(folder, joined, plan, found, old=old, new=new, exact=exact)
-    return Added(folder, joined.channels, runs, unfit)
+    return AdditionResult(folder, joined.channels, joined.stages, runs, unfit)
 
 
 def _own(plan: Plan) -> dict[str, Weight]:
@@ -171,9 +172,9 @@ def _claimed(out: Path, joined: Joined, found: Lock) -> Path:
 
 def _trained(
     joined: Joined, catalog: Catalog, runs: Path, progress: OnProgress | None
-) -> tuple[Trained, ...]:
+) -> tuple[TrainingResult, ...]:
     """Each stage, from the parts of the one before."""
-    done: list[Trained] = []
+    done: list[TrainingResult] = []
     for stage in joined.stages:
         start = done[-1].folder if done else None
         done.append(

@@ -139,7 +139,6 @@ def _forward(
     if min(lengths) < longest:
         ends_B = torch.tensor(lengths, device=device) + start
         mask_BT = (torch.arange(start + longest, device=device) < ends_B[:, None]).long()
-    run = model.backbone.run(x_BTD, mask_BT=mask_BT, cache=cache)
     labels_BT = torch.tensor(
         [
             [*prompt.labels[start:], *[UNLABELLED] * (longest - length)]
@@ -147,21 +146,20 @@ def _forward(
         ],
         device=device,
     )
-    next_BT = labels_BT[:, 1:]
-    wanted_BT = next_BT != UNLABELLED
-    final_ND, labels_N = run.final_BTD[:, :-1][wanted_BT], next_BT[wanted_BT]
+    output = model(
+        inputs_embeds=x_BTD, attention_mask=mask_BT, labels=labels_BT, past_key_values=cache
+    )
     groups = tuple(
         GroupStates(
             index,
             slot,
-            run.hidden_BTD[index, slot.start - start : slot.start - start + slot.count],
+            output.hidden_BTD[index, slot.start - start : slot.start - start + slot.count],
             torch.tensor(prompt.ids[slot.start : slot.start + slot.count], device=device),
         )
         for index, prompt in enumerate(prompts)
         for slot in prompt.groups
     )
-    losses_N = F.cross_entropy(model.logits(final_ND).float(), labels_N, reduction="none")
-    return TrainOutput(losses_N, groups, final_ND, labels_N)
+    return TrainOutput(output.losses_N, groups, output.final_ND, output.labels_N)
 
 
 def common_start(prompts: Sequence[Prompt]) -> int:

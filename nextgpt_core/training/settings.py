@@ -101,6 +101,16 @@ def split_overrides(stage: str, given: Sequence[str]) -> list[str]:
     return found
 
 
+def with_settings(loaded: Loaded, stage: str, settings: Mapping[str, Any]) -> Loaded:
+    """The config with hyperparameters of a stage's run; `stage_of` says what is wrong with them."""
+    data = loaded.config.training.get(stage)
+    if data is None or not settings:
+        return loaded
+    changed = data.model_copy(update={"run": {**data.run, **settings}})
+    training = {**loaded.config.training, stage: changed}
+    return replace(loaded, config=loaded.config.model_copy(update={"training": training}))
+
+
 def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
     """The data of a stage and its settings, `parts` filled in.
 

@@ -44,14 +44,14 @@ _NOT_OF_A_RUN = {"training", "ablations"}
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """What a run came to."""
 
-    folder: Path
-    steps: int
+    folder: Path  # of the run: checkpoints, logs, samples, and the parts for another's `start`
+    steps: int  # done in all
     values: Values  # of the last step
     metrics: Values  # the last value of everything logged
-    parts: Mapping[str, Mapping[str, Tensor]]
+    parts: Mapping[str, Mapping[str, Tensor]]  # what is trained, by part and name
 
 
 def run_folder(config: Config, stage: str) -> Path:
@@ -68,7 +68,7 @@ def train(
     start: Path | None = None,
     backbone: Backbone | None = None,
     progress: OnProgress | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train a stage, or go on with it where a run in the same folder was killed.
 
     It starts from the system's own trained parts, with those of the run `start` in their place.
@@ -111,7 +111,7 @@ def train(
             rehearsed=[source_of(other, of=settings.dialogues) for other in others],
         ).loop(title=f"{config.name} {stage}")
         values = loop.train()
-    return Trained(run.path, loop.step, values, loop.metrics, system.model.trained_state())
+    return TrainingResult(run.path, loop.step, values, loop.metrics, system.model.trained_state())
 
 
 def for_training(config: Config, settings: RunSettings) -> Config:

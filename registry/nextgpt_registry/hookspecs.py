@@ -62,6 +62,18 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookspec(firstresult=True)
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """*First.* Make a medium of an object that Python programs hold such media in.
+
+    An array of any library, in any usual dtype and layout, alone or as `(array, rate)`; a picture
+    of Pillow; a mapping with an array and its rate: whatever your users have at hand. Return `None`
+    for another plugin's modality and for any other object; raise `MediaError` for one that is of
+    this kind and out of range, or over a declared limit, and hold the limits before converting.
+    `guess` says that nobody called it `modality`: then decline what might be something else.
+    """
+
+
+@hookspec(firstresult=True)
 def nextgpt_check_media(media: Media) -> Media | None:
     """*First.* Hold a medium that a caller or a decoder made against its modality's layout.
 
@@ -74,8 +86,11 @@ def nextgpt_check_media(media: Media) -> Media | None:
 
 
 @hookspec(firstresult=True)
-def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
-    """*First.* Write `media` to `stem` plus the suffix that fits; return the path.
+def nextgpt_write_media(media: Media, stem: Path, suffix: str) -> Path | None:
+    """*First.* Write `media` to `stem` plus `suffix`; return the path.
+
+    `suffix` is one that the modality declares in `writes`; a modality with one format need not look
+    at it. Raise `MediaError` where that format cannot hold the medium.
 
     Write aside, then rename, so that a reader never finds half a file
     (`nextgpt_registry.content.replace_file` does that).

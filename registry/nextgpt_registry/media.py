@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from nextgpt_registry.errors import MediaError
 
@@ -19,6 +20,8 @@ class Media:
     Two media with the same content have the same `sha256`, whatever file they came from; it is
     taken when it is first asked for.
     `about` is what its maker tells of it, shown with the medium: `{"source": …, "licence": …}`.
+
+    A medium that a system read or made can be saved and shown: it knows the system's plugins.
     """
 
     modality: str
@@ -48,6 +51,73 @@ class Media:
         """Short: the data itself never prints."""
         shape = getattr(self.data, "shape", None) or f"{len(self.data)} bytes"
         return f"Media({self.modality}, {shape}, rate={self.rate}, {self.sha256[:12]})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is sent: not the plugins of this one."""
+        return {name: value for name, value in vars(self).items() if name != "_plugins"}
+
+    @property
+    def plugins(self) -> MediaPlugins | None:
+        """The system's plugins that read or made it; None for one that a program put together."""
+        return vars(self).get("_plugins")
+
+    def attach(self, plugins: MediaPlugins) -> None:
+        """Let it be saved and shown by these plugins."""
+        vars(self)["_plugins"] = plugins
+
+    def save(self, path: str | Path) -> Path:
+        """Write it in the format that the suffix of `path` says; returns the path.
+
+        Raises:
+            MediaError: its plugin writes no such format, or not there.
+        """
+        if self.plugins is None:
+            raise MediaError(
+                str(self.modality),
+                "was read or made by no system, so that no plugin is known that writes it",
+                "write it with Pipeline.write(media, stem), or read it with Pipeline.read",
+            )
+        return self.plugins.save(self, path)
+
+    def show(self) -> None:
+        """Show it: in the notebook this runs in, else in a web browser.
+
+        Raises:
+            MediaError: no plugin shows it.
+        """
+        if self.plugins is None:
+            raise MediaError(
+                str(self.modality),
+                "was read or made by no system, so that no plugin is known that shows it",
+                "read it with Pipeline.read((NAME, media))",
+            )
+        self.plugins.show(self)
+
+    def _repr_html_(self) -> str | None:
+        return self.plugins.html(self) if self.plugins else None
+
+    def _repr_png_(self) -> bytes | None:
+        return self.plugins.png(self) if self.plugins else None
+
+
+class MediaPlugins(Protocol):
+    """The plugins of a system, as far as a medium needs them. The core has it."""
+
+    def save(self, media: Media, path: str | Path) -> Path:
+        """Write it in the format that the suffix says."""
+        ...
+
+    def show(self, media: Media) -> None:
+        """Show it to whoever runs this."""
+        ...
+
+    def html(self, media: Media) -> str | None:
+        """An HTML fragment; None where no plugin shows it."""
+        ...
+
+    def png(self, media: Media) -> bytes | None:
+        """A PNG file; None where its plugin writes none."""
+        ...
 
 
 class _Address:

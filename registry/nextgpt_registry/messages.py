@@ -23,6 +23,9 @@ class MediaPart:
     media: Media | None = None
     caption: str = ""
 
+    def _repr_html_(self) -> str | None:
+        return self.media._repr_html_() if self.media else None
+
 
 Part = str | MediaPart
 

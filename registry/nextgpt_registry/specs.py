@@ -106,6 +106,8 @@ class Modality(Spec):
     suffixes: tuple[str, ...]  # lower case, with the dot; the first is the one written
     limits: tuple[Limit, ...] = ()  # what its reader holds
     sample: Target | None = None  # seed -> a small Media: what components are tested with
+    writes: tuple[str, ...] = ()  # suffixes that its writer knows; default: the first of `suffixes`
+    part_types: tuple[Name, ...] = ()  # what chat APIs call such a part of a message
 
     @field_validator("suffixes")
     @classmethod
@@ -114,6 +116,17 @@ class Modality(Spec):
         if wrong or not value:
             raise ValueError(f"suffixes {wrong or '()'}: at least one, lower case, with the dot")
         return value
+
+    @model_validator(mode="after")
+    def _read_back(self) -> Modality:
+        if unread := sorted(set(self.writes) - set(self.suffixes)):
+            raise ValueError(f"writes {', '.join(unread)}, which is none of its suffixes")
+        return self
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The suffixes that its writer may be asked for; the first is the usual one."""
+        return self.writes or self.suffixes[:1]
 
     def limit(self, of: str) -> float:
         """The most of `of` that is accepted; infinite when nothing is declared."""

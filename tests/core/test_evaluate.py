@@ -74,7 +74,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
 def test_a_report_has_a_figure_with_its_interval_for_each_direction(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    found = evaluate(pipeline, load_suite(pipeline.config, "toy"), out=tmp_path / "out").report
+    found = evaluate(pipeline, load_suite(pipeline.config, "toy"), out=tmp_path / "out").figures
 
     assert set(found["directions"]) == {"text->glyph", "glyph->text"}
     for figures in found["directions"].values():
@@ -106,10 +106,10 @@ def test_media_of_an_answer_are_judged_and_kept(pipeline: Pipeline, tmp_path: Pa
 
     [result] = found.results
     made = list((tmp_path / "out" / "media").iterdir())
-    assert "glyph" in result.found
-    assert len(made) == result.found.count("glyph")
-    assert result.told[0] is not None
-    assert result.concept == (result.told[0]["tone"] == "light")
+    assert "glyph" in result.kinds
+    assert len(made) == result.kinds.count("glyph")
+    assert result.judged[0] is not None
+    assert result.concept == (result.judged[0]["tone"] == "light")
     assert result.attributes is False  # the judge knows nothing of sizes
     assert result.coverage == 1.0
 
@@ -165,15 +165,15 @@ def test_what_was_asked_is_not_asked_again(pipeline: Pipeline, tmp_path: Path) -
     assert kept.startswith(lines)
     assert all(result in whole.results for result in first.results)
     assert again.results == whole.results
-    assert again.report == whole.report
+    assert again.figures == whole.figures
 
 
 def test_many_jobs_give_the_same_results(pipeline: Pipeline, tmp_path: Path) -> None:
     one = evaluate(pipeline, suite(), out=tmp_path / "one")
     two = evaluate(pipeline, suite(), out=tmp_path / "two", jobs=3)
 
-    assert [r.told for r in one.results] == [r.told for r in two.results]
-    assert [r.found for r in one.results] == [r.found for r in two.results]
+    assert [r.judged for r in one.results] == [r.judged for r in two.results]
+    assert [r.kinds for r in one.results] == [r.kinds for r in two.results]
 
 
 def test_the_sheet_shows_every_prompt_with_its_answer(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_the_sheet_shows_every_prompt_with_its_answer(pipeline: Pipeline, tmp_pa
 
 
 def test_a_direction_that_a_system_lacks_is_not_asked(pipeline: Pipeline, tmp_path: Path) -> None:
-    found = evaluate(pipeline, suite(kind="smell"), out=tmp_path / "out").report
+    found = evaluate(pipeline, suite(kind="smell"), out=tmp_path / "out").figures
 
     assert found["skipped"] == {"text->smell": "it makes no smell"}
     assert set(found["directions"]) == {"glyph->text"}

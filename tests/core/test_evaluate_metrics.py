@@ -144,10 +144,10 @@ def result(number: int, *, right: bool, direction: str = "text->image") -> Resul
         direction=direction,
         group=str(number),
         expected=("image",),
-        found=("image",),
+        kinds=("image",),
         wanted=({"object": "cat"},),
         concepts=("object",),
-        told=(told,),
+        judged=(told,),
         structure=True,
         coverage=1.0,
         concept=right,
@@ -192,10 +192,10 @@ def test_the_ceiling_of_attributes_is_the_chance_that_all_are_read_right() -> No
         direction="text->image",
         group="cat",
         expected=("image",),
-        found=("image",),
+        kinds=("image",),
         wanted=({"object": "cat", "colour": "red", "count": "two"},),
         concepts=("object",),
-        told=(None,),
+        judged=(None,),
     )
     judges = {"image": {"object": 0.99, "colour": 0.9, "count": 0.8}}
 
@@ -214,7 +214,7 @@ def test_the_report_has_a_ceiling_beside_each_judged_score() -> None:
 
 def test_a_plot_has_a_cell_for_each_pair_and_names_what_was_not_seen() -> None:
     results = [result(1, right=True), result(2, right=False)]
-    results += [result(3, right=True).model_copy(update={"told": (None,)})]
+    results += [result(3, right=True).model_copy(update={"judged": (None,)})]
 
     [((kind, fact), counts)] = concept_counts(results).items()
     drawn = render("confusion.svg", plot=plot(counts))

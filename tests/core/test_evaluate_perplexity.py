@@ -96,7 +96,7 @@ def test_a_suite_of_dialogues_alone_is_reported_with_its_goal(
     goals = {"perplexity/ratio": AtMost(0.5)}
     suite = Suite("perplexity", (), goals=goals, dialogues=DIALOGUES)
 
-    found = evaluate(pipeline, suite, limit=2, out=tmp_path / "out").report
+    found = evaluate(pipeline, suite, limit=2, out=tmp_path / "out").figures
 
     assert found["perplexity"]["n"] == 2
     assert found["goals"]["perplexity/ratio"]["at"] == "most"

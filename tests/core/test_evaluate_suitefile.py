@@ -92,7 +92,7 @@ def test_an_evaluation_keeps_its_suite_and_the_file_asks_the_same(
     assert [r.model_copy(update=timeless) for r in first.results] == [
         r.model_copy(update=timeless) for r in second.results
     ]
-    assert second.report["judges"] == {"glyph": {"tone": 0.99}}
+    assert second.figures["judges"] == {"glyph": {"tone": 0.99}}
     lines = [(e.folder / "suite.jsonl").read_text() for e in (first, second)]
     assert lines[0] == lines[1]
 
@@ -147,7 +147,7 @@ def test_distances_to_real_media_stand_in_the_report(pipeline: Pipeline, tmp_pat
         made = [glyph(100 + 5 * place + n) for n in range(5)]
         folder.add_features(prompt.id, {"glyph": judge.features(made)})
 
-    found = evaluate(pipeline, SUITE, out=tmp_path / "out").report["distances"]["glyph"]
+    found = evaluate(pipeline, SUITE, out=tmp_path / "out").figures["distances"]["glyph"]
 
     assert found["n"] == 10
     assert {"frechet", "frechet_real", "kernel", "kernel_real"} < set(found)

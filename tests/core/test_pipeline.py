@@ -200,10 +200,25 @@ def test_folder_with_something_else_is_not_overwritten(pipeline: Pipeline, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("source", "revision"), [("nowhere", None), ("some/system", None), ("some/system", "main")]
+    ("source", "revision", "said"),
+    [
+        ("nowhere", None, "no hub repository"),
+        ("some/system@v1", "v2", "no hub repository"),
+        ("some/system", None, "some/system@main: nobody has asked yet which commit it is"),
+        ("some/system", "v1", "some/system@v1: nobody has asked yet which commit it is"),
+    ],
 )
-def test_hub_needs_a_pinned_commit(source: str, revision: str | None) -> None:
-    with pytest.raises(SourceError, match="pinned commit"):
+def test_revision_that_nobody_resolved_needs_a_network(
+    source: str,
+    revision: str | None,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path))
+    monkeypatch.setenv("NEXTGPT_OFFLINE", "1")
+
+    with pytest.raises(SourceError, match=said):
         Pipeline.from_pretrained(source, revision=revision)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nextgpt_core.answer import Text
 from nextgpt_core.intake.reading import Reader, data_url
 from nextgpt_core.testing.toy import MANIFEST, PLUGIN, glyph
 from nextgpt_registry import hookimpl
@@ -43,8 +44,19 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_strings_are_text_even_if_they_look_like_paths(path: Path) -> None:
-    assert READER.parts([str(path), f"glyph={path}"]) == (str(path), f"glyph={path}")
+    gone = str(path.with_name("gone.glyph"))
+
+    assert READER.parts([gone, f"glyph={path}"]) == (gone, f"glyph={path}")
     assert READER.parts("lone") == ("lone",)
+
+
+def test_name_of_a_file_that_is_there_is_no_text(path: Path) -> None:
+    for given in (str(path), [str(path)], f" {path} "):
+        with pytest.raises(RequestError, match=r"is the name of a file") as caught:
+            READER.parts(given)
+
+    assert f"Path('{path}') or ('glyph', '{path}')" in caught.value.fix
+    assert READER.parts([Text(str(path))]) == (str(path),)
 
 
 @pytest.mark.parametrize("kind", ["path", "string", "bytes", "url", "array", "media", "part"])

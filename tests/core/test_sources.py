@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from nextgpt_core.intake.reading import Reader
-from nextgpt_core.intake.sources import as_rate, data_url
+from nextgpt_core.intake.sources import data_url
 from nextgpt_core.testing.toy import PLUGIN, glyph
+from nextgpt_registry.arrays import rate_of
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, NextGPTError
 from nextgpt_registry.media import Blob
@@ -175,10 +176,10 @@ def test_rates_of_every_library(rate: Any) -> None:
 
 @pytest.mark.parametrize("rate", [True, "8", None, 8j, Decimal(8), np.array([8]), np.bool_(True)])
 def test_what_is_no_rate(rate: Any) -> None:
-    assert as_rate(rate) is None
+    assert rate_of(rate) is None
     with pytest.raises(NextGPTError, match="its content is a tuple"):
         READER.parts([("glyph", (np.zeros(4, dtype=np.uint8), rate))])
 
 
 def test_a_rate_beyond_all_floats_is_infinite() -> None:
-    assert as_rate(10**400) == float("inf")
+    assert rate_of(10**400) == float("inf")

@@ -19,7 +19,7 @@ from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_core.testing.toy import MANIFEST
 from nextgpt_core.testing.toy_parts import Painter
 from nextgpt_core.training.folder import read_parts
-from nextgpt_core.training.start import Trained, train
+from nextgpt_core.training.start import TrainingResult, train
 from nextgpt_registry import (
     Manifest,
     MediaPart,
@@ -60,7 +60,7 @@ def few(count: int = 5) -> list[Sequence[Message]]:
 
 
 RUN = {"steps": 6, "batch": 4, "window": 2, "lr": 0.01, "log_every": 1, "samples": 0, "save_s": 0}
-Train = Callable[..., Trained]
+Train = Callable[..., TrainingResult]
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Trains a stage of the kit's system, with the settings of `RUN` and those given."""
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
 
-    def run(stage: str = "encode", out: str = "run", **given: Any) -> Trained:
+    def run(stage: str = "encode", out: str = "run", **given: Any) -> TrainingResult:
         target = given.pop("target", f"{__name__}:Glyphs")
         start = given.pop("start", None)
         kit = SystemKit(tmp_path)

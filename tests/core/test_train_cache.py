@@ -7,13 +7,15 @@ from pathlib import Path
 
 import torch
 
-from nextgpt_core.training.cache import TensorCache
+from nextgpt_core.features.cache import TensorCache
 
 ROOM_FOR_TWO = {"memory_bytes": 0, "disk_bytes": 10_000}
 
 
 def ask(cache: TensorCache, name: str) -> None:
-    cache.get_or_make("x", [name], lambda name: torch.zeros(1000))  # 4 kB, and a header
+    cache.get_or_make(
+        "x", [name], lambda places: [torch.zeros(1000) for _ in places]
+    )  # 4 kB, and a header
 
 
 def test_another_process_knows_what_was_used_longest_ago(tmp_path: Path) -> None:

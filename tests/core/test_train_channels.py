@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.training.start import Trained, train
+from nextgpt_core.training.start import TrainingResult, train
 from nextgpt_registry import MediaPart, Message
 from nextgpt_registry.configfile import load_config
 
 TOY = {"modality": "glyph", "encoder": "rows", "decoder": "painter"}
 RUN = {"batch": 4, "window": 1, "samples": 0, "validate_on": 0, "log_every": 1, "lr": 1e-30}
-Train = Callable[..., Trained]
+Train = Callable[..., TrainingResult]
 
 
 class Drawn:
@@ -60,7 +60,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Trains the last of some stages {name: (source, settings)} of a system of two channels."""
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
 
-    def run(**stages: tuple[type, dict[str, Any]]) -> Trained:
+    def run(**stages: tuple[type, dict[str, Any]]) -> TrainingResult:
         training = {
             name.replace("_", "-"): {
                 "target": f"{__name__}:{source.__name__}",

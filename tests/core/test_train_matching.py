@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.training.start import Trained, train
+from nextgpt_core.training.start import TrainingResult, train
 from nextgpt_registry import MediaPart, Message, TrainingError
 from nextgpt_registry.configfile import load_config
 
 WORDS = ("circle", "square", "star", "cross")
-Train = Callable[..., Trained]
+Train = Callable[..., TrainingResult]
 
 
 class Shown:
@@ -39,7 +39,7 @@ class Mixed(Shown):
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
 
-    def run(*overrides: str, shown: type = Shown, out: str = "run", **given: Any) -> Trained:
+    def run(*overrides: str, shown: type = Shown, out: str = "run", **given: Any) -> TrainingResult:
         kit = SystemKit(tmp_path)
         settings = {
             "parts": ["input", "output"],

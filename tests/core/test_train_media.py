@@ -9,17 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from nextgpt_core.features.cache import TensorCache
+from nextgpt_core.features.media import Features
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_core.testing import SystemKit, glyph
-from nextgpt_core.training.cache import TensorCache
 from nextgpt_core.training.forward import Starts, forward
-from nextgpt_core.training.media import (
-    Composing,
-    caption_targets,
-    encoder_features,
-    project_features,
-)
+from nextgpt_core.training.media import Composing, caption_targets
 from nextgpt_registry import MediaPart, Message
+
+SHOWN = MediaPart("glyph", glyph(1))
 
 
 @pytest.fixture
@@ -43,7 +41,8 @@ def test_features_are_kept_by_their_encoder(
     both: tuple[Pipeline, Pipeline], cache: TensorCache
 ) -> None:
     for pipeline in (*both, *both):
-        encoder_features(pipeline.system, cache, "glyph", [glyph(1)])
+        prompt = Composing(pipeline.system, cache)([Message("user", (SHOWN,))])
+        Features(pipeline.system, cache, training=True).reading().projected(prompt.features)
 
     assert cache.made == 2
 
@@ -72,7 +71,7 @@ def test_a_beginning_with_a_medium_is_of_that_medium(
             for name in ("A cat.", "A dog.")
         ]
         slots = [slot for prompt in prompts for slot in prompt.features]
-        features = project_features(system, cache, slots)
+        features = Features(system, cache, training=True).reading().projected(slots)
         with torch.no_grad():
             alike = forward(system.model, prompts, features, starts=starts)
             alone = forward(system.model, prompts, features)

@@ -18,7 +18,7 @@ from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.evaluation.asking import Asker
 from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
-from nextgpt_core.training.start import Trained, train
+from nextgpt_core.training.start import TrainingResult, train
 from nextgpt_registry import Catalog, PlanError, RequestError, SourceError
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.messages import MediaPart, Message
@@ -55,7 +55,7 @@ class Glyphs:
         return Message("user", ("Draw a cat.",)), Message("assistant", ("Here: ", made))
 
 
-Train = Callable[..., Trained]
+Train = Callable[..., TrainingResult]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Trains a stage of the kit's system, from the run `start` if it is given."""
     monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
 
-    def run(stage: str, start: Path | None = None, **given: Any) -> Trained:
+    def run(stage: str, start: Path | None = None, **given: Any) -> TrainingResult:
         kit = SystemKit(tmp_path)
         data = {"target": f"{__name__}:Glyphs", "run": {**QUICK, **given}}
         config = kit.builder.set(training={stage: data}).config()

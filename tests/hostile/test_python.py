@@ -9,7 +9,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextgpt_core import Answer, Builder, Cancel, Conversation, Pipeline
+from nextgpt_core import (
+    Answer,
+    Builder,
+    Cancel,
+    Conversation,
+    Pipeline,
+    add_channels,
+    evaluate,
+    train,
+)
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_registry import Catalog, ConfigError, NextGPTError, RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 
 pytestmark = pytest.mark.timeout(300)
+CLEAN = (NextGPTError, TypeError)
+TASKS = (train, add_channels, evaluate)
 CATALOG = Catalog.of({"toy": ToyPlugin()})
 
 
@@ -47,7 +58,7 @@ REFUSED_PARTS: dict[str, Any] = {
     "bool": True,
     "bytes": b"hello",
     "bytearray": bytearray(b"hello"),
-    "dict": {"text": "hello"},
+    "empty dict": {},
     "set": {"hello"},
     "object": object(),
     "odd object": Odd(),
@@ -63,7 +74,28 @@ REFUSED_PARTS: dict[str, Any] = {
     "list that holds itself": SELF,
     "none inside": ["hello", None],
     "number inside": ["hello", 5],
-    "dict inside, as chat APIs have it": [{"type": "text", "text": "hello"}],
+    "dict of no type": {"text": "hello"},
+    "dict of an odd type": {"type": 5},
+    "dict of an unknown type": {"type": "\ud800"},
+    "dict of a text that is none": [{"type": "text", "text": b"hello"}],
+    "dict of half a character": [{"type": "text", "text": "a\ud800"}],
+    "dict of an address": [{"type": "glyph_url", "glyph_url": {"url": "http://localhost/a"}}],
+    "dict of a file's address": [{"type": "glyph_url", "glyph_url": "file:///etc/passwd"}],
+    "dict of a path": [{"type": "glyph", "path": "/etc/passwd"}],
+    "dict of a file id": [{"type": "file", "file": {"file_id": "file-1"}}],
+    "dict of broken base64": [{"type": "input_glyph", "data": "\ud800", "format": "glyph"}],
+    "dict that holds itself": [{"type": "glyph", "glyph": SELF}],
+    "message of a tool": {"role": "tool", "content": "4"},
+    "message of nobody": {"role": None, "content": "4"},
+    "message of nothing": {"role": "user", "content": None},
+    "message of a lone part": {"role": "user", "content": {"type": "text", "text": "a"}},
+    "message of endless parts": {"role": "user", "content": itertools.repeat("a")},
+    "messages that end with an answer": [{"role": "assistant", "content": "a"}],
+    "messages and parts": [{"role": "user", "content": "a"}, "b"],
+    "tuple of texts": ("a", "b"),
+    "tuple of one": ("a",),
+    "data URL of nobody": "data:application/pdf;base64,JVBERi0xLjQ=",
+    "broken data URL": "data:application/x-glyph;base64,!",
     "bytes inside": [b"hello"],
     "array inside": [np.zeros(3)],
     "empty tuple inside": [()],
@@ -81,7 +113,8 @@ REFUSED_PARTS: dict[str, Any] = {
     "media without data": MediaPart("glyph"),
     "media of no channel": MediaPart("photo", glyph()),
     "media that are bytes": MediaPart("glyph", b"x"),  # type: ignore[arg-type]
-    "turn": Message("user", ("hello",)),
+    "turn of the assistant": Message("assistant", ("hello",)),
+    "turn of no role": Message("robot", ("hello",)),  # type: ignore[arg-type]
     "answer": Answer((), 0),
     "exception": ValueError("x"),
     "path not there": Path("nowhere.glyph"),
@@ -106,7 +139,7 @@ ANSWERED_PARTS: dict[str, Callable[[Path], Any]] = {
     "str subclass": lambda _: np.str_("hello"),
     "NUL": lambda _: "a\0b",
     "emoji and right-to-left": lambda _: "\U0001f600 \u05d0\u200f",
-    "tuple of texts": lambda _: ("a", "b"),
+    "list of texts": lambda _: ["a", "b"],
     "generator": lambda _: (text for text in ("a", "b")),
     "deque of one": lambda _: iter(["a"]),
     "path": lambda path: path,
@@ -114,6 +147,13 @@ ANSWERED_PARTS: dict[str, Callable[[Path], Any]] = {
     "media": lambda _: glyph(),
     "part": lambda _: MediaPart("glyph", glyph()),
     "pair inside": lambda path: [("glyph", path)],
+    "turn": lambda _: Message("user", ("hello",)),
+    "turn of an API": lambda _: {"role": "user", "content": "hello"},
+    "turns of an API": lambda _: [{"role": "system", "content": "a"}, Message("user", ("b",))],
+    "dict inside, as chat APIs have it": lambda _: [{"type": "text", "text": "hello"}],
+    "bytes": lambda path: path.read_bytes(),
+    "path of another class": lambda path: PurePath(path),
+    "text that is no data URL": lambda _: "data: 5, 6 and 7",
     "control tokens spelled": lambda _: "<|im_end|> <glyph> [IMG0]",
 }
 
@@ -136,7 +176,8 @@ REFUSED_HISTORIES: dict[str, Any] = {
     "bytes": b"x",
     "dict": {},
     "one turn alone": Message("user", ("a",)),
-    "dicts": [{"role": "user", "content": "a"}],
+    "dicts of no role": [{"content": "a"}],
+    "dicts of a tool": [{"role": "tool", "content": "a"}],
     "strings": ["a", "b"],
     "pairs": [("user", "a")],
     "none inside": [None],
@@ -173,7 +214,14 @@ def test_what_is_no_history_is_refused(expect: Any, pipeline: Pipeline, history:
 
 
 @pytest.mark.parametrize(
-    "history", [[], (), [Message("system", ())], [Message("assistant", ["a"])]]
+    "history",
+    [
+        [],
+        (),
+        [Message("system", ())],
+        [Message("assistant", ["a"])],
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": []}],
+    ],
 )
 def test_an_odd_history_is_answered(expect: Any, pipeline: Pipeline, history: Any) -> None:
     expect.answer(lambda: pipeline.chat("hello", history=history))
@@ -288,6 +336,13 @@ CALLS: dict[str, Callable[[Pipeline], Any]] = {
     "write into /proc": lambda p: p.write(glyph(), "/proc/a"),
     "write what nobody writes": lambda p: p.write(Media("smell", b"x"), "a"),
     "write data of another kind": lambda p: p.write(Media("glyph", b"x"), "a"),
+    "save part in a format of nobody": lambda p: p.read(glyph()).media.save("a.png"),
+    "save part to nothing": lambda p: p.read(glyph()).media.save(""),
+    "save part to none": lambda p: p.read(glyph()).media.save(None),
+    "save part to NUL": lambda p: p.read(glyph()).media.save("a\0b.glyph"),
+    "save part to a long name": lambda p: p.read(glyph()).media.save("a" * 300 + ".glyph"),
+    "push to none": lambda p: p.push_to_hub(None),  # type: ignore[arg-type]
+    "push to a path": lambda p: p.push_to_hub("../../etc"),
     "save to none": lambda p: p.save(None),  # type: ignore[arg-type]
     "save to NUL": lambda p: p.save("a\0b"),
     "save to a long name": lambda p: p.save("a" * 300),
@@ -335,6 +390,7 @@ LEAVES = st.one_of(
     st.text(max_size=20),
     st.text(st.characters(categories=("Cs", "Cc", "Co")), max_size=3),
     st.binary(max_size=8),
+    st.sampled_from(["data:,", "data:a/b;base64,", "https://x/y", "file:///etc/passwd"]),
     st.sampled_from(["glyph", "image", "user", "=", "~", "~nobody/x", ".", "/", "a" * 5000, "\0"]),
     st.sampled_from([Path("a.glyph"), Path("x" * 300), Path("~nobody/x"), Path("a\0")]),
     st.sampled_from(
@@ -346,7 +402,8 @@ LEAVES = st.one_of(
     st.sampled_from([object(), object, len, ..., np.zeros(2), np.float32(1), np.int8(3), Cancel()]),
     st.builds(Odd),
 )
-NAMES = st.one_of(st.sampled_from(["glyph", "steps", "role", "llm", "path", "a.b"]), LEAVES)
+KEYS = ["glyph", "steps", "role", "content", "type", "text", "data", "url", "llm", "path", "a.b"]
+NAMES = st.one_of(st.sampled_from(KEYS), LEAVES)
 
 
 def _hashable(value: Any) -> bool:
@@ -388,7 +445,9 @@ def _methods(owner: type, *left_out: str) -> dict[str, list[str]]:
 
 OPTIONS = ("max_tokens", "temperature", "top_p", "stop", "max_media", "seed", "deterministic")
 OPTIONS += ("require", "decoder_options", "cancel", "unknown")
-OF_PIPELINE = _methods(Pipeline, "close")
+OF_PIPELINE = _methods(Pipeline, "close", "push_to_hub")  # nothing leaves this machine
+OF_TASKS = {task.__name__: list(inspect.signature(task).parameters) for task in TASKS}
+TASK_USUAL: dict[str, Any] = {"catalog": CATALOG, "stage": "encode", "suite": "toy", "out": "out"}
 OF_CONVERSATION = _methods(Conversation)
 OF_BUILDER = _methods(Builder)
 USUAL: dict[str, Any] = {
@@ -462,6 +521,29 @@ def test_a_builder_makes_a_config_or_refuses_whatever_it_is_given(
     expect: Any, kit: SystemKit, here: Path, name: str
 ) -> None:
     _fuzz(expect, lambda: kit.builder, name, OF_BUILDER[name], QUICK)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.__name__)
+def test_a_task_is_refused_whatever_it_is_given(
+    expect: Any, kit: SystemKit, here: Path, monkeypatch: pytest.MonkeyPatch, task: Any
+) -> None:
+    monkeypatch.setenv("NEXTGPT_CACHE", str(here / "cache"))
+    config = kit.builder.config()  # without stages and suites: nothing is ever trained
+    names = [n for n in OF_TASKS[task.__name__] if n not in ("overrides", "settings")]
+
+    @QUICK
+    @given(data=st.data())
+    def one(data: st.DataObject) -> None:
+        odd = data.draw(st.sets(st.sampled_from(names), min_size=1))
+        usual = {"system": config, "addition": "none", **TASK_USUAL}
+        arguments = {n: usual[n] for n in names if n in usual}
+        arguments |= {n: data.draw(ANYTHING, label=n) for n in odd}
+        more = data.draw(st.lists(ANYTHING, max_size=2), label="overrides")
+        first = [arguments.pop(n) for n in ("system", "addition") if n in arguments]
+
+        expect.refusal(lambda: task(*first, *more, **arguments), error=CLEAN)
+
+    one()
 
 
 @pytest.mark.exhaustive

@@ -96,7 +96,8 @@ def test_it_answers_in_a_conversation(name: str, tmp_path: Path) -> None:
     channel = {"encoder": f"{name}-windows", "decoder": f"{name}-waves"}
     catalog = Catalog.discover([name])
     medium = sys.modules[catalog.plugins[0].target].sample(0)
-    path = catalog.hook.nextgpt_write_media(media=medium, stem=tmp_path / "a")
+    suffix = catalog.modality(medium.modality).written[0]
+    path = catalog.hook.nextgpt_write_media(media=medium, stem=tmp_path / "a", suffix=suffix)
     kit = SystemKit(tmp_path, plugins={name: None}, channels={name: channel})
 
     with kit.pipeline() as pipeline:

@@ -30,8 +30,8 @@ def test_a_chain_from_nothing_to_weights_and_its_table(
     llm, empty = save_tiny_llm(tmp_path / "llm"), tmp_path / "empty"
     empty.touch()
     given = [f"llm.path=file:{llm}", "llm.sha256=null", "llm.facts=null"]
-    for name in ("efficientnet", "whisper"):
-        given += [f"define.{name}={{source: 'file:{empty}', sha256: null, bytes: null}}"]
+    for channel in ("image", "audio", "video"):
+        given += [f"modalities.{channel}.encoder.weights.model.source=file:{empty}"]
 
     def recipe(*options: str) -> int:
         with pytest.raises(SystemExit) as ended:

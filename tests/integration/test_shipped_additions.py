@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nextgpt_core import Pipeline
-from nextgpt_core.training.adding import Added, add
+from nextgpt_core.training.adding import AdditionResult, add
 from nextgpt_registry import Catalog, load_config, make_plan
 from nextgpt_registry.additions import find_offer, join
 
@@ -23,7 +23,7 @@ DRAW = (
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
 
-def added(to: str | Path, what: str | Path, out: Path) -> Added:
+def added(to: str | Path, what: str | Path, out: Path) -> AdditionResult:
     """The new system; training anything would be a failure."""
     result = add(join(load_config(to), find_offer(str(what), catalog=CATALOG)), CATALOG, out=out)
     assert result.runs == ()

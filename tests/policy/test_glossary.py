@@ -17,7 +17,7 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 _NO_PROSE = re.compile(
-    r"^```.*?^```$|<!--.*?-->|^#.*?$|^\|.*?$|^    .*?$|`[^`\n]+`|!\[[^\]]*\]\([^)]*\)",
+    r"^ *```.*?^ *```$|<!--.*?-->|^#.*?$|^\|.*?$|^    .*?$|`[^`\n]+`|!\[[^\]]*\]\([^)]*\)",
     re.MULTILINE | re.DOTALL,
 )
 _LINK = re.compile(r"\[(?P<words>[^\]]*)\]\((?P<target>[^)]*)\)")

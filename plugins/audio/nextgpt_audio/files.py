@@ -11,11 +11,13 @@ import soundfile
 
 from nextgpt_audio.header import is_exact, links, ogg_holds_sound, untagged, whole
 from nextgpt_audio.modality import AUDIO, FORMATS, LOWEST_RATE
+from nextgpt_registry.arrays import array_and_rate
 from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
 
 _BLOCK = 1 << 18  # frames decoded at a time: many channels never need much memory
+_CHANNELS = 8  # the most of a sound; an array of more is something else
 _OVERSHOOT = 4.0  # lossy codecs pass 1 by a little; beyond this the samples have another scale
 _MP3_SLACK = 4 * 1152  # samples that encoder and decoder may hold back
 
@@ -78,10 +80,57 @@ def sample(seed: int) -> Media:
     return from_array((0.3 * tones.mean(axis=0)).astype(np.float32), rate)
 
 
+def adopt(value: Any, *, guess: bool) -> Media | None:
+    """The sound that an object is; None where it is none, or plainly so only by its name.
+
+    An array and its rate in hertz: (N,), (N, C) or (C, N), mixed down; of floats from -1 to 1, or
+    of integers over their whole range.
+
+    Raises:
+        MediaError: it is a sound, and has no rate, is out of range or over a limit.
+    """
+    found = array_and_rate(value)
+    if found is None:
+        return None
+    data, rate = found
+    channels = min(data.shape) if data.ndim == 2 else 1
+    if (
+        data.ndim not in (1, 2)
+        or channels > _CHANNELS
+        or (guess and (rate is None or channels > 2))
+    ):
+        return None
+    if rate is not None and data.size:
+        check_limit(AUDIO, "seconds", max(data.shape) / max(rate, LOWEST_RATE), who=AUDIO.name)
+    if data.dtype.kind in "iu":
+        info = np.iinfo(data.dtype)
+        middle = (info.max + 1) // 2 if data.dtype.kind == "u" else 0  # of bytes: 128 is silence
+        data = (data.astype(np.float64) - middle) / (info.max + 1 - middle)
+    if data.ndim == 2:
+        data = data.mean(axis=int(np.argmin(data.shape)))
+    return from_array(data.astype(np.float32), rate)
+
+
 def wav(media: Media) -> bytes:
     """The sound as a WAV file of 16 bits."""
-    out = io.BytesIO()
-    soundfile.write(out, media.data, int(media.rate or 0), format="WAV", subtype="PCM_16")
+    return encoded(media, ".wav")
+
+
+def encoded(media: Media, suffix: str) -> bytes:
+    """The sound as a file of the format that a suffix says: WAV and FLAC have 16 bits.
+
+    Raises:
+        MediaError: the format does not have its rate.
+    """
+    out, kind = io.BytesIO(), suffix.removeprefix(".").upper()
+    subtype = "PCM_16" if kind in ("WAV", "FLAC") else None
+    try:
+        with soundfile.SoundFile(out, "w", int(media.rate or 0), 1, subtype, format=kind) as file:
+            for start in range(0, len(media.data), _BLOCK):  # libvorbis' stack is small
+                file.write(media.data[start : start + _BLOCK])
+    except (soundfile.LibsndfileError, ValueError) as error:
+        what = f"a sound of {media.rate:g} Hz is not written as {kind}: {error}"
+        raise MediaError(media.source or AUDIO.name, what, "write a .wav") from error
     return out.getvalue()
 
 

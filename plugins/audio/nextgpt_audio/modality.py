@@ -21,6 +21,8 @@ AUDIO = Modality(
         Limit(of="hertz", at_most=384_000),
     ),
     sample="nextgpt_audio.files:sample",
+    writes=(".wav", ".flac", ".ogg", ".mp3"),
+    part_types=("input_audio", "audio_url"),
 )
 
 FORMATS = ("WAV", "W64", "AIFF", "FLAC", "OGG", "MP3")

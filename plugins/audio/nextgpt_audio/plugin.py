@@ -35,6 +35,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """Take arrays with their rate: of floats from -1 to 1, or of integers."""
+    if modality != AUDIO.name:
+        return None
+    from nextgpt_audio.files import adopt
+
+    return adopt(value, guess=guess)
+
+
+@hookimpl
 def nextgpt_check_media(media: Media) -> Media | None:
     """Take what `from_array` takes."""
     if media.modality != AUDIO.name:
@@ -45,14 +55,14 @@ def nextgpt_check_media(media: Media) -> Media | None:
 
 
 @hookimpl
-def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
-    """Write a WAV of 16 bits."""
+def nextgpt_write_media(media: Media, stem: Path, suffix: str) -> Path | None:
+    """Write a WAV of 16 bits, or what the suffix says."""
     if media.modality != AUDIO.name:
         return None
-    from nextgpt_audio.files import wav
+    from nextgpt_audio.files import encoded
     from nextgpt_registry.content import replace_file
 
-    return replace_file(stem.with_name(stem.name + AUDIO.suffixes[0]), wav(media))
+    return replace_file(stem.with_name(stem.name + suffix), encoded(media, suffix))
 
 
 @hookimpl

@@ -217,7 +217,7 @@ def test_arrays_of_another_layout_are_refused(array: Any, rate: float, said: str
 def test_a_written_sound_reads_back(hook: Any, tmp_path: Path) -> None:
     media = from_array(TONE, RATE)
 
-    path = hook.nextgpt_write_media(media=media, stem=tmp_path / "a.b")
+    path = hook.nextgpt_write_media(media=media, stem=tmp_path / "a.b", suffix=".wav")
     again = hook.nextgpt_read_media(modality="audio", blob=Blob(path.read_bytes()))
 
     assert path == tmp_path / "a.b.wav"

@@ -41,7 +41,7 @@ def page(boxes: Boxes) -> str:
         )
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
-        f"<title>found: {escape(boxes.told)}</title>{ground}{shown}</svg>"
+        f"<title>found: {escape(boxes.summary)}</title>{ground}{shown}</svg>"
     )
 
 

@@ -6,7 +6,7 @@ from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import (
@@ -23,6 +23,7 @@ from nextgpt_registry.content import check_limit
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Media
 
+_SEE = "see nextgpt_boxes.medium for what it holds"
 _TOLD = 8
 """The most boxes that are told of in words."""
 
@@ -78,7 +79,7 @@ class Boxes(_Part):
     boxes: tuple[Box, ...] = ()
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was found, in words: "cat 98%, dog 71%", or "nothing"."""
         named = [f"{box.label} {box.score:.0%}" for box in self.boxes[:_TOLD]]
         more = len(self.boxes) - len(named)
@@ -89,7 +90,26 @@ def to_media(picture: Picture, boxes: Sequence[Box], *, source: str = "") -> Med
     """Boxes as a medium; the same boxes are the same bytes. What was found is told `about` it."""
     found = Boxes(picture=picture, boxes=tuple(boxes))
     data = found.model_dump_json().encode()
-    return Media(BOXES.name, data, source=source, about={"found": found.told})
+    return Media(BOXES.name, data, source=source, about={"found": found.summary})
+
+
+def adopt(value: Any, *, guess: bool) -> Media | None:
+    """The medium of `Boxes`, or of a mapping with the keys of a file; None for anything else.
+
+    Raises:
+        MediaError: it is one, and damaged or over a limit.
+    """
+    if isinstance(value, Mapping) and value.get("format") == MARK:
+        try:
+            value = Boxes.model_validate(dict(value))
+        except ValidationError as error:
+            raise MediaError(
+                BOXES.name, f"are damaged: {error.errors()[0]['msg']}", _SEE
+            ) from error
+    if not isinstance(value, Boxes):
+        return None
+    check_limit(BOXES, "boxes", len(value.boxes), who=BOXES.name)
+    return to_media(value.picture, value.boxes)
 
 
 def of_media(media: Media) -> Boxes:
@@ -117,6 +137,6 @@ def parse(data: Any, *, who: str) -> Boxes:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         what = f"is damaged or no file of boxes: {where}: {first['msg']}"
-        raise MediaError(who, what, "see nextgpt_boxes.medium for what it holds") from error
+        raise MediaError(who, what, _SEE) from error
     check_limit(BOXES, "boxes", len(found.boxes), who=who)
     return found

@@ -63,6 +63,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """Take `Boxes`, and what is in a file of them."""
+    if modality != BOXES.name:
+        return None
+    from nextgpt_boxes.medium import adopt
+
+    return adopt(value, guess=guess)
+
+
+@hookimpl
 def nextgpt_check_media(media: Media) -> Media | None:
     """Bytes of a file, spelled as a reader spells them."""
     if media.modality != BOXES.name:
@@ -105,5 +115,5 @@ def nextgpt_log_media(writer: Any, tag: str, media: Media, step: int) -> bool | 
     if boxes.picture.preview:
         writer.add_image(tag, overlay(boxes, preview_pixels(boxes)), step, dataformats="HWC")
     else:
-        writer.add_text(tag, boxes.told, step)
+        writer.add_text(tag, boxes.summary, step)
     return True

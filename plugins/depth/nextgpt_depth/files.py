@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from nextgpt_depth.modality import DEPTH
+from nextgpt_registry.arrays import array_of
 from nextgpt_registry.content import check_limit, decoding, is_ours
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
@@ -63,6 +64,28 @@ def from_array(array: Any, *, source: str = "") -> Media:
         wrong = "has negative, infinite or NaN distances, wanted metres from 0 up"
         raise MediaError(who, wrong, "set what was not measured to 0")
     return Media(DEPTH.name, np.array(data, np.float32, order="C"), source=source)
+
+
+def adopt(value: Any, *, guess: bool) -> Media | None:
+    """The depth map that an object is, if it is said to be one; None for anything else.
+
+    An array (H, W), with or without axes of 1: floats are metres, and what is no number in them was
+    not measured; 16-bit integers are millimetres, as are those of a picture of Pillow.
+
+    Raises:
+        MediaError: it is one, and out of range or over a limit.
+    """
+    of_pillow = isinstance(value, Image.Image) and (value.mode == "F" or value.mode[:1] == "I")
+    array = np.asarray(value) if of_pillow else array_of(value)
+    if array is None or guess:
+        return None
+    check_limit(DEPTH, "pixels", array.size, who=DEPTH.name)
+    array = array.squeeze() if array.ndim > 2 else array
+    if array.dtype == np.uint16 or (of_pillow and array.dtype.kind in "iu"):
+        array = array / 1000
+    if array.dtype.kind == "f":
+        array = np.where(np.isfinite(array), array, 0).astype(np.float32)
+    return from_array(array)
 
 
 def pfm(media: Media) -> bytes:

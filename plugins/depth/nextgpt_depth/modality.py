@@ -23,4 +23,5 @@ DEPTH = Modality(
         Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
     ),
     sample="nextgpt_depth.files:sample",
+    part_types=("depth_url", "input_depth"),
 )

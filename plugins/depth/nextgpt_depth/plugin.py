@@ -79,6 +79,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """Take arrays and pictures of Pillow that are said to be depth."""
+    if modality != DEPTH.name:
+        return None
+    from nextgpt_depth.files import adopt
+
+    return adopt(value, guess=guess)
+
+
+@hookimpl
 def nextgpt_check_media(media: Media) -> Media | None:
     """Take what `from_array` takes."""
     if media.modality != DEPTH.name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from nextgpt_image.rendering import render, shown_size
 from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
+
+_SETTINGS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}}
 
 
 def read(blob: Blob) -> Media | None:
@@ -66,8 +69,23 @@ def sample(seed: int) -> Media:
 
 def png(media: Media) -> bytes:
     """The picture as a PNG file."""
+    return encoded(media, ".png")
+
+
+def encoded(media: Media, suffix: str) -> bytes:
+    """The picture as a file of the format that a suffix says: exact as PNG, near it as others.
+
+    Raises:
+        MediaError: the format has no room for so many pixels.
+    """
     out = io.BytesIO()
-    Image.fromarray(media.data).save(out, "PNG")
+    kind = Image.registered_extensions()[suffix]
+    try:
+        Image.fromarray(media.data).save(out, kind, **_SETTINGS.get(kind, {}))
+    except (OSError, ValueError, struct.error) as error:  # JPEG and WebP have a longest side
+        height, width = media.data.shape[:2]
+        what = f"{width}x{height} pixels are not written as {kind}: {error}"
+        raise MediaError(media.source or IMAGE.name, what, "write a .png") from error
     return out.getvalue()
 
 

@@ -18,6 +18,8 @@ IMAGE = Modality(
         Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
     ),
     sample="nextgpt_image.files:sample",
+    writes=(".png", ".jpg", ".jpeg", ".webp", ".gif"),
+    part_types=("image_url", "input_image"),
 )
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")

@@ -37,6 +37,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """Take pictures of Pillow, and arrays of bytes or of floats from 0 to 1."""
+    if modality != IMAGE.name:
+        return None
+    from nextgpt_image.objects import adopt
+
+    return adopt(value, guess=guess)
+
+
+@hookimpl
 def nextgpt_check_media(media: Media) -> Media | None:
     """Take what `from_array` takes."""
     if media.modality != IMAGE.name:
@@ -47,14 +57,14 @@ def nextgpt_check_media(media: Media) -> Media | None:
 
 
 @hookimpl
-def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
-    """Write a PNG."""
+def nextgpt_write_media(media: Media, stem: Path, suffix: str) -> Path | None:
+    """Write a PNG, or what the suffix says."""
     if media.modality != IMAGE.name:
         return None
-    from nextgpt_image.files import png
+    from nextgpt_image.files import encoded
     from nextgpt_registry.content import replace_file
 
-    return replace_file(stem.with_name(stem.name + IMAGE.suffixes[0]), png(media))
+    return replace_file(stem.with_name(stem.name + suffix), encoded(media, suffix))
 
 
 @hookimpl

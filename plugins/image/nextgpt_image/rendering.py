@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageCms
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,13 +34,16 @@ _OBLONG = 4  # times as long as wide, or as wide as long: beyond that it is a mi
 _ROUNDED = 0.01  # shapes are said in whole numbers
 
 
-def render(opened: ImageFile.ImageFile, data: bytes) -> Image.Image:
+def render(opened: Image.Image, data: bytes = b"") -> Image.Image:
     """A picture of any of Pillow's modes, opened from `data` and not yet decoded -> what it shows.
+
+    Without `data` it is one that a program has in hand, in whatever state.
 
     Transparency is laid on white; colours are brought to sRGB by the profile within, if there is
     one for them; pixels that are not square (a PNG or JPEG may say so) are widened or heightened.
     """
-    raw = str(opened.tile[0][3]) if opened.tile else ""  # as stored; gone once it is decoded
+    tile = getattr(opened, "tile", None) if data else None
+    raw = str(tile[0][3]) if tile else ""  # as stored; gone once it is decoded
     opened.load()
     alpha, shown = _alpha(opened, raw, data), _srgb(opened, raw)
     if alpha is not None:

@@ -211,7 +211,7 @@ def test_arrays_of_another_layout_are_refused(array: Any, said: str) -> None:
 def test_a_written_picture_reads_back_equal(hook: Any, tmp_path: Path) -> None:
     media = from_array(PIXELS)
 
-    path = hook.nextgpt_write_media(media=media, stem=tmp_path / "out" / "v1.2")
+    path = hook.nextgpt_write_media(media=media, stem=tmp_path / "out" / "v1.2", suffix=".png")
 
     assert path == tmp_path / "out" / "v1.2.png"
     assert hook.nextgpt_read_media(modality="image", blob=Blob(path.read_bytes())) == media

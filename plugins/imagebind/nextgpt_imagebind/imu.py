@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nextgpt_imagebind.modality import AXES, IMU, TIME
+from nextgpt_registry.arrays import array_and_rate
 from nextgpt_registry.content import check_limit, decoding, is_ours
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
@@ -57,6 +58,26 @@ def from_array(array: Any, rate: float | None, *, source: str = "") -> Media:
     if not np.isfinite(data).all():
         raise MediaError(who, "has values that are no numbers", "mend or cut them")
     return Media(IMU.name, np.array(data, np.float32, order="C"), float(rate), source=source)
+
+
+def adopt(value: Any, *, guess: bool) -> Media | None:
+    """The motion that an object is; None where it is none, or plainly so only by its name.
+
+    An array (N, 6) of floats and its rate in hertz, as `from_array` wants them.
+
+    Raises:
+        MediaError: it is motion, and has no rate, or is over a limit.
+    """
+    found = array_and_rate(value)
+    if found is None:
+        return None
+    data, rate = found
+    if data.ndim != 2 or data.shape[1] != len(AXES) or data.dtype.kind != "f":
+        return None
+    if guess and rate is None:
+        return None
+    check_limit(IMU, "samples", len(data), who=IMU.name)
+    return from_array(data.astype(np.float32), rate)
 
 
 def text(media: Media) -> bytes:

@@ -26,6 +26,7 @@ THERMAL = Modality(
         Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
     ),
     sample="nextgpt_imagebind.thermal:sample",
+    part_types=("thermal_url", "input_thermal"),
 )
 
 IMU = Modality(
@@ -39,6 +40,7 @@ IMU = Modality(
         Limit(of="seconds", at_most=600),
     ),
     sample="nextgpt_imagebind.imu:sample",
+    part_types=("imu_url", "input_imu"),
 )
 
 TIME = "canonical_timestamp_ms"

@@ -44,6 +44,20 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """Take arrays that are said to be heat, and six columns of motion with their rate."""
+    if modality == THERMAL.name:
+        from nextgpt_imagebind import thermal
+
+        return thermal.adopt(value, guess=guess)
+    if modality == IMU.name:
+        from nextgpt_imagebind import imu
+
+        return imu.adopt(value, guess=guess)
+    return None
+
+
+@hookimpl
 def nextgpt_check_media(media: Media) -> Media | None:
     """Take what `from_array` takes."""
     if media.modality == THERMAL.name:

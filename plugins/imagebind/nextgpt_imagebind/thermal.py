@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from nextgpt_imagebind.modality import THERMAL
+from nextgpt_registry.arrays import array_of
 from nextgpt_registry.content import check_limit, decoding, format_of, is_ours
 from nextgpt_registry.errors import MediaError
 from nextgpt_registry.media import Blob, Media
@@ -60,6 +61,26 @@ def from_array(array: Any, *, source: str = "") -> Media:
             "from temperatures: (t - coldest) / (hottest - coldest), over the camera's range",
         )
     return Media(THERMAL.name, np.array(data, np.float32, order="C"), source=source)
+
+
+def adopt(value: Any, *, guess: bool) -> Media | None:
+    """The heat picture that an object is, if it is said to be one; None for anything else.
+
+    An array (H, W), with or without axes of 1, or a grey picture of Pillow: of floats from 0 to 1,
+    or of unsigned integers over their whole range.
+
+    Raises:
+        MediaError: it is one, and out of range or over a limit.
+    """
+    grey = isinstance(value, Image.Image) and value.mode in ("F", *_GREY)
+    array = np.asarray(value) if grey else array_of(value)
+    if array is None or guess:
+        return None
+    check_limit(THERMAL, "pixels", array.size, who=THERMAL.name)
+    array = array.squeeze() if array.ndim > 2 else array
+    if array.dtype.kind == "u":
+        array = array / np.iinfo(array.dtype).max
+    return from_array(array.astype(np.float32) if array.dtype.kind == "f" else array)
 
 
 def tiff(media: Media) -> bytes:

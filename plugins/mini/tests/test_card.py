@@ -48,9 +48,9 @@ def result(name, direction, kinds, media, *, told, wanted, text=""):
         "id": name,
         "direction": direction,
         "expected": kinds,
-        "found": kinds,
+        "kinds": kinds,
         "wanted": wanted,
-        "told": told,
+        "judged": told,
         "text": text,
         "error": "",
         "media": media,
@@ -60,7 +60,7 @@ def result(name, direction, kinds, media, *, told, wanted, text=""):
 @pytest.fixture
 def evaluation(tmp_path):
     folder = tmp_path / "evaluation"
-    hook = Catalog.discover().hook
+    catalog = Catalog.discover()
     rng = np.random.default_rng(0)
     media = (
         Media("image", rng.integers(0, 255, (16, 16, 3), np.uint8)),
@@ -69,7 +69,9 @@ def evaluation(tmp_path):
     )
     (folder / "media").mkdir(parents=True)
     files = [
-        hook.nextgpt_write_media(media=m, stem=folder / "media" / str(n)).name
+        catalog.hook.nextgpt_write_media(
+            media=m, stem=folder / "media" / str(n), suffix=catalog.modality(m.modality).written[0]
+        ).name
         for n, m in enumerate(media)
     ]
     asked, results = [{"suite": "any2any"}], []

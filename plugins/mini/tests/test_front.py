@@ -21,7 +21,11 @@ def saved(folder: Path, *media: Media) -> Path:
     """A conversation in which each medium answers a request, as `nextgpt chat` saves it."""
     turns: list[object] = []
     for n, medium in enumerate(media):
-        path = CATALOG.hook.nextgpt_write_media(media=medium, stem=folder / f"made-{n}")
+        path = CATALOG.hook.nextgpt_write_media(
+            media=medium,
+            stem=folder / f"made-{n}",
+            suffix=CATALOG.modality(medium.modality).written[0],
+        )
         part = {"type": medium.modality, "channel": medium.modality, "path": path.name}
         turns.append({"role": "user", "parts": [{"type": "text", "text": f"Make number {n}."}]})
         turns.append({"role": "assistant", "parts": [{"type": "text", "text": "Here."}, part]})

@@ -35,7 +35,8 @@ def library(tmp_path: Path, live: Retrieval) -> Path:
     folder.mkdir()
     for n, name in enumerate(CAPTIONS):
         media = Media("image", np.full((8, 8, 3), 40 * n, np.uint8))
-        CATALOG.hook.nextgpt_write_media(media=media, stem=folder / Path(name).stem)
+        path = folder / name
+        CATALOG.hook.nextgpt_write_media(media=media, stem=path.with_suffix(""), suffix=path.suffix)
     build(folder, tmp_path / "library", live)
     return tmp_path / "library"
 

@@ -32,7 +32,9 @@ Index = Callable[..., Indexed]
 def picture(path: Path, shade: int) -> Path:
     """A picture of one shade, as a file that ends in .png."""
     media = Media("image", np.full((8, 8, 3), shade, np.uint8))
-    written: Path = CATALOG.hook.nextgpt_write_media(media=media, stem=path.with_suffix(""))
+    written: Path = CATALOG.hook.nextgpt_write_media(
+        media=media, stem=path.with_suffix(""), suffix=path.suffix
+    )
     return written
 
 
@@ -44,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     picture(folder / "IMG_0042.png", 20)
     picture(folder / "deep" / "x.png", 30).with_suffix(".txt").write_text("three green apples\n")
     sound = Media("audio", np.zeros(1600, np.float32), 16_000.0)
-    CATALOG.hook.nextgpt_write_media(media=sound, stem=folder / "silent_night")
+    CATALOG.hook.nextgpt_write_media(media=sound, stem=folder / "silent_night", suffix=".wav")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     (folder / "notes.md").write_text("not media")
     return folder

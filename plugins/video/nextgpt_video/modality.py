@@ -21,6 +21,8 @@ VIDEO = Modality(
         Limit(of="columns-or-rows", at_most=1_000_000),  # resizing a line costs by its length
     ),
     sample="nextgpt_video.files:sample",
+    writes=(".mp4", ".webm", ".gif"),
+    part_types=("video_url", "input_video"),
 )
 
 FORMATS = ("MP4", "WEBM", "MATROSKA", "GIF")

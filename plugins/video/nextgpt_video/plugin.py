@@ -37,6 +37,16 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
 
 
 @hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """Take arrays of frames, or lists of pictures, with their rate."""
+    if modality != VIDEO.name:
+        return None
+    from nextgpt_video.objects import adopt
+
+    return adopt(value, guess=guess)
+
+
+@hookimpl
 def nextgpt_check_media(media: Media) -> Media | None:
     """Take what `from_array` takes."""
     if media.modality != VIDEO.name:
@@ -47,14 +57,14 @@ def nextgpt_check_media(media: Media) -> Media | None:
 
 
 @hookimpl
-def nextgpt_write_media(media: Media, stem: Path) -> Path | None:
-    """Write an MP4."""
+def nextgpt_write_media(media: Media, stem: Path, suffix: str) -> Path | None:
+    """Write an MP4, or what the suffix says."""
     if media.modality != VIDEO.name:
         return None
     from nextgpt_registry.content import replace_file
-    from nextgpt_video.encoding import mp4
+    from nextgpt_video.encoding import encoded
 
-    return replace_file(stem.with_name(stem.name + VIDEO.suffixes[0]), mp4(media))
+    return replace_file(stem.with_name(stem.name + suffix), encoded(media, suffix))
 
 
 @hookimpl

@@ -40,7 +40,7 @@ def test_arrays_of_another_layout_are_refused(array: Any, rate: float, said: str
 def test_a_written_film_plays_in_browsers_and_reads_back(hook: Any, tmp_path: Path) -> None:
     media = from_array(FRAMES[:, :23, :31], 7.5)
 
-    path = hook.nextgpt_write_media(media=media, stem=tmp_path / "a.b")
+    path = hook.nextgpt_write_media(media=media, stem=tmp_path / "a.b", suffix=".mp4")
     again = hook.nextgpt_read_media(modality="video", blob=Blob(path.read_bytes()))
 
     with av.open(path) as container:

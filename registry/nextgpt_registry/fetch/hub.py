@@ -13,7 +13,7 @@ from pathlib import Path
 from nextgpt_registry.documents import read_json
 from nextgpt_registry.errors import SourceError
 
-WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
+WANTED = ("*.safetensors", "*.json", "*.yaml", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 """What of a snapshot is fetched: weights that are plain data, configs and tokenizers; a pickle
 only where a source names the file."""
 

@@ -25,9 +25,10 @@ class ModalityCase(Kit):
         """The hooks of this plugin alone."""
         return Catalog([self.loaded()], {}).hook
 
-    def _written(self, spec: Modality, medium: Media, stem: Path) -> Path:
-        with attempt(self._who(spec), "a file", "a writer that fails for small media"):
-            path = self._hook().nextgpt_write_media(media=medium, stem=stem)
+    def _written(self, spec: Modality, medium: Media, stem: Path, suffix: str = "") -> Path:
+        suffix = suffix or spec.written[0]
+        with attempt(self._who(spec), f"a {suffix}", "a writer that fails for small media"):
+            path = self._hook().nextgpt_write_media(media=medium, stem=stem, suffix=suffix)
         expect(
             isinstance(path, Path) and path.is_file(),
             self._who(spec),

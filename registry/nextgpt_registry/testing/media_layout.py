@@ -54,6 +54,34 @@ class LayoutTests(ModalityCase):
                 cause="media.sha256, a comparison or a set of media before check_limit",
             )
 
+    def test_objects_are_adopted(self, spec: Modality) -> None:
+        """The data of a sample are it; what is nothing is declined, and never fails."""
+        if "nextgpt_adopt_media" not in self.loaded().hooks:
+            pytest.skip("no nextgpt_adopt_media hook: arrays are taken as they are laid out")
+        who, own = self._who(spec), self.sample(spec.name, 0)
+        if not isinstance(own.data, bytes):
+            value = own.data if own.rate is None else (own.data, own.rate)
+            cause = "a hook that does not know its own layout"
+            with attempt(who, "the data of its own sample to be adopted", cause):
+                found = self._hook().nextgpt_adopt_media(
+                    modality=spec.name, value=value, guess=False
+                )
+            expect(found == own, who, found=f"{found!r}", wanted=f"{own!r}", cause=cause)
+        for value in (None, 5, "text", b"bytes", object(), [], (), {}, {"a": 1}, [1, 2], len):
+            for guess in (True, False):
+                cause = "a hook that takes what it does not know: look at the type first"
+                with attempt(who, f"None for {value!r}", cause):
+                    found = self._hook().nextgpt_adopt_media(
+                        modality=spec.name, value=value, guess=guess
+                    )
+                expect(
+                    found is None,
+                    who,
+                    found=f"{found!r} made of {value!r}",
+                    wanted="None",
+                    cause=cause,
+                )
+
     def _needs_check(self) -> None:
         if "nextgpt_check_media" not in self.loaded().hooks:
             pytest.skip("no nextgpt_check_media hook: arrays of callers are believed")

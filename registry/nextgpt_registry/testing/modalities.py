@@ -74,6 +74,30 @@ class ModalityTests(LimitTests, LayoutTests):
                 cause="axes, dtype or rate lost on the way to the file, or values cut off",
             )
 
+    def test_each_declared_format_is_written(self, spec: Modality, tmp_path: Path) -> None:
+        """What the modality `writes` is written under that suffix, and read back as its own."""
+        for suffix in spec.written:
+            who, stem = f"{self._who(spec)}, {suffix}", tmp_path / suffix[1:]
+            path = self._written(spec, self.sample(spec.name, 0), stem, suffix)
+            expect(
+                path.suffix == suffix,
+                who,
+                found=f"{path.name} written",
+                wanted=f"{stem.name}{suffix}",
+                cause="a writer that does not look at `suffix`: leave it out of `writes`",
+            )
+            with attempt(who, "its own file to be read", "a format that is written and not read"):
+                back = self._hook().nextgpt_read_media(
+                    modality=spec.name, blob=Blob(path.read_bytes(), path.name)
+                )
+            expect(
+                isinstance(back, Media) and back.modality == spec.name,
+                who,
+                found=f"{back!r} for its own file",
+                wanted=f"a Media of {spec.name!r}",
+                cause="a format that is written and not read",
+            )
+
     def test_writer_stays_in_its_folder(self, spec: Modality, tmp_path: Path) -> None:
         """It writes the stem plus a suffix and nothing else, whatever the medium's source says."""
         elsewhere = tmp_path / "elsewhere"
@@ -115,7 +139,7 @@ class ModalityTests(LimitTests, LayoutTests):
         medium = self.sample(spec.name, 0)
         try:
             found: object = self._hook().nextgpt_write_media(
-                media=medium, stem=tmp_path / "file" / "a"
+                media=medium, stem=tmp_path / "file" / "a", suffix=spec.written[0]
             )
         except MediaError:
             return
@@ -160,7 +184,7 @@ class ModalityTests(LimitTests, LayoutTests):
         for name, other in self.catalog().modalities.items():
             if name != spec.name and other.sample:
                 path = self.catalog().hook.nextgpt_write_media(
-                    media=Kit.sample(self, name, 0), stem=tmp_path / name
+                    media=Kit.sample(self, name, 0), stem=tmp_path / name, suffix=other.written[0]
                 )
                 others[f"a file of {name!r}"] = path.read_bytes()
         for what, data in others.items():
@@ -188,7 +212,12 @@ class ModalityTests(LimitTests, LayoutTests):
         calls: dict[str, Any] = {
             "nextgpt_read_media": {"modality": _ELSEWHERE, "blob": Blob(data, "")},
             "nextgpt_check_media": {"media": other},
-            "nextgpt_write_media": {"media": other, "stem": tmp_path / "b"},
+            "nextgpt_adopt_media": {"modality": _ELSEWHERE, "value": own.data, "guess": False},
+            "nextgpt_write_media": {
+                "media": other,
+                "stem": tmp_path / "b",
+                "suffix": spec.written[0],
+            },
             "nextgpt_show_media": {"media": other},
             "nextgpt_log_media": {"writer": Recorder(), "tag": "a", "media": other, "step": 0},
         }

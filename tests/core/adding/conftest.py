@@ -16,7 +16,7 @@ from nextgpt_core.model import PARTS
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_core.testing.toy import MANIFEST
 from nextgpt_core.testing.toy_parts import Painter
-from nextgpt_core.training.adding import Added, add
+from nextgpt_core.training.adding import AdditionResult, add
 from nextgpt_registry import Catalog, Manifest, Media, MediaPart, Message, Modality, hookimpl
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.configfile import load_config
@@ -104,7 +104,7 @@ SKETCH = {
     },
 }
 CATALOG = Catalog.of({"toy": ToyPlugin(), "marks": MarkPlugin()})
-Train = Callable[..., Added]
+Train = Callable[..., AdditionResult]
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def adding(base: Path, tmp_path: Path) -> Train:
 
     def adding(
         offer: str | Path, *given: str, to: Path = base, out: str = "new", **how: Any
-    ) -> Added:
+    ) -> AdditionResult:
         joined = join(load_config(to), find_offer(str(offer), catalog=CATALOG))
         return add(joined.overridden(given), CATALOG, out=tmp_path / out, **how)
 

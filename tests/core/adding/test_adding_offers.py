@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nextgpt_core.training.adding import Added
+from nextgpt_core.training.adding import AdditionResult
 from nextgpt_core.training.settings import rehearsed, stage_of
 from nextgpt_registry import (
     Catalog,
@@ -24,7 +24,7 @@ from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.plan import make_plan
 
-Train = Callable[..., Added]
+Train = Callable[..., AdditionResult]
 
 
 def test_a_plan_shows_what_is_added_and_its_licence(base: Path, catalog: Catalog) -> None:

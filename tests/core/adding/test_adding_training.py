@@ -13,12 +13,12 @@ import yaml
 from nextgpt_core import GeneratedMedia, Pipeline, Text
 from nextgpt_core.assembly.weights import load_compact
 from nextgpt_core.testing import glyph
-from nextgpt_core.training.adding import Added
+from nextgpt_core.training.adding import AdditionResult
 from nextgpt_registry import Catalog, Media, MediaPart, TrainingError, read_lock
 from nextgpt_registry.configfile import load_config
 from nextgpt_registry.fetch.cache import sha256_of
 
-Train = Callable[..., Added]
+Train = Callable[..., AdditionResult]
 
 
 def answers(folder: Path, catalog: Catalog, **require: int) -> list[Any]:

@@ -42,4 +42,9 @@ def render_demo(folder: Path = DEMO, library: Library | None = None) -> None:
     write = Catalog.discover(("image", "audio", "video")).hook.nextgpt_write_media
     for name, scene in SCENES.items():
         rng = np.random.default_rng(len(name))
-        write(media=render(scene, library, rng, "fluent"), stem=folder / Path(name).stem)
+        path = folder / name
+        write(
+            media=render(scene, library, rng, "fluent"),
+            stem=path.with_suffix(""),
+            suffix=path.suffix,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from nextgpt_registry import (
     Blob,
@@ -20,6 +21,7 @@ from nextgpt_registry import (
     Modality,
     hookimpl,
 )
+from nextgpt_registry.arrays import array_of
 from nextgpt_registry.content import decoding, is_ours, replace_file
 # +trainable
 from nextgpt_registry.specs import Addition
@@ -35,6 +37,7 @@ MODALITY = Modality(
     suffixes=(".example",),
     limits=(Limit(of="bytes", at_most=1_000_000),),
     sample="nextgpt_example.plugin:sample",
+    part_types=("example_url", "input_example"),
 )
 
 
@@ -105,6 +108,15 @@ def nextgpt_read_media(modality: str, blob: Blob) -> Media | None:
     with decoding(blob, MODALITY):
         numbers = np.frombuffer(blob.data[len(MARK) :], "<f4")
         return nextgpt_check_media(Media("example", numbers, source=blob.name))
+
+
+@hookimpl
+def nextgpt_adopt_media(modality: str, value: Any, guess: bool) -> Media | None:
+    """An array of whatever library and dtype, where somebody says what it is."""
+    array = None if guess or modality != "example" else array_of(value)
+    if array is None:
+        return None
+    return nextgpt_check_media(Media("example", array.astype("float32")))
 
 
 @hookimpl

@@ -125,13 +125,13 @@ def _verdict(result: Mapping[str, Any]) -> str:
     """What was wanted, each fact marked as found or not."""
     marks = []
     for kind, wanted, told in zip(
-        result["expected"], result["wanted"], result["told"], strict=True
+        result["expected"], result["wanted"], result["judged"], strict=True
     ):
         facts = [
             value if (told or {}).get(fact) == value else f"✗ {value}"
             for fact, value in wanted.items()
         ]
-        there = "" if kind in result["found"] else "✗ "
+        there = "" if kind in result["kinds"] else "✗ "
         marks.append(f"{there}{kind}: {', '.join(facts)}" if facts else f"{there}{kind}")
     return "<br>".join(marks)
 
