@@ -9,6 +9,7 @@ from typing import Any
 
 from nextgpt_core.answer import Answer
 from nextgpt_core.engine.request import Cancel
+from nextgpt_core.intake import arguments as given
 from nextgpt_registry.errors import NextGPTError
 
 Chat = Callable[..., Answer]
@@ -26,6 +27,24 @@ def outcomes(
     No more are taken from `requests` than are under way. Leaving the iterator calls them off.
     """
     return _outcomes(chat, enumerate(requests), at_once)
+
+
+def answers(
+    chat: Chat, requests: object, *, at_once: int, progress: Answered | None
+) -> list[Outcome]:
+    """What came of each of a list, in order.
+
+    Raises:
+        RequestError: it is no list of at most 10,000, or `at_once` no count.
+    """
+    asked = given.listed(requests, "requests", "give a list of what `chat` takes, or mappings")
+    given.batch(at_once, progress)
+    found: dict[int, Outcome] = {}
+    for place, outcome in outcomes(chat, asked, at_once=at_once):
+        found[place] = outcome
+        if progress is not None:
+            progress(place, outcome)
+    return [found[place] for place in range(len(found))]
 
 
 def _outcomes(

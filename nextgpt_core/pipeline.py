@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -13,7 +13,7 @@ from nextgpt_core.answer import Answer, Event, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
-from nextgpt_core.batch import Answered, Outcome, outcomes
+from nextgpt_core.batch import Answered, Outcome, answers
 from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
@@ -145,11 +145,7 @@ class Pipeline:
     __call__ = chat
 
     def batch(
-        self,
-        requests: Iterable[GivenPart | Sequence[GivenPart] | Mapping[str, Any]],
-        *,
-        at_once: int = 16,
-        progress: Answered | None = None,
+        self, requests: Sequence[Any], *, at_once: int = 16, progress: Answered | None = None
     ) -> list[Outcome]:
         """What came of many requests, in order: an answer each, or the error that it ended with.
 
@@ -159,14 +155,7 @@ class Pipeline:
         Raises:
             RequestError: `requests` is no list of at most 10,000, or `at_once` no count.
         """
-        asked = given.listed(requests, "requests", "give a list of what `chat` takes, or mappings")
-        given.batch(at_once, progress)
-        found: dict[int, Outcome] = {}
-        for place, outcome in outcomes(self.chat, asked, at_once=at_once):
-            found[place] = outcome
-            if progress is not None:
-                progress(place, outcome)
-        return [found[place] for place in range(len(found))]
+        return answers(self.chat, requests, at_once=at_once, progress=progress)
 
     def stream(
         self,
