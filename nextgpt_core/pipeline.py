@@ -45,8 +45,7 @@ class Pipeline:
     """A live system. Every method may be called from several threads at once.
 
     Media of a channel whose trained parts were not loaded are refused, and none are made of its own
-    accord; `untrained` runs it as it is, for trying out. A context manager: leaving it ends
-    every request under way, and stops the system's threads and processes.
+    accord; `untrained` runs it as it is, for trying out. A context manager: leaving closes it.
     """
 
     def __init__(self, system: System, *, untrained: bool = False) -> None:
@@ -149,11 +148,11 @@ class Pipeline:
     ) -> list[Outcome]:
         """What came of many requests, in order: an answer each, or the error that it ended with.
 
-        A request is what `chat` takes first, or a mapping of its arguments. `at_once` are under
-        way; `progress` is called with the place of each and what came of it, as it comes.
+        A request is what `chat` takes first, or a mapping of its arguments; `progress` is called
+        with the place of each and its outcome, as it comes.
 
         Raises:
-            RequestError: `requests` is no list of at most 10,000, or `at_once` no count.
+            RequestError: not a list of at most 10,000, or `at_once` is no count.
         """
         return answers(self.chat, requests, at_once=at_once, progress=progress)
 
@@ -284,7 +283,7 @@ class Pipeline:
             return upload(saved, repo_id, revision=revision, **options)
 
     def close(self) -> None:
-        """End what is under way, and stop the threads and processes of the system."""
+        """End what is under way, and stop the system's threads and processes."""
         self.engine.close()
 
     def __enter__(self) -> Self:
