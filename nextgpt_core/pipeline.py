@@ -13,6 +13,7 @@ from nextgpt_core.answer import Answer, Event, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
+from nextgpt_core.batch import Answered, Outcome, answers
 from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
@@ -44,8 +45,7 @@ class Pipeline:
     """A live system. Every method may be called from several threads at once.
 
     Media of a channel whose trained parts were not loaded are refused, and none are made of its own
-    accord; `untrained` runs it as it is, for trying out. A context manager: leaving it stops the
-    decoders' threads and processes.
+    accord; `untrained` runs it as it is, for trying out. A context manager: leaving closes it.
     """
 
     def __init__(self, system: System, *, untrained: bool = False) -> None:
@@ -142,6 +142,19 @@ class Pipeline:
         return with_warnings(finished(self.stream(parts, history=history, **options)))
 
     __call__ = chat
+
+    def batch(
+        self, requests: Sequence[Any], *, at_once: int = 16, progress: Answered | None = None
+    ) -> list[Outcome]:
+        """What came of many requests, in order: an answer each, or the error that it ended with.
+
+        A request is what `chat` takes first, or a mapping of its arguments; `progress` is called
+        with the place of each and its outcome, as it comes.
+
+        Raises:
+            RequestError: not a list of at most 10,000, or `at_once` is no count.
+        """
+        return answers(self.chat, requests, at_once=at_once, progress=progress)
 
     def stream(
         self,
@@ -270,7 +283,7 @@ class Pipeline:
             return upload(saved, repo_id, revision=revision, **options)
 
     def close(self) -> None:
-        """Stop the decoders' threads and processes."""
+        """End what is under way, and stop the system's threads and processes."""
         self.engine.close()
 
     def __enter__(self) -> Self:

@@ -60,19 +60,31 @@ def run(
         list[str] | None,
         typer.Option(metavar="NAME=COUNT", help="At least so many media in the answer."),
     ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(help="A request on each line (JSON); answers go to --out/answers.jsonl."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where media are written.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     seed: Annotated[int | None, typer.Option(help="Default: that of the config.")] = None,
     untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
 ) -> None:
-    """Answer one request: text and media in, text and media out."""
+    """Answer one request: text and media in, text and media out; or many, with --batch."""
+    if batch is not None:
+        from nextgpt_core.cli.batch import run_batch
+
+        if text or media or require or as_json or seed is not None:
+            what = "--text, --media, --require, --seed and --json are of one request"
+            raise RequestError("--batch", what, "write them in its lines, or leave it out")
+        run_batch(system, overrides or [], batch, out, untrained=untrained)
+        return
     from nextgpt_core.cli.render import Gallery, answer_json
 
     counts = required_counts(require or [])
     values = {"text": iter(text or []), "media": iter(media or [])}
     given = [(kind, next(values[kind])) for kind in context.meta[_ORDER]]
     if not given:
-        raise RequestError("run", "nothing is asked", "give --text, --media or both")
+        raise RequestError("run", "nothing is asked", "give --text, --media or --batch")
     check_folder(out)
     with json_alone(as_json):
         pipeline, parts = _prepare(system, overrides or [], given, counts, untrained=untrained)

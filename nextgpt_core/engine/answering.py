@@ -11,12 +11,13 @@ from pydantic import BaseModel
 from nextgpt_core.answer import Event, Finished, MediaNoted, MediaStarted
 from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.captions import caption
-from nextgpt_core.engine.language import End, Group, Language, Piece
+from nextgpt_core.engine.language import Language
 from nextgpt_core.engine.prefix import Prefix, PrefixPool
 from nextgpt_core.engine.record import Orders, Record
 from nextgpt_core.engine.request import Cancel, Request, item_seed
 from nextgpt_core.engine.sampling import Sampler, TextStream
 from nextgpt_core.engine.worker import DecoderWorker
+from nextgpt_core.engine.writing import End, Group, Piece, Token
 from nextgpt_core.features.media import Features
 from nextgpt_core.prompt.positions import Prompt
 from nextgpt_core.signal import Grammar
@@ -54,8 +55,6 @@ class Answering:
         self._alone = request.generation.deterministic
         self._grammar = grammar
         self._cancel = cancel
-        tokenizer = shared.system.model.backbone.tokenizer
-        self._text = TextStream(tokenizer, request.generation.stop)
         self._media = shared.features.reading(alone=self._alone, check=cancel.check)
         self._record = Record(request.generation.seed)
         self._orders = Orders(shared.workers, options, alone=self._alone, cancel=cancel)
@@ -132,24 +131,23 @@ class Answering:
                 top_p=generation.top_p,
                 seed=item_seed(generation.seed, "text"),
             ),
+            text=TextStream(self._shared.system.model.backbone.tokenizer, generation.stop),
             max_tokens=min(generation.max_tokens, self._room(prompt)),
-            stopped=lambda: self._text.stopped,
+            alone=self._alone,
             cancel=self._cancel,
         )
 
     def _take(self, piece: Piece) -> Iterator[Event]:
         record = self._record
+        yield from record.text(piece.text)
         match piece:
-            case Group():
-                record.ids += piece.ids
-                yield from record.text(self._text.flush())
+            case Token(token):
+                record.ids.append(token)
+            case Group(ids=ids):
+                record.ids += ids
                 yield record.medium(self._order(piece))
             case End(finish):
-                yield from record.text(self._text.flush())
                 record.ended(finish)
-            case _:
-                record.ids.append(piece.id)
-                yield from record.text(self._text.feed(piece.id))
 
     def _order(self, group: Group) -> MediaStarted:
         """Hand a group to its decoder, which starts while the language model goes on."""

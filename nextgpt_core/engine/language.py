@@ -1,79 +1,76 @@
-"""Write an answer token by token, each signal group in one pass. Knows no encoder or decoder.
+"""The language model of a system and the one thread that runs it. Knows no encoder or decoder.
 
-Legend: B batch, T positions, D width, S signals of a group, V vocabulary with signals.
+Requests hand in what is to be written and take pieces from a queue. Between two passes new ones
+are taken in, those that were called off leave, and the scheduler says who reads on. Where a
+family's sequences cannot share a pass, each pass is of one.
+
+Legend: N positions of a pass, R sequences, T positions, D width, S signals of a group, V vocabulary
+with signals.
 """
 
 from __future__ import annotations
 
+import atexit
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from nextgpt_core.answer import Finish
 from nextgpt_core.assembly.boundary import check_finite
+from nextgpt_core.engine.passes import Passes
 from nextgpt_core.engine.prefix import Prefix
 from nextgpt_core.engine.request import Cancel
-from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.engine.turnstile import Turnstile
-from nextgpt_core.llm.backbone import Run
-from nextgpt_core.llm.cache import can_cut
-from nextgpt_core.llm.cache import held as positions_held
-from nextgpt_core.llm.head import all_finite, not_finite
+from nextgpt_core.engine.sampling import Sampler, TextStream
+from nextgpt_core.engine.scheduler import Scheduler, Turn
+from nextgpt_core.engine.writing import AHEAD, End, Group, NotFinite, Piece, Writing
+from nextgpt_core.llm.half import pack
+from nextgpt_core.llm.head import not_finite
 from nextgpt_core.model import NextGPT
 from nextgpt_core.prompt.positions import FeatureKey, Prompt
 from nextgpt_core.signal import Grammar
+from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError
 
-
-@dataclass(frozen=True)
-class TextToken:
-    """One token of text."""
-
-    id: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """One whole signal group, and the states its medium is made from."""
-
-    channel: str
-    ids: tuple[int, ...]
-    hidden_SD: Tensor
-
-
-@dataclass(frozen=True)
-class End:
-    """The last piece: nothing more will be written."""
-
-    finish: Finish
-
-
-Piece = TextToken | Group | End
+_ROWS = 32  # sequences in a pass
+_POSITIONS = {"cpu": 64}  # of prompts in a pass: as few as are no slower each
+_POSITIONS_ELSEWHERE = 1024
+_WHOLE = 1 << 30
+_POLL_S = 0.05  # how soon it is noticed that a request was called off that nobody pulls
+_LEAVING_S = 5.0  # what the pass under way may take when a request leaves
+_PATIENCE_S = 30.0  # what the pass under way may take after closing
+_IDLE_S = 1.0  # how long the thread stays for the next request
 
 
 class Language:
-    """The language model of a system, shared by requests: one pass at a time, in turn."""
+    """Writes answers, any number at once."""
 
     def __init__(self, model: NextGPT) -> None:
         self.model = model
-        self.turnstile = Turnstile()
+        pack(model.backbone.model)
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._coming: list[Writing] = []
+        self._going: set[Writing] = set()
+        self._closed = False
+        self._begin()
 
     def write(
         self,
         prefix: Prefix,
         prompt: Prompt,
-        x_BTD: Tensor,
+        x_1TD: Tensor,
         *,
         grammar: Grammar,
         sampler: Sampler,
+        text: TextStream,
         max_tokens: int,
-        stopped: Callable[[], bool],
+        alone: bool,
         cancel: Cancel,
     ) -> Iterator[Piece]:
-        """The pieces of an answer.
+        """The pieces of an answer; `alone` it shares no pass.
 
-        `x_BTD` embeds the prompt's positions that `prefix` does not hold; `prefix` grows with
+        `x_1TD` embeds the prompt's positions that `prefix` does not hold; `prefix` grows with
         all that is computed. Whatever ends the answer, groups still required are written first;
         a group is never cut, so an answer may be longer than `max_tokens` by one group and what
         is required.
@@ -82,35 +79,32 @@ class Language:
             Cancelled: between two tokens.
             ShapeError: the model gives numbers that are not finite.
         """
-        state, written = grammar.start(), 0
-        unfed: tuple[int, ...] = ()  # written, but not yet read by the model
-        run = self._extend(prefix, prompt.keys[len(prefix.keys) :], x_BTD)
-        finish: Finish = "length"
-        while written < max_tokens:
-            cancel.check()
-            if unfed:
-                run, unfed = self._append(prefix, unfed), ()
-            logits_V = grammar.mask_(self._logits(run, prefix), state)
-            state, ids = grammar.accept(state, sampler.choose(logits_V))
-            if not ids:
-                yield End("end")
-                return
-            written += len(ids)
-            if self.model.vocabulary.is_signal(ids[0]):
-                run = self._append(prefix, ids)
-                yield self._group(run, ids, prefix)
-                continue
-            unfed = ids
-            yield TextToken(ids[0])
-            if stopped():
-                finish = "stop"
-                break
-        for channel in grammar.missing(state):
-            cancel.check()
-            ids = self.model.vocabulary.block(channel).ids
-            run, unfed = self._append(prefix, unfed + ids), ()
-            yield self._group(run, ids, prefix)
-        yield End(finish)
+        writing = Writing(
+            self.model.vocabulary,
+            prefix,
+            prompt.keys[len(prefix.keys) :],
+            x_1TD,
+            grammar=grammar,
+            sampler=sampler,
+            text=text,
+            max_tokens=max_tokens,
+            alone=alone,
+            cancel=cancel,
+        )
+        self._enter(writing)
+        try:
+            while True:
+                piece = writing.pieces.get()
+                if writing.pieces.qsize() == AHEAD - 1:
+                    self._notify()
+                if isinstance(piece, BaseException):
+                    raise piece
+                cancel.check()
+                yield piece
+                if isinstance(piece, End):
+                    return
+        finally:
+            self._leave(writing)
 
     @torch.no_grad()
     def embed(self, prompt: Prompt, features: Mapping[FeatureKey, Tensor], *, start: int) -> Tensor:
@@ -131,38 +125,148 @@ class Language:
             check_finite(f"project.{group.channel}", "its output projection", value)
         return {name: value[0] for name, value in found.items()}
 
-    def _append(self, prefix: Prefix, ids: Sequence[int]) -> Run:
-        with torch.no_grad():
-            ids_BT = torch.tensor([ids], device=self.model.backbone.device)
-            return self._extend(prefix, ids, self.model.embed(ids_BT))
+    def close(self) -> None:
+        """Write nothing more: answers under way end with an error."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_PATIENCE_S)
+
+    # a request's thread
+
+    def _enter(self, writing: Writing) -> None:
+        with self._changed:
+            if self._closed:
+                raise _closed()
+            self._coming.append(writing)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="language model", daemon=True
+                )
+                self._thread.start()
+                atexit.register(self.close)  # one that runs as the interpreter ends aborts it
+            self._changed.notify_all()
+
+    def _leave(self, writing: Writing) -> None:
+        """Return when the prefix is its own again; it is not kept where that cannot be waited for.
+
+        An iterator that was forgotten is closed by whichever thread collects it, in the middle of
+        anything: it may be this one's, or one that has the lock already.
+        """
+        with self._changed:
+            if writing.released.is_set():
+                return
+            self._going.add(writing)
+            self._changed.notify_all()
+        here = threading.current_thread() is self._thread
+        if here or not writing.released.wait(_LEAVING_S):
+            writing.prefix.broken = True
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    # the language model's thread
+
+    def _begin(self) -> None:
+        """Nothing is read yet."""
+        backbone = self.model.backbone
+        positions = _POSITIONS.get(backbone.device.type, _POSITIONS_ELSEWHERE)
+        self._passes = Passes(self.model)
+        self._scheduler: Scheduler[Writing] = Scheduler(
+            rows=_ROWS if backbone.feeding.together else 1,
+            positions=_WHOLE if backbone.reads_anew else positions,
+        )
 
     @torch.no_grad()
-    def _extend(self, prefix: Prefix, keys: Sequence[object], x_BTD: Tensor) -> Run:
-        held = len(prefix.keys)
-        with self.turnstile:
-            try:
-                run = self.model.backbone.run(x_BTD, cache=prefix.cache)
-            except BaseException:
-                if can_cut(prefix.cache) and positions_held(prefix.cache) >= held:
-                    prefix.cut(held)  # some layers have the new positions, others not
-                else:  # or it was being read anew from its beginning
-                    prefix.broken = True
-                raise
-        prefix.keys.extend(keys)
-        return run
+    def _work(self) -> None:
+        try:
+            while ready := self._ready():
+                self._pass(self._scheduler.next(ready))
+                ready.clear()  # while the next are waited for, nothing holds these
+        except BaseException as error:  # nobody is left waiting for what will not come
+            self._lost(error)
+            raise
 
-    @torch.no_grad()
-    def _logits(self, run: Run, prefix: Prefix) -> Tensor:
-        logits_V: Tensor = self.model.logits(run.final_BTD[0, -1])
-        if not all_finite(logits_V):
-            prefix.broken = True
-            raise not_finite(prefix.cache, len(prefix.keys))
-        return logits_V
+    def _ready(self) -> set[Writing]:
+        """Who can go on, as soon as anybody can; nobody once there has been nothing to do."""
+        with self._changed:
+            while True:
+                for writing in self._coming:
+                    self._passes.enter(writing)
+                    self._scheduler.add(writing)
+                self._coming.clear()
+                for writing in self._scheduler:
+                    if self._closed:
+                        self._release(writing, _closed())
+                    elif writing.cancel.is_set or writing in self._going:
+                        self._release(writing, Cancelled())
+                self._going.clear()
+                if ready := {one for one in self._scheduler if not one.waits}:
+                    return ready
+                if self._scheduler:
+                    self._changed.wait(_POLL_S)
+                elif self._closed or not self._changed.wait_for(
+                    lambda: self._coming or self._closed, _IDLE_S
+                ):
+                    self._thread = None
+                    atexit.unregister(self.close)
+                    return set()
 
-    def _group(self, run: Run, ids: tuple[int, ...], prefix: Prefix) -> Group:
-        channel = self.model.vocabulary.channel_of(ids[0])
-        hidden_SD = run.hidden_BTD[0, -len(ids) :].clone()
-        if not all_finite(hidden_SD):
+    def _lost(self, error: BaseException) -> None:
+        """Between two passes something failed: whoever waits is told, and what was read is gone."""
+        with self._changed:
+            for writing in {*self._scheduler, *self._coming}:
+                writing.prefix.broken = True
+                writing.over(error)
+            self._coming.clear()
+            self._thread = None
+            self._begin()
+
+    def _release(
+        self, writing: Writing, last: Piece | BaseException | Callable[[], BaseException]
+    ) -> None:
+        """Read on in a sequence no more: what it holds is its prefix's again."""
+        self._scheduler.remove(writing)
+        self._passes.leave(writing)
+        writing.over(last() if callable(last) else last)
+
+    def _pass(self, turns: Sequence[Turn[Writing]]) -> None:
+        """Read on, and write. If a shared pass fails each is tried alone: one may be at fault."""
+        try:
+            runs = self._passes.read(turns)
+        except Exception as error:  # a family's own code, or no memory
+            if len(turns) > 1:
+                for turn in turns:
+                    self._pass([turn])
+            else:
+                self._release(turns[0].who, error)
+            return
+        choosing: list[tuple[Writing, Tensor]] = []
+        for turn, run in zip(turns, runs, strict=True):
+            if (final_D := self._tried(turn.who, turn.who.took, turn.count, run)) is not None:
+                choosing.append((turn.who, final_D))
+        if choosing:
+            logits_RV = self.model.logits(torch.stack([final_D for _, final_D in choosing]))
+            for (writing, _), logits_V in zip(choosing, logits_RV, strict=True):
+                self._tried(writing, writing.choose, logits_V)
+        for turn in turns:
+            if turn.who.last is not None:
+                self._release(turn.who, turn.who.last)
+
+    def _tried(self, writing: Writing, step: Callable[..., Tensor | None], *given: Any) -> Any:
+        """What a step of one sequence comes to; if it raises, that sequence alone is at an end."""
+        try:
+            return step(*given)
+        except NotFinite:
+            prefix = writing.prefix
             prefix.broken = True
-            raise not_finite(prefix.cache, len(prefix.keys))
-        return Group(channel, ids, hidden_SD)
+            self._release(writing, lambda: not_finite(prefix.cache, len(prefix.keys)))
+        except Exception as error:  # a tokenizer's own code, say
+            self._release(writing, error)
+
+
+def _closed() -> NextGPTError:
+    return RequestError("request", "the system was closed", "ask before closing it")

@@ -1,7 +1,7 @@
 """The engine: what requests to one system share, and the door they come in by. Knows no modality.
 
-The request's own thread runs the language model and is the only one that yields its events; each
-decoder has a worker thread that all requests share. A consumer that stops pulling pauses its own
+One thread runs the language model for all requests, and each decoder has a worker thread; a
+request's events come from the thread that pulls them. A consumer that stops pulling pauses its own
 request, and nothing else.
 """
 
@@ -99,7 +99,8 @@ class Engine:
         return Readiness(self.system.plan, self.system.model.untrained, ignored=self._ignored)
 
     def close(self) -> None:
-        """Stop the workers and their processes. A request under way loses its media."""
+        """End every request under way; stop the language model, the workers and their processes."""
+        self.shared.language.close()
         for worker in self.shared.workers.values():
             worker.close()
 

@@ -26,15 +26,15 @@ class Request:
 
 
 class Cancel:
-    """A switch that any thread may throw, once, to stop a request; so does its `parent`'s."""
+    """A switch that any thread may throw, once, to stop a request; so do those of its parents."""
 
-    def __init__(self, parent: Cancel | None = None) -> None:
-        if parent is not None and not isinstance(parent, Cancel):
-            raise RequestError(
-                "cancel", f"its parent is a {type(parent).__name__}", "give a Cancel"
-            )
+    def __init__(self, *parents: Cancel | None) -> None:
+        for parent in parents:
+            if parent is not None and not isinstance(parent, Cancel):
+                what = f"its parent is a {type(parent).__name__}"
+                raise RequestError("cancel", what, "give a Cancel")
         self._event = threading.Event()
-        self._parent = parent
+        self._parents = tuple(filter(None, parents))
 
     def set(self) -> None:
         """Ask the request to stop."""
@@ -43,7 +43,7 @@ class Cancel:
     @property
     def is_set(self) -> bool:
         """Whether it was asked to stop."""
-        return self._event.is_set() or (self._parent is not None and self._parent.is_set)
+        return self._event.is_set() or any(parent.is_set for parent in self._parents)
 
     def check(self) -> None:
         """Return while the request goes on.

@@ -139,6 +139,18 @@ def cancel(given: object) -> Cancel | None:
     return given
 
 
+def batch(at_once: object, progress: object) -> None:
+    """How a batch is asked.
+
+    Raises:
+        RequestError: it is something else.
+    """
+    if type(at_once) is not int or at_once < 1:
+        raise RequestError("at_once", f"is {shortened(at_once)}", "give a whole number from 1")
+    if progress is not None and not callable(progress):
+        raise RequestError("progress", f"is a {type(progress).__name__}", "give a function")
+
+
 def answered(given: object, messages: Sequence[Message], ids: int) -> dict[int, tuple[int, ...]]:
     """`answered`: the ids below `ids` that assistant turns were written with, by their index.
 

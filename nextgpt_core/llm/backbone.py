@@ -20,6 +20,7 @@ from nextgpt_core.llm.half import HalfLinear
 from nextgpt_core.llm.head import Head
 from nextgpt_core.llm.layers import layer_module, without_head
 from nextgpt_core.llm.rope import Rotation
+from nextgpt_core.llm.together import Together
 from nextgpt_registry.errors import LockError
 
 
@@ -151,6 +152,11 @@ class Backbone(nn.Module):
         """
         if cache is None:
             return self._pass(x_BTD, mask_BT=mask_BT)
+        if isinstance(cache, Together):
+            with cache.under_way():
+                run = self._pass(x_BTD, mask_BT=cache.mask_11NN, cache=cache)
+            cache.done()
+            return run
         asked, own = x_BTD.shape[1], cache if isinstance(cache, HeldCache) else None
         if own is not None and own.keeps_inputs and self._begins_anew(own, asked):
             x_BTD = torch.cat((own.inputs_BTD, x_BTD.to(own.inputs_BTD)), dim=1)
@@ -163,7 +169,7 @@ class Backbone(nn.Module):
             runs.append(self._pass(one_BTD, mask_BT=mask_BT, cache=cache))
             if own is not None:
                 own.took(one_BTD.detach())
-        return _last(runs, asked)
+        return joined(runs, asked)
 
     def _begins_anew(self, cache: HeldCache, asked: int) -> bool:
         """Whether what was read before is to be read again, together with what is asked.
@@ -186,7 +192,9 @@ class Backbone(nn.Module):
             given["attention_mask"] = mask_BT
         if cache is not None:
             given[self.feeding.argument] = cache
-            if self.feeding.positions:
+            if isinstance(cache, Together):
+                given["position_ids"] = cache.positions_1N
+            elif self.feeding.positions:
                 start = held(cache)
                 at_T = torch.arange(start, start + x_BTD.shape[1], device=x_BTD.device)
                 given["position_ids"] = at_T.expand(x_BTD.shape[0], -1)
@@ -232,13 +240,17 @@ class Backbone(nn.Module):
         """The ways in which it may go on from what it has read, the quickest first."""
         return feedings(self.model.config, self.inner)
 
+    @property
+    def reads_anew(self) -> bool:
+        """Whether it may have to read from the beginning again what it has read."""
+        rotates = bool(self.rotation.turns) or self.rotation.moves < self.context
+        return self.feeding.stepwise or rotates
+
     def new_cache(self) -> Cache:
         """An empty cache for `run`, of the kind that the model goes on from."""
-        rotates = bool(self.rotation.turns) or self.rotation.moves < self.context
-        keeps_inputs = self.feeding.stepwise or rotates
         if self.feeding.cuttable:
-            return GrowingCache(keeps_inputs=keeps_inputs)
-        return StateCache(self.model.config, keeps_inputs=keeps_inputs)
+            return GrowingCache(keeps_inputs=self.reads_anew)
+        return StateCache(self.model.config, keeps_inputs=self.reads_anew)
 
     def _rows(self) -> dict[str, Tensor]:
         rows = {"input": self.embedding.weight.detach()}
@@ -273,10 +285,13 @@ def _is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _last(runs: Sequence[Run], count: int) -> Run:
-    """The last `count` positions of passes that followed each other, as one."""
-    if len(runs) == 1 and runs[0].final_BTD.shape[1] == count:
+def joined(runs: Sequence[Run], last: int | None = None) -> Run:
+    """Passes that followed each other as one, or its `last` positions."""
+    if len(runs) == 1 and runs[0].final_BTD.shape[1] == (last or runs[0].final_BTD.shape[1]):
         return runs[0]
-    hidden_BTD = torch.cat([run.hidden_BTD for run in runs], dim=1)[:, -count:]
-    final_BTD = torch.cat([run.final_BTD for run in runs], dim=1)[:, -count:]
-    return Run(hidden_BTD, final_BTD, runs[-1].cache)
+    kept = slice(None if last is None else -last, None)
+    hidden_BTD = torch.cat([run.hidden_BTD for run in runs], dim=1)[:, kept]
+    final_BTD = torch.cat([run.final_BTD for run in runs], dim=1)[:, kept]
+    # One tensor where it was one: whether a layer is declared is seen by that.
+    same = all(run.hidden_BTD is run.final_BTD for run in runs)
+    return Run(final_BTD if same else hidden_BTD, final_BTD, runs[-1].cache)

@@ -8,7 +8,7 @@ common prefix costs nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,14 @@ class GrowingLayer(DynamicLayer):
     def __init__(self) -> None:
         super().__init__()
         self._length = 0
+
+    @classmethod
+    def of(cls, keys: Tensor, values: Tensor) -> Self:
+        """A layer that holds these (B, H, T, D)."""
+        layer = cls()
+        layer.keys, layer.values, layer._length = keys, values, keys.shape[-2]
+        layer.is_initialized = True
+        return layer
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any

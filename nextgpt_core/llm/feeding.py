@@ -28,12 +28,14 @@ class Feeding:
     `cuttable`: the cache is keys and values alone, so that it can go back to any prefix and its
     rows can be shared; otherwise it is a state that only goes forward. `positions`: positions are
     given, not left to the model. `stepwise`: on top of something read, one position at a time.
+    `together`: several sequences may read on in one pass.
     """
 
     argument: str = _CACHES[1]
     cuttable: bool = True
     positions: bool = True
     stepwise: bool = False
+    together: bool = False
 
     @property
     def shares_beginnings(self) -> bool:
@@ -44,7 +46,8 @@ class Feeding:
         """In words, for a log."""
         kept = "keys and values" if self.cuttable else "a state that only goes forward"
         pace = "one position at a time" if self.stepwise else "any number of positions at once"
-        return f"keeps {kept}, reads on {pace}"
+        company = "share passes" if self.together else "take turns"
+        return f"keeps {kept}, reads on {pace}; requests {company}"
 
 
 def feedings(config: PreTrainedConfig, inner: nn.Module) -> Iterator[Feeding]:
@@ -66,6 +69,18 @@ def feedings(config: PreTrainedConfig, inner: nn.Module) -> Iterator[Feeding]:
 
 def _argument(takes: Collection[str]) -> str | None:
     return next((name for name in _CACHES if name in takes), None)
+
+
+def sees_all_before(config: PreTrainedConfig) -> bool:
+    """Whether a config says that every layer attends to all positions before.
+
+    Of windows, which are wider than what can be tried, no family says in one way.
+    """
+    text = config.get_text_config(decoder=True)
+    windowed = getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True)
+    kinds = getattr(text, "layer_types", None) or (("window" if windowed else "full_attention"),)
+    chunked = getattr(text, "attention_chunk_size", None)
+    return set(kinds) == {"full_attention"} and not chunked
 
 
 def keeps_positions_only(config: PreTrainedConfig) -> bool:

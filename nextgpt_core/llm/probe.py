@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import inspect
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from nextgpt_core.llm.backbone import Backbone, Run
+from nextgpt_core.llm.backbone import Backbone, Run, joined
 from nextgpt_core.llm.cache import GrowingCache
+from nextgpt_core.llm.feeding import sees_all_before
+from nextgpt_core.llm.reading import read_together
+from nextgpt_core.llm.slots import Slots
+from nextgpt_core.llm.together import exchange
 from nextgpt_registry.errors import ConfigError
 
 _log = logging.getLogger(__name__)
@@ -71,9 +75,13 @@ def probe(backbone: Backbone) -> None:
             found.append(_short(error))
             continue
         off = theirs.off(ours, exact=exact)
-        if off <= (_EXACT if exact else _ROUGH):
+        limit = _EXACT if exact else _ROUGH
+        if off <= limit:
+            backbone.feeding = replace(
+                feeding, together=_reads_together(backbone, ids_BT, theirs, limit)
+            )
             backbone.probed = True
-            _log.info("%s %s", _name(backbone), feeding)
+            _log.info("%s %s", _name(backbone), backbone.feeding)
             return
         found.append(f"off by {off:.2g} of the spread")
     raise ConfigError(
@@ -162,10 +170,46 @@ def _in_pieces(backbone: Backbone, x_BTD: Tensor) -> _States:
         first = backbone.run(x_BTD[:, :_FIRST], cache=cache)
         backbone.run(strange_BTD, cache=backbone.new_cache())
     rest = x_BTD[:, _FIRST:].split(_THEN, dim=1)
-    runs = [first, *(backbone.run(piece_BTD, cache=cache) for piece_BTD in rest)]
-    hidden_BTD = torch.cat([run.hidden_BTD for run in runs], dim=1)
-    final_BTD = torch.cat([run.final_BTD for run in runs], dim=1)
-    return _states(backbone, Run(hidden_BTD, final_BTD, cache))
+    return _states(
+        backbone, joined([first, *(backbone.run(piece_BTD, cache=cache) for piece_BTD in rest)])
+    )
+
+
+def _reads_together(backbone: Backbone, ids_BT: Tensor, theirs: _States, limit: float) -> bool:
+    """Whether two texts of different lengths, read on in shared passes, come to the same as alone.
+
+    The backbone's attention is left exchanged if so.
+    """
+    feeding, config = backbone.feeding, backbone.model.config
+    fit = feeding.shares_beginnings and feeding.positions and not backbone.reads_anew
+    if not (fit and sees_all_before(config) and exchange(backbone.model)):
+        return False
+    texts = [backbone.embed(ids_BT), backbone.embed(ids_BT.flip(1)[:, 2:])]
+    exact = backbone.embedding.weight.dtype in (torch.float32, torch.float64)
+    try:
+        alone = [_states(backbone, backbone.run(x_BTD)) for x_BTD in texts]
+        pairs = [(theirs, alone[0]), *zip(alone, _mixed(backbone, texts), strict=True)]
+        offs = [one.off(other, exact=exact) for one, other in pairs]
+    except Exception as error:  # a family's own code, on a way it may not be made for
+        _log.info("%s reads no two texts in one pass: %s", _name(backbone), _short(error))
+        offs = [float("inf")]
+    if all(off <= limit for off in offs):
+        return True
+    exchange(backbone.model, back=True)
+    return False
+
+
+def _mixed(backbone: Backbone, texts: list[Tensor]) -> list[_States]:
+    """The states of two texts that share passes, of one position or several of each."""
+    slots = Slots()
+    own = [slots.enter(GrowingCache()) for _ in texts]
+    runs: list[list[Run]] = [[] for _ in texts]
+    for counts in ((_FIRST, 0), (1, 1), (1, _FIRST - 1), (1, 1), (1, 1)):
+        turns = [n for n, count in enumerate(counts) if count]
+        read = [(own[n], texts[n][:, own[n].held :][:, : counts[n]]) for n in turns]
+        for n, run in zip(turns, read_together(backbone, slots, read), strict=True):
+            runs[n].append(run)
+    return [_states(backbone, joined(own)) for own in runs]
 
 
 def _states(backbone: Backbone, run: Run) -> _States:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
 import torch
 from transformers import LlamaConfig
 from transformers.cache_utils import DynamicCache
 
 from nextgpt_core.engine.prefix import PrefixPool
-from nextgpt_core.engine.turnstile import Turnstile
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.llm.cache import GrowingCache, held_bytes
 from nextgpt_core.llm.feeding import feedings
@@ -178,28 +175,6 @@ def test_cache_that_cannot_be_cut_is_only_extended() -> None:
         assert prefix.keys == []
     with pool.lend("abcde") as prefix:
         assert len(prefix.keys) == 4
-
-
-@pytest.mark.timeout(30)
-def test_turnstile_hands_on_in_order() -> None:
-    turnstile, order = Turnstile(), []
-    waiting = []
-    with turnstile:
-        for name in range(4):
-            thread = threading.Thread(target=lambda n=name: _pass(turnstile, order, n))
-            thread.start()
-            waiting.append(thread)
-            while len(turnstile._waiting) <= name:
-                pass
-    for thread in waiting:
-        thread.join()
-
-    assert order == [0, 1, 2, 3]
-
-
-def _pass(turnstile: Turnstile, order: list[int], name: int) -> None:
-    with turnstile:
-        order.append(name)
 
 
 class Older(torch.nn.Module):

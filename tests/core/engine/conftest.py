@@ -48,7 +48,7 @@ def scripted() -> Scripted:
 
         def wanting(final: torch.Tensor) -> torch.Tensor:
             found: torch.Tensor = logits(final)
-            found[next(script, model.backbone.tokenizer.eos_token_id)] = 1e4
+            found[0, next(script, model.backbone.tokenizer.eos_token_id)] = 1e4
             return found
 
         model.logits = wanting  # type: ignore[method-assign]

@@ -70,6 +70,24 @@ def test_next_turn_sees_what_one_uncached_pass_sees(
     torch.testing.assert_close(made[-1]["text"], fresh["text"][0], rtol=1e-3, atol=1e-3)
 
 
+def test_families_that_take_turns_answer_in_a_mixture_as_alone(pipeline: Pipeline) -> None:
+    requests: list[Any] = [
+        {
+            "parts": ["hi " * n, glyph(n)],
+            "seed": n,
+            "require": {"glyph": n % 2},
+            "max_tokens": 4 * n,
+        }
+        for n in range(1, 6)
+    ]
+    alone = [pipeline.chat(**request) for request in requests]
+    pipeline.engine.shared.prefixes.clear()
+
+    mixed = pipeline.batch(requests)
+
+    assert [one.ids for one in mixed] == [one.ids for one in alone]
+
+
 @pytest.mark.parametrize("pipeline", [("jamba", {})], indirect=True, ids=["jamba"])
 def test_failed_pass_leaves_no_half_read_state(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from nextgpt_core.llm.backbone import Backbone, Run
 from nextgpt_core.llm.cache import GrowingCache
 from nextgpt_core.llm.load import backbone_from_folder
+from nextgpt_core.llm.reading import read_together
+from nextgpt_core.llm.slots import Slots
 from nextgpt_registry.errors import ConfigError
 
 UNTRIED = {  # and why
@@ -80,6 +82,8 @@ def test_family_is_right_on_the_cached_path_or_refused(make_folder, family: str)
     _check_pieces(backbone, x_BTD, whole)
     _check_kept_prefix(backbone, x_BTD, whole)
     _check_padding(backbone, x_BTD, whole)
+    if backbone.feeding.together:
+        _check_company(backbone, x_BTD, whole)
 
 
 def _check_is_the_model(backbone: Backbone, ids_BT: Tensor, whole: Run) -> None:
@@ -133,6 +137,31 @@ def _check_padding(backbone: Backbone, x_BTD: Tensor, whole: Run) -> None:
     padded = backbone.run(both_BTD, mask_BT=mask_BT)
 
     assert _off(whole.final_BTD[:, :11], padded.final_BTD[1:, :11]) < 1e-2
+
+
+def _check_company(backbone: Backbone, x_BTD: Tensor, whole: Run) -> None:
+    """It is read in pieces beside others, which come, go and grow out of their shelf."""
+    slots, runs = Slots(), []
+    own, *others = (slots.enter(GrowingCache()) for _ in range(4))
+    read_together(backbone, slots, [(others[0], x_BTD.repeat(1, 5, 1)[:, :250])])
+
+    for at, piece_BTD in enumerate(x_BTD.split(PIECES, dim=1)):
+        beside = [(other, x_BTD.flip(1)[:, : 1 + 3 * (n == at)]) for n, other in enumerate(others)]
+        runs.append(read_together(backbone, slots, [*beside, (own, piece_BTD)])[-1])
+        if at == 3:
+            slots.leave(others.pop(1), GrowingCache())
+
+    assert own.held == x_BTD.shape[1]
+    assert _off(whole.final_BTD, torch.cat([run.final_BTD for run in runs], dim=1)) < 1e-3
+    assert _off(whole.hidden_BTD, torch.cat([run.hidden_BTD for run in runs], dim=1)) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("family", "together"),
+    [("llama", True), ("qwen3", True), ("gemma3_text", False), ("mistral", False)],
+)
+def test_families_with_windows_take_turns(make_folder, family: str, together: bool) -> None:
+    assert backbone_from_folder(make_folder(family)).feeding.together == together
 
 
 @pytest.mark.parametrize("family", ["llama", "bamba", "mixtral"])
