@@ -257,3 +257,12 @@ def test_device_and_dtype_are_of_all_parts(kit: SystemKit, dtype: Any) -> None:
 def test_device_that_is_none_is_refused(kit: SystemKit, given: Any) -> None:
     with pytest.raises(ConfigError, match="give its name"):
         Pipeline.from_config(kit.builder.config(), catalog=CATALOG, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"device": "gpu0"}, "device: 'gpu0' is no"), ({"dtype": torch.int8}, "dtype: 'int8' is no")],
+)
+def test_device_that_is_not_known_is_one_problem(kit: SystemKit, given: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{said}"):
+        Pipeline.from_config(kit.builder.config(), catalog=CATALOG, **given)
