@@ -240,6 +240,11 @@ def test_adapters_of_the_system_before_are_gone(
     assert not list(folder.glob("adapter*"))
 
 
+def test_name_of_a_system_is_for_another_method() -> None:
+    with pytest.raises(SourceError, match="a system's name or a YAML file is `from_config`'s"):
+        Pipeline.from_pretrained("mini")
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", torch.bfloat16])
 def test_device_and_dtype_are_of_all_parts(kit: SystemKit, dtype: Any) -> None:
     config = kit.builder.config()
