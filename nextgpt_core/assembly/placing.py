@@ -8,13 +8,14 @@ from typing import Any
 from nextgpt_registry.config import Channel
 from nextgpt_registry.configfile import Loaded
 from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.plan.weights import unknown_place
 
 
 def placed(loaded: Loaded, device: Any, dtype: Any) -> Loaded:
     """The config with the language model, encoders and decoders there; None leaves it as it is.
 
     Raises:
-        ConfigError: one is neither a name nor torch's own.
+        ConfigError: one is neither a known name nor torch's own.
     """
     changed = {
         name: _named(name, value)
@@ -39,4 +40,7 @@ def _placed(channel: Channel, changed: dict[str, str]) -> Channel:
 def _named(name: str, value: Any) -> str:
     if type(value).__module__.partition(".")[0] != "torch" and not isinstance(value, str):
         raise ConfigError(name, f"is a {type(value).__name__}", f"give its name, or a torch.{name}")
-    return str(value).removeprefix("torch.")
+    found = str(value).removeprefix("torch.")
+    if problem := unknown_place(name, found):
+        raise ConfigError(name, *problem)
+    return found

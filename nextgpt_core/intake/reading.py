@@ -49,6 +49,8 @@ refused, for it was hardly meant so.
 _LONE = str | bytes | bytearray | memoryview | io.IOBase
 """What could be gone through, and is one part."""
 
+_KNOWN = "give text, a Path or (NAME, content)"
+
 PARTS = "give text, a Path, or a list of them and (NAME, content)"
 
 
@@ -216,11 +218,13 @@ class Reader:
         fits = [channel for channel in among if self._channels[channel] in found]
         if len(fits) == 1:
             return MediaPart(fits[0], found[self._channels[fits[0]]])
-        what = f"a part is a {type(value).__name__}"
+        what = f"a part is {_described(value)}"
         if fits:
             pairs = " or ".join(f"({name!r}, …)" for name in fits)
             raise RequestError("request", f"{what}, which may be meant for {either(fits)}", pairs)
-        raise RequestError("request", what, "give text, a Path or (NAME, content)")
+        names = " or ".join(f"({name!r}, …)" for name in among)
+        fix = f"say what it is: {names}" if hasattr(value, "shape") and among else _KNOWN
+        raise RequestError("request", what, fix)
 
     def _checked(self, channel: str, array: Any, rate: float | None) -> MediaPart:
         """The medium of an array, held to the layout that its modality's plugin documents."""
@@ -259,9 +263,17 @@ class Reader:
         if not isinstance(part.media, Media) or part.media.modality != wanted:
             held = part.media
             found = held.modality if isinstance(held, Media) else f"a {type(held).__name__}"
-            raise RequestError(f"{part.channel} part", f"holds {found}", f"give {wanted}")
+            fix = f"give a Media of {wanted}; anything else as ({part.channel!r}, content)"
+            raise RequestError(f"{part.channel} part", f"holds {found}", fix)
         media = check_media(self._catalog, part.media)
         return MediaPart(self._channels.named(part.channel), media, part.caption)
+
+
+def _described(value: Any) -> str:
+    """What an object is; of an array also its shape, by which it may or may not be told."""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    name = type(value).__name__
+    return f"a {name}" if shape is None else f"a {name} of {dtype} and shape {tuple(shape)}"
 
 
 def _say_which(channels: Sequence[str], who: str) -> str:

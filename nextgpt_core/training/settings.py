@@ -120,6 +120,8 @@ def stage_of(config: Config, stage: str) -> tuple[TrainingData, RunSettings]:
     data = config.training.get(stage)
     if data is None:
         have = ", ".join(config.training) or "none"
+        if not stage:
+            raise TrainingError("stage", "is not named", f"one of {config.name}'s: {have}")
         raise TrainingError(
             f"stage {stage!r}",
             f"{config.name} has no data for it (its stages: {have})",

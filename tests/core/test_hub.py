@@ -240,6 +240,11 @@ def test_adapters_of_the_system_before_are_gone(
     assert not list(folder.glob("adapter*"))
 
 
+def test_name_of_a_system_is_for_another_method() -> None:
+    with pytest.raises(SourceError, match="a system's name or a YAML file is `from_config`'s"):
+        Pipeline.from_pretrained("mini")
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", torch.bfloat16])
 def test_device_and_dtype_are_of_all_parts(kit: SystemKit, dtype: Any) -> None:
     config = kit.builder.config()
@@ -256,4 +261,13 @@ def test_device_and_dtype_are_of_all_parts(kit: SystemKit, dtype: Any) -> None:
 @pytest.mark.parametrize("given", [{"device": 5}, {"dtype": 5}, {"dtype": int}, {"device": b"cpu"}])
 def test_device_that_is_none_is_refused(kit: SystemKit, given: Any) -> None:
     with pytest.raises(ConfigError, match="give its name"):
+        Pipeline.from_config(kit.builder.config(), catalog=CATALOG, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"device": "gpu0"}, "device: 'gpu0' is no"), ({"dtype": torch.int8}, "dtype: 'int8' is no")],
+)
+def test_device_that_is_not_known_is_one_problem(kit: SystemKit, given: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{said}"):
         Pipeline.from_config(kit.builder.config(), catalog=CATALOG, **given)

@@ -189,6 +189,20 @@ def test_part_that_is_nothing() -> None:
         READER.parts([("glyph", {})])
 
 
+def test_array_that_no_plugin_takes_is_described_and_may_be_named() -> None:
+    with pytest.raises(RequestError, match=r"float64 and shape \(9, 9\)") as caught:
+        READER.parts([np.zeros((9, 9))])
+
+    assert caught.value.fix == "say what it is: ('glyph', …)"
+
+
+def test_part_that_holds_no_media_says_how_else_it_is_given() -> None:
+    with pytest.raises(RequestError, match="holds a list") as caught:
+        READER.parts([MediaPart("glyph", [1])])  # type: ignore[arg-type]
+
+    assert "('glyph', content)" in caught.value.fix
+
+
 def test_medium_that_no_plugin_writes(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="writes rune"):
         BOTH.write(Media("rune", b""), tmp_path / "x")

@@ -122,6 +122,13 @@ def test_training_that_cannot_be_is_refused(
         train(**system, **given)
 
 
+def test_stage_that_is_not_named_lists_those_there_are(system: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError, match="stage: is not named") as caught:
+        train(**system)
+
+    assert caught.value.fix == "one of kit's: encode"
+
+
 @pytest.mark.parametrize("given", [{"limit": 0}, {"limit": True}, {"jobs": 0}, {"jobs": "2"}])
 def test_evaluation_of_no_count_is_refused(system: dict[str, Any], given: dict[str, Any]) -> None:
     with pytest.raises(RequestError, match="whole number"):

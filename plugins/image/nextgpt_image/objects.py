@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,8 @@ def levels(array: Any, *, who: str) -> Any:
         raise MediaError(who, f"has integers from {low:g} to {high:g}, wanted 0 to 255", fix)
     if low >= 0 and high <= 1:
         return (255 * array.astype(np.float32)).round().astype(np.uint8)
+    if not math.isfinite(low + high):
+        raise MediaError(who, f"has floats from {low:g} to {high:g}", "make them finite, 0 to 1")
     fix = "from -1 to 1: (x + 1) / 2" if low < 0 else "from 0 to 255: x / 255, or x.astype('uint8')"
     raise MediaError(who, f"has floats from {low:g} to {high:g}, wanted 0 to 1", fix)
 

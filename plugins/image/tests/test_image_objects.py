@@ -54,6 +54,13 @@ def test_open_file_is_the_picture_that_is_read_from_it() -> None:
     assert adopt(Image.open(out), guess=True) == read(Blob(out.getvalue()))
 
 
+def test_picture_that_is_no_number_is_not_to_be_scaled() -> None:
+    with pytest.raises(MediaError) as caught:
+        adopt(PIXELS * np.nan, guess=False)
+
+    assert caught.value.fix == "make them finite, 0 to 1"
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

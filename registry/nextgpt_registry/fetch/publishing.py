@@ -28,7 +28,8 @@ def hub_source(named: str, revision: Any) -> str:
         raise SourceError(
             named,
             "is no folder here, and no hub repository",
-            "give a folder, or 'OWNER/NAME' and perhaps revision='…'",
+            "give a folder, or 'OWNER/NAME' and perhaps revision='…'; a system's name or a YAML "
+            "file is `from_config`'s",
         )
     return f"hf:{repo}@{resolve_revision(repo, revision or told or 'main')}"
 

@@ -63,8 +63,8 @@ def signals(
 ) -> Contents:
     """The file of `signals`: rows of each channel, those to be read and those to be written.
 
-    `silent` are channels that the config has without a decoder: their rows are not used. A model
-    that ties its embeddings may keep one kind of row for both.
+    `silent` are channels that the config has without a decoder, or leaves out: their rows are not
+    used. A model that ties its embeddings may keep one kind of row for both.
     """
     problems: list[str] = []
     wanted: dict[str, tuple[int, ...]] = {}

@@ -80,7 +80,7 @@ class Trained:
         for name in self.weights:
             if name in self._known:
                 continue
-            if name in locked:
+            if name in locked or self._is_itself(name):
                 self._findings.note(f"weights.{name} is not loaded: its channel is left out")
                 continue
             fix = f"known: {', '.join(self._known)}"
@@ -123,9 +123,12 @@ class Trained:
         """Hold the saved rows of every channel to its block."""
         if (found := self._tensors("signals")) is None:
             return
-        made = contents.signals(found, signals.blocks, facts=facts, silent=silent)
+        left = [part.removeprefix("project.") for part in self.weights if part not in self._known]
+        gone = [channel for channel in left if self._is_itself(f"project.{channel}")]
+        made = contents.signals(found, signals.blocks, facts=facts, silent=[*silent, *gone])
         for channel in made.unused:
-            self._findings.note(f"weights.signals: rows of {channel} are not loaded: it is silent")
+            why = "it is silent" if channel in silent else "it is left out"
+            self._findings.note(f"weights.signals: rows of {channel} are not loaded: {why}")
         self._take("signals", made)
 
     def check_vocabulary(self, facts: LLMFacts) -> None:
@@ -137,6 +140,14 @@ class Trained:
         """Hold the saved adapters to the settings."""
         if (found := self._tensors("lora")) is not None:
             self._take("lora", contents.adapters(found, facts, lora))
+
+    def _is_itself(self, part: str) -> bool:
+        """Whether a file that this system has no use for is what it is named as, by no slip."""
+        path = self._found[part].path
+        told = header(path, part, Findings())
+        if path is None or told is None or not part.startswith("project."):
+            return False
+        return (told.part or path.stem) == part  # older files are only called so
 
     def _take(self, part: str, made: Contents) -> None:
         if made.problems:

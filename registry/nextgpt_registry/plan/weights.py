@@ -83,16 +83,22 @@ def header(path: Path | None, at: str, findings: Findings) -> Header | None:
     return None
 
 
+def unknown_place(name: str, value: str) -> tuple[str, str] | None:
+    """What is wrong with a `device` or a `dtype`, and what would do; None if it is known."""
+    if name == "device" and not _DEVICE.fullmatch(value):
+        return f"{value!r} is no device", "known: auto, cpu, cuda:0, mps"
+    if name == "dtype" and value not in DTYPES:
+        return f"{value!r} is no type", f"known: {', '.join(DTYPES)}"
+    return None
+
+
 def check_place(settings: ComponentSettings | LLMSettings, at: str, findings: Findings) -> int:
     """The bytes of one number there; an unknown device or type is a problem."""
-    if not _DEVICE.fullmatch(settings.device):
-        findings.add(
-            f"{at}.device", f"{settings.device!r} is no device", "known: auto, cpu, cuda:0, mps"
-        )
+    for name, value in (("device", settings.device), ("dtype", settings.dtype)):
+        if problem := unknown_place(name, value):
+            findings.add(f"{at}.{name}", *problem)
     if settings.device == "mps" and settings.dtype == "float64":
         findings.add(f"{at}.dtype", "MPS has no float64", "known there: float32, float16, bfloat16")
-    if settings.dtype not in DTYPES:
-        findings.add(f"{at}.dtype", f"{settings.dtype!r} is no type", f"known: {', '.join(DTYPES)}")
     return DTYPES.get(settings.dtype, 4)
 
 
