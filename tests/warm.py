@@ -37,7 +37,7 @@ def asked(door: str) -> dict:
         server.listen()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        while sys.stdin.fileno() not in select.select([sys.stdin, server], [], [])[0]:
+        while sys.stdin not in select.select([sys.stdin, server], [], [])[0]:
             caller, _ = server.accept()
             if not os.fork():
                 return _taken(caller)
