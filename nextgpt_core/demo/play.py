@@ -82,7 +82,7 @@ def play(
             starting(line)
             own = first + number if line.seed is None else line.seed
             number += 1
-            yield Exchange(at, number, line, conversation.say(line.parts, seed=own))
+            yield Exchange(at, number, line, conversation.say([*line.parts], seed=own))
 
 
 def exchange_json(exchange: Exchange) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nextgpt_core.training.muon import Muon
-from nextgpt_core.training.optimizer import Optimizer, factor
+from nextgpt_core.training.optimizer import by_part, factor
 from nextgpt_core.training.settings import RunSettings
 
 STEADY: dict[str, Any] = {"warmup": 0.0, "decay": "none", "lr": 0.1, "weight_decay": 0.1}
@@ -33,7 +33,7 @@ def gradients(step: int) -> dict[str, Tensor]:
 
 def moved(settings: RunSettings) -> dict[str, nn.Parameter]:
     own = parameters()
-    optimizer = Optimizer(
+    optimizer = by_part(
         {"output": [own["matrix"], own["bias"]], "signals": [own["rows"]]}, settings
     )
     for step in range(4):
@@ -71,7 +71,7 @@ def test_matrices_of_projections_may_follow_muon_and_all_else_follows_adamw(kind
 @pytest.mark.parametrize(("channels", "stays"), [(None, False), (("glyph",), True)])
 def test_rows_that_are_held_do_not_decay(channels: Any, stays: bool) -> None:
     rows = nn.Parameter(torch.ones(3, 4))
-    optimizer = Optimizer({"signals": [rows]}, RunSettings(channels=channels, **STEADY))
+    optimizer = by_part({"signals": [rows]}, RunSettings(channels=channels, **STEADY))
 
     rows.grad = torch.zeros_like(rows)
     optimizer.step(0)

@@ -55,6 +55,12 @@ WRONG = {
 }
 
 
+ADOPTED = ("stereo", "of floats", "without colours", "with alpha")
+"""Of arrays these are made fit, since what they mean is certain; of `Media` they are not."""
+SAYS = {"sound with one infinity": "no numbers", "picture of NaN": "floats from nan"}
+"""Of an array that is made fit as far as it can be."""
+
+
 @pytest.fixture(scope="module")
 def reader() -> Reader:
     names = ("audio", "image", "video")
@@ -71,8 +77,14 @@ def test_media_that_do_not_fit_are_refused_at_the_door(reader: Reader, name: str
         "part": MediaPart(media.modality, media),
         "array": (media.modality, media.data if media.rate is None else (media.data, media.rate)),
     }
-    if how == "array" and not hasattr(media.data, "dtype"):
-        pytest.skip("no array")
+    if how == "array":
+        says = SAYS.get(name, says)
+        if not hasattr(media.data, "dtype"):
+            pytest.skip("no array")
+        if any(adopted in name for adopted in ADOPTED):
+            (part,) = reader.parts([given[how]])
+            assert part.media.modality == media.modality
+            return
 
     with pytest.raises(MediaError) as caught:
         reader.parts([given[how]])

@@ -47,8 +47,10 @@ def test_what_pages_link_to_in_the_repository_is_in_the_site(site: Path) -> None
 def test_code_that_pages_link_to_is_in_the_site(site: Path) -> None:
     page = (site / "plugins" / "depth.html").read_text("utf-8")
 
-    assert 'href="../repository/plugins/depth/nextgpt_depth/scenes.py"' in page
-    assert (site / "repository" / "plugins" / "depth" / "nextgpt_depth" / "scenes.py").is_file()
+    assert 'href="../repository/plugins/depth/nextgpt_depth/train/scenes.py"' in page
+    assert (
+        site / "repository" / "plugins" / "depth" / "nextgpt_depth" / "train" / "scenes.py"
+    ).is_file()
 
 
 def test_media_of_the_gallery_are_in_the_site(site: Path) -> None:

@@ -196,7 +196,7 @@ def test_groups_fit_into_what_the_model_reads(pipeline: Pipeline) -> None:
 
 
 def test_as_many_groups_as_fit_are_made(pipeline: Pipeline) -> None:
-    composer = pipeline.system.model.composer
+    composer = pipeline.system.composer
     for words in range(500, 503):  # one of three leaves room for one id and whole groups
         prompt = len(composer.compose([Message("user", ("x " * words,))], feature_tokens={}))
         groups, rest = divmod(1024 - prompt - 3, 3)
@@ -211,7 +211,7 @@ def test_as_many_groups_as_fit_are_made(pipeline: Pipeline) -> None:
 
 
 def test_control_tokens_are_not_written(scripted: Scripted, pipeline: Pipeline) -> None:
-    never = min(pipeline.system.model.composer.never_ids)
+    never = min(pipeline.system.composer.never_ids)
 
     answer = scripted(pipeline, [5, never, 6])[-1].answer
 

@@ -42,7 +42,7 @@ def train_text(folder: Path, weights: Path, *, steps: int = STEPS) -> CaptionEnc
         decay=0,
         warmup=50,
         tail=0.5,
-        video=inf,
+        clip=inf,
         weight_decay=0,
     )
     save_compact(encoder.state_dict(), weights)

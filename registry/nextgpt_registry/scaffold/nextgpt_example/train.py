@@ -15,7 +15,7 @@ from nextgpt_registry import Media
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.fetch.cache import cache_dir
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from nextgpt_example.data import CAPTIONS, shown
 # +decoder
@@ -60,14 +60,14 @@ def encoder(run: Run) -> Windows:
     """From its features a linear map has to tell what is shown; the map is thrown away."""
     model = Windows(EncoderOptions())
     torch.manual_seed(0)
-    tell = nn.Linear(8 * 32, len(CAPTIONS))
+    tell = torch.nn.Linear(8 * 32, len(CAPTIONS))
 
     def loss(step: int) -> Tensor:
         wanted_B, media = drawn(f"encoder {step}")
         found_BC = tell(model(model.preprocess(media)).flatten(1))
-        return nn.functional.cross_entropy(found_BC, torch.tensor(wanted_B))
+        return torch.nn.functional.cross_entropy(found_BC, torch.tensor(wanted_B))
 
-    train(run, "example encoder", nn.ModuleList([model, tell]), loss, lr=5e-3, warmup=30, decay=0)
+    train(run, "example encoder", torch.nn.ModuleList([model, tell]), loss, lr=5e-3, warmup=30, decay=0)
     return model
 # -encoder
 # +decoder
