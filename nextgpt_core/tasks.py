@@ -60,8 +60,9 @@ def train(
         PlanError: the system cannot be assembled.
         TrainingError: the run cannot start, or its loss is no longer a number.
     """
-    loaded, catalog = prepared(system, *overrides, stage=stage, catalog=catalog, **settings)
-    loaded = untrained(loaded) if fresh else loaded
+    loaded, catalog = prepared(
+        system, *overrides, stage=stage, fresh=fresh, catalog=catalog, **settings
+    )
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
     begin = None if start is None else local_path(start, who="start")
     _check_listener(progress)
@@ -76,10 +77,13 @@ def prepared(
     system: Source | Loaded,
     *overrides: str,
     stage: str,
+    fresh: bool = False,
     catalog: Catalog | None = None,
     **settings: Any,
 ) -> tuple[Loaded, Catalog]:
     """The config that a stage is trained with, and its plugins; all that is wrong is told here.
+
+    A `fresh` one has no trained parts, whatever it is a config of.
 
     Raises:
         ConfigError: the config cannot be read.
@@ -89,6 +93,7 @@ def prepared(
     _check_texts(overrides, stage)
     loaded = load_config(system, split_overrides(stage, overrides), catalog=catalog)
     loaded = with_settings(loaded, stage, {key: plain(value) for key, value in settings.items()})
+    loaded = untrained(loaded) if fresh else loaded
     stage_of(loaded.config, stage)
     ready = plan_system(loaded, catalog=catalog)
     planned(ready.plan, [stage])

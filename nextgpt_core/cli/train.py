@@ -57,7 +57,6 @@ def command(
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.tasks import prepared, train
-    from nextgpt_core.training.settings import untrained
     from nextgpt_registry.outputs import check_folder
 
     for option, folder in (("--out", out), ("--export", export)):
@@ -68,8 +67,7 @@ def command(
         unused = {"--stage": stage, "--from": start, "--export": export, "--speed": speed}
         _add(system, add, given, out=out, fresh=fresh, exact=exact, unused=unused)
         return
-    loaded, catalog = prepared(system, *given, stage=stage)
-    loaded = untrained(loaded) if fresh else loaded
+    loaded, catalog = prepared(system, *given, stage=stage, fresh=fresh)
 
     yield_cores()
     quiet()
