@@ -67,8 +67,9 @@ def _outcomes(
 
 def _outcome(chat: Chat, request: object, cancel: Cancel) -> Outcome:
     try:
-        named = isinstance(request, Mapping) and "parts" in request
-        arguments: dict[str, Any] = dict(request) if named else {"parts": request}
+        arguments: dict[str, Any] = {"parts": request}
+        if isinstance(request, Mapping) and "parts" in request:
+            arguments = {str(name): value for name, value in request.items()}
         arguments["cancel"] = Cancel(cancel, arguments.get("cancel"))
         return chat(**arguments)
     except NextGPTError as error:
