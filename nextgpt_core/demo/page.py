@@ -15,10 +15,14 @@ _COLUMNS = ("turn", "asked", "got", "first text", "language", "media", "all")
 
 def page(played: Played, catalog: Catalog) -> str:
     """The whole page; `catalog` holds the plugins that show media."""
-    single = [e for e in played.exchanges if len(e.line.given) == 1 and len(set(e.line.want)) == 1]
     ways: dict[tuple[str, str], list[Exchange]] = {}
-    for exchange in single:
-        ways.setdefault((exchange.line.given[0], exchange.line.want[0]), []).append(exchange)
+    mixed = []
+    for exchange in played.exchanges:
+        given, want = exchange.line.given, exchange.line.want
+        if len(given) == 1 and len(set(want)) == 1:
+            ways.setdefault((given[0], want[0]), []).append(exchange)
+        else:
+            mixed.append(exchange)
     return render(
         "conversation.html",
         title=played.title or f"{played.system}: a conversation",
@@ -26,7 +30,7 @@ def page(played: Played, catalog: Catalog) -> str:
         catalog=catalog,
         names=list(dict.fromkeys([TEXT, *(name for way in ways for name in way)])),
         ways=ways,
-        mixed=[exchange for exchange in played.exchanges if exchange not in single],
+        mixed=mixed,
         columns=_COLUMNS,
         timings=[*map(_row, played.exchanges), _total(played.exchanges)],
         arrow=_arrow,

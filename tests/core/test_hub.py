@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from loopback import Repository, serving
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
@@ -44,10 +42,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     constants = pytest.importorskip("huggingface_hub.constants", reason="no huggingface_hub")
     state, api = Hub(), "/api/models/org/name/"
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
+    class Handler(Repository):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if path.startswith((f"{api}revision/", f"{api}tree/")):
@@ -96,37 +91,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
         def _answer(self, code: int, told: Any, *, commit: str = "") -> None:
             body = told if isinstance(told, bytes) else json.dumps(told).encode()
-            self.send_response(code)
-            if code == 404:
-                self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", f'"{commit}-{abs(hash(body))}"')
-            self.send_header("X-Repo-Commit", commit)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            self.answer(code, body, commit)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    for switch in ("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(switch, raising=False)
-    url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler, tmp_path, monkeypatch):
+        yield state
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from loopback import Repository, serving
 
 from nextgpt_registry.anchors import anchored
 from nextgpt_registry.config import Config
@@ -31,12 +29,10 @@ class Hub:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    constants = pytest.importorskip("huggingface_hub.constants", reason="no huggingface_hub")
     state = Hub()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.do_GET()
+    class Handler(Repository):
+        missing = "RevisionNotFound"
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
@@ -46,48 +42,18 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
                 named = path.removeprefix(api)
                 commit = state.revisions.get(named, named if named in (OLD, NEW) else "")
                 told = {"id": "org/name", "sha": commit, "siblings": [{"rfilename": "config.json"}]}
-                self._answer(200 if commit else 404, json.dumps(told).encode(), commit)
+                self.answer(200 if commit else 404, json.dumps(told).encode(), commit)
             elif path.startswith("/api/models/org/name/tree/"):
                 listed = [{"type": "file", "path": "config.json", "size": 1, "oid": OLD}]
-                self._answer(200, json.dumps(listed).encode(), OLD)
+                self.answer(200, json.dumps(listed).encode(), OLD)
             elif path.startswith(file):
                 commit = path.removeprefix(file).partition("/")[0]
-                self._answer(200, json.dumps({"commit": commit}).encode(), commit)
+                self.answer(200, json.dumps({"commit": commit}).encode(), commit)
             else:
-                self._answer(404, b"", "")
+                self.answer(404, b"", "")
 
-        def _answer(self, code: int, body: bytes, commit: str) -> None:
-            self.send_response(code)
-            if code == 404:
-                self.send_header("X-Error-Code", "RevisionNotFound")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", f'"{commit}"')
-            self.send_header("X-Repo-Commit", commit)
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    for switch in ("NEXTGPT_OFFLINE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(switch, raising=False)
-    url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("NEXTGPT_CACHE", str(tmp_path / "cache"))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler, tmp_path, monkeypatch):
+        yield state
 
 
 def test_a_tag_is_looked_up_once_told_and_held(
