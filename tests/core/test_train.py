@@ -237,7 +237,7 @@ def test_a_plain_list_is_gone_through_in_ever_new_orders(run: Train) -> None:
 
 
 def test_samples_are_shown_as_a_page_with_media(run: Train) -> None:
-    trained = run("encode", samples=2)
+    trained = run("encode", samples=2, precision="bf16")
 
     page = (trained.folder / "samples" / "step-000006.html").read_text()
     assert "What is it?" in page
