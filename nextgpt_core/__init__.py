@@ -10,6 +10,7 @@ from nextgpt_registry.lazy import names
 if TYPE_CHECKING:
     from nextgpt_core.answer import (
         Answer,
+        Cancel,
         Event,
         FailedMedia,
         Finished,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     )
     from nextgpt_core.builder import Builder
     from nextgpt_core.conversation import Conversation
-    from nextgpt_core.engine.request import Cancel
     from nextgpt_core.evaluation.run import Report
     from nextgpt_core.model import NextGPT
     from nextgpt_core.pipeline import Pipeline
@@ -71,6 +71,7 @@ __getattr__ = names(
     {
         "answer": (
             "Answer",
+            "Cancel",
             "Event",
             "FailedMedia",
             "Finished",
@@ -86,7 +87,6 @@ __getattr__ = names(
         ),
         "builder": ("Builder",),
         "conversation": ("Conversation",),
-        "engine.request": ("Cancel",),
         "evaluation.run": ("Report",),
         "model": ("NextGPT",),
         "pipeline": ("Pipeline",),

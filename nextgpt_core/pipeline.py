@@ -9,18 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from nextgpt_core.answer import Answer, Event, finished, with_warnings
+from nextgpt_core.answer import Answer, Cancel, Event, Request, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
 from nextgpt_core.batch import Answered, Outcome, answers
 from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
-from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
 from nextgpt_core.intake.arguments import Options
-from nextgpt_core.intake.messages import messages as read_messages
-from nextgpt_core.intake.messages import request
 from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
@@ -164,7 +161,7 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> Iterator[Event]:
         """The events of one answer, as they happen; closing the iterator calls it off."""
-        return self.ask(request(self.reader, parts, history), **options)
+        return self.ask(self.reader.request(parts, history), **options)
 
     def ask(
         self,
@@ -177,7 +174,7 @@ class Pipeline:
 
         `answered` holds the exact ids of assistant turns that this system wrote, by index.
         """
-        asked = read_messages(self.reader, messages, "messages")
+        asked = self.reader.messages(messages, "messages")
         if not asked:
             raise RequestError("messages", "are none", "give at least a user's turn")
         wanted = Request(

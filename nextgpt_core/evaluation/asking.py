@@ -9,8 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nextgpt_core.answer import Answer, finished
-from nextgpt_core.engine.request import item_seed
+from nextgpt_core.answer import Answer, finished, item_seed
 from nextgpt_core.evaluation import metrics
 from nextgpt_core.evaluation.scores import Result
 from nextgpt_core.pipeline import Pipeline

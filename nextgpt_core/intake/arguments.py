@@ -15,7 +15,7 @@ from typing import Any, TypedDict, get_args
 
 from pydantic import ValidationError
 
-from nextgpt_core.engine.request import Cancel
+from nextgpt_core.answer import Cancel
 from nextgpt_registry.config import Generation
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.explain import lines
