@@ -5,7 +5,7 @@ Ours, or as chat APIs spell them. Knows no part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nextgpt_core.intake.arguments import listed, message
@@ -40,6 +40,19 @@ def request(reader: Reader, given: GivenPart, history: Any) -> tuple[Message, ..
     return (*before, *asked)
 
 
+def check_asked(asked: Sequence[Message]) -> None:
+    """Hold a conversation to what can be answered.
+
+    Raises:
+        RequestError: there is no message, or the last one is of a user who says nothing.
+    """
+    if not asked:
+        raise RequestError("messages", "are none", "give at least a user's turn")
+    last = asked[-1]
+    if last.role == "user" and all(isinstance(p, str) and not p.strip() for p in last.parts):
+        raise RequestError("request", "says nothing", "give a text, or a medium")
+
+
 def messages(reader: Reader, given: Any, who: str = "history") -> tuple[Message, ...]:
     """Messages, whose media are read.
 
@@ -55,7 +68,7 @@ def messages(reader: Reader, given: Any, who: str = "history") -> tuple[Message,
 
 def _message(reader: Reader, given: Any, who: str) -> Message:
     if not (isinstance(given, Mapping) and is_message(given)):
-        return message(given, who, _FIX)
+        return message(given, who, _FIX, read=reader.part)
     role = role_of(given, who)
     parts = listed(content_of(given, who), f"{who}.content", "give a text, or a list of parts")
     return Message(role, tuple(reader.part(part) for part in parts))

@@ -25,8 +25,10 @@ from nextgpt_core.intake.sources import (
     file_size,
     is_address,
     is_data_url,
+    is_open,
     is_packed,
     local,
+    open_size,
 )
 from nextgpt_registry.arrays import rate_of
 from nextgpt_registry.catalog import Catalog
@@ -38,9 +40,9 @@ from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.plan import Plan
 
 GivenPart = Any
-"""Text (a string), or a medium: a path, bytes, a data URL, a `Media` or `MediaPart`, an object that
-a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or any of them
-under the name of its channel: `(NAME, content)`.
+"""Text (a string), or a medium: a path, an open file, bytes, a data URL, a `Media` or `MediaPart`,
+an object that a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or
+any of them under the name of its channel: `(NAME, content)`.
 
 A string is text, even if it looks like a path or an address; the name of a file that is there is
 refused, for it was hardly meant so.
@@ -104,7 +106,7 @@ class Reader:
                 return self._named(name, content)
             case Mapping():
                 return self._spelled(given)
-        return self._adopted(given)
+        return self._open(given) if is_open(given) else self._adopted(given)
 
     def medium(self, given: GivenPart) -> MediaPart:
         """A part that is a medium; a string is a path, a data URL or the URL of a file."""
@@ -169,6 +171,8 @@ class Reader:
                 return self.path(local(content), name)
             case bytes() | bytearray() | memoryview() | io.BytesIO():
                 return self._bytes(content, name)
+        if is_open(content):
+            return self._open(content, name)
         adopted = adopt_media(self._catalog, self._channels[channel], content, guess=False)
         if adopted is not None:
             return MediaPart(channel, adopted)
@@ -180,7 +184,7 @@ class Reader:
         raise RequestError(
             f"{name} part",
             f"its content is a {type(content).__name__}",
-            "give a path, bytes, a data URL, an array or (array, rate)",
+            "give a path, an open file, bytes, a data URL, an array or (array, rate)",
         )
 
     def _bytes(self, given: Any, name: str | None = None) -> MediaPart:
@@ -189,6 +193,13 @@ class Reader:
         channels = [self._channels.named(name)] if name else list(self._channels)
         self._channels.within(channels, view.nbytes, f"{view.nbytes} bytes")
         return self.blob(Blob(bytes(view)), name)
+
+    def _open(self, file: Any, name: str | None = None) -> MediaPart:
+        """The medium in an open file, however far it was read; none larger than a channel takes."""
+        who, size = open_size(file)
+        channels = [self._channels.named(name)] if name else list(self._channels)
+        self._channels.within(channels, size, who)
+        return self.blob(Blob(file.read(size), name=Path(who).name), name)
 
     def _spelled(self, part: Mapping[Any, Any]) -> Part:
         """A part as chat APIs spell it."""

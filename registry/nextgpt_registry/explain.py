@@ -49,7 +49,7 @@ def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | No
     if item["type"] == "extra_forbidden":
         known = owner.model_fields if owner else ()
         key = str(item["loc"][-1])  # not out of the path, which leaves out what looks like a tag
-        inside = [".".join([*path[:-1], *way]) for way in _ways(owner, key)] if owner else []
+        inside = [".".join([*path[:-1], way]) for way in sections(owner, key)] if owner else []
         fix = f"did you mean {' or '.join(inside)}?" if inside else did_you_mean(key, known)
         return Problem(where, "is no known key", fix)
     if item["type"] == "missing":
@@ -93,13 +93,13 @@ def _walk(
     return path, owner
 
 
-def _ways(model: type[BaseModel], key: str) -> Iterator[list[str]]:
-    """Where a key stands in the sections of a model, which have fixed names."""
+def sections(model: type[BaseModel], key: str) -> Iterator[str]:
+    """Where a key stands in the sections of a model: `generation.seed`."""
     for name, field in model.model_fields.items():
         for section in () if _is_mapping(field.annotation) else _models(field.annotation):
             if key in section.model_fields:
-                yield [name, key]
-            yield from ([name, *way] for way in _ways(section, key))
+                yield f"{name}.{key}"
+            yield from (f"{name}.{way}" for way in sections(section, key))
 
 
 def _short(step: str | int) -> str:
