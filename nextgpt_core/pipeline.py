@@ -7,9 +7,17 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Never, Self, Unpack
 
-from nextgpt_core.answer import Answer, Cancel, Event, Request, finished, with_warnings
+from nextgpt_core.answer import (
+    Answer,
+    Cancel,
+    Event,
+    GeneratedMedia,
+    Request,
+    finished,
+    with_warnings,
+)
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
@@ -23,12 +31,12 @@ from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
-from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
+from nextgpt_registry.errors import ConfigError, MediaError, SourceError
 from nextgpt_registry.fetch.publishing import hub_source, upload
 from nextgpt_registry.fetch.sources import OnProgress, fetch
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
-from nextgpt_registry.paths import local_path
+from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.plan import plan_system
 
 if TYPE_CHECKING:
@@ -62,6 +70,7 @@ class Pipeline:
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
+        **settings: Never,
     ) -> Self:
         """The pipeline of a config, with dotted `key=value` overrides; weights are fetched.
 
@@ -75,7 +84,7 @@ class Pipeline:
             PlanError: it cannot be assembled.
             SourceError: weights cannot be had.
         """
-        _check_callers(catalog, progress)
+        given.callers(catalog, progress, settings)
         loaded = placed(load_config(source, overrides, catalog=catalog), device, dtype)
         made = plan_system(loaded, catalog=catalog)
         system = assemble(made.plan, made.catalog, merge=True, progress=progress)
@@ -92,6 +101,7 @@ class Pipeline:
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
+        **settings: Never,
     ) -> Self:
         """The pipeline saved in a folder, or in a repository of the Hugging Face hub.
 
@@ -101,8 +111,11 @@ class Pipeline:
         Raises:
             SourceError: there is no such folder, repository or revision.
         """
-        _check_callers(catalog, progress)
+        given.callers(catalog, progress, settings)
         folder = local_path(source, who="source", error=SourceError)
+        if folder.is_dir() and revision is not None:
+            what = f"is a folder, and the revision {shortened(revision)} is one of a repository"
+            raise SourceError(str(source), what, "leave it out, or rename the folder")
         if not folder.is_dir():
             folder = fetch(hub_source(str(source), revision), sha256=None, progress=progress)
         return cls.from_config(
@@ -175,8 +188,7 @@ class Pipeline:
         `answered` holds the exact ids of assistant turns that this system wrote, by index.
         """
         asked = self.reader.messages(messages, "messages")
-        if not asked:
-            raise RequestError("messages", "are none", "give at least a user's turn")
+        given.asked(asked)
         wanted = Request(
             messages=asked,
             generation=given.generation(self.config.generation, options),
@@ -226,9 +238,10 @@ class Pipeline:
         """A medium, read for the channel that takes it."""
         return self.reader.medium(medium)
 
-    def write(self, media: Media, stem: str | Path) -> Path:
+    def write(self, media: Media | GeneratedMedia | MediaPart, stem: str | Path) -> Path:
         """Write a medium to `stem` plus its suffix; returns the path."""
-        return self.reader.write(media, local_path(stem, who="stem", error=MediaError))
+        own = media.media if isinstance(media, GeneratedMedia | MediaPart) else media
+        return self.reader.write(own, local_path(stem, who="stem", error=MediaError))
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
         """Write config, lock and trained parts; `from_pretrained` reads them back.
@@ -288,10 +301,3 @@ class Pipeline:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _check_callers(catalog: object, progress: object) -> None:
-    if catalog is not None and not isinstance(catalog, Catalog):
-        raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
-    if progress is not None and not callable(progress):
-        raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")

@@ -31,6 +31,9 @@ from nextgpt_registry.plan import Plan, plugins_of
 from nextgpt_registry.suites import Featured, Judge, Suite
 from nextgpt_registry.targets import blamed, resolve
 
+_MANY = 100
+"""Prompts that take minutes or hours: whoever did not say how many is told."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -100,6 +103,8 @@ def evaluate(
         Progress(f"{plan.system} {suite.name}", total=len(chosen), done=len(done)) as progress,
         ThreadPoolExecutor(jobs, "nextgpt-eval") as pool,
     ):
+        if limit is None and len(waiting) > _MANY:
+            progress.say(f"{len(waiting):,} prompts are asked, an answer each; a limit asks fewer")
         coming = [pool.submit(asker.ask, prompt) for prompt in waiting]
         try:
             for count, future in enumerate(as_completed(coming), len(chosen) - len(waiting) + 1):

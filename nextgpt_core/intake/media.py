@@ -22,7 +22,9 @@ from nextgpt_core.intake.sources import (
     file_size,
     is_address,
     is_data_url,
+    is_open,
     local,
+    open_size,
 )
 from nextgpt_registry.arrays import rate_of
 from nextgpt_registry.catalog import Catalog
@@ -96,6 +98,8 @@ class MediaReader:
                 return self.path(local(content), name)
             case bytes() | bytearray() | memoryview() | io.BytesIO():
                 return self._bytes(content, name)
+        if is_open(content):
+            return self._open(content, name)
         adopted = adopt_media(self._catalog, self._channels[channel], content, guess=False)
         if adopted is not None:
             return MediaPart(channel, adopted)
@@ -107,7 +111,7 @@ class MediaReader:
         raise RequestError(
             f"{name} part",
             f"its content is a {type(content).__name__}",
-            "give a path, bytes, a data URL, an array or (array, rate)",
+            "give a path, an open file, bytes, a data URL, an array or (array, rate)",
         )
 
     def _bytes(self, given: Any, name: str | None = None) -> MediaPart:
@@ -116,6 +120,13 @@ class MediaReader:
         channels = [self._channels.named(name)] if name else list(self._channels)
         self._channels.within(channels, view.nbytes, f"{view.nbytes} bytes")
         return self.blob(Blob(bytes(view)), name)
+
+    def _open(self, file: Any, name: str | None = None) -> MediaPart:
+        """The medium in an open file, however far it was read; none larger than a channel takes."""
+        who, size = open_size(file)
+        channels = [self._channels.named(name)] if name else list(self._channels)
+        self._channels.within(channels, size, who)
+        return self.blob(Blob(file.read(size), name=Path(who).name), name)
 
     def _adopted(self, value: Any, channels: Sequence[str] = ()) -> MediaPart:
         """An object that a plugin makes a medium of; of one of `channels`, if they are given."""

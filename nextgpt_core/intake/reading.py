@@ -23,9 +23,9 @@ from nextgpt_registry.paths import shortened
 from nextgpt_registry.plan import Plan
 
 GivenPart = Any
-"""Text (a string), or a medium: a path, bytes, a data URL, a `Media` or `MediaPart`, an object that
-a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or any of them
-under the name of its channel: `(NAME, content)`.
+"""Text (a string), or a medium: a path, an open file, bytes, a data URL, a `Media` or `MediaPart`,
+an object that a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or
+any of them under the name of its channel: `(NAME, content)`.
 
 A string is text, even if it looks like a path or an address; the name of a file that is there is
 refused, for it was hardly meant so.
@@ -121,7 +121,7 @@ class Reader(MediaReader):
                 return self._named(name, content)
             case Mapping():
                 return self._spelled(given)
-        return self._adopted(given)
+        return self._open(given) if is_open(given) else self._adopted(given)
 
     def medium(self, given: GivenPart) -> MediaPart:
         """A part that is a medium; a string is a path, a data URL or the URL of a file."""
@@ -134,7 +134,7 @@ class Reader(MediaReader):
 
     def _message(self, given: Any, who: str) -> Message:
         if not (isinstance(given, Mapping) and _is_message(given)):
-            return message(given, who, _FIX)
+            return message(given, who, _FIX, read=self.part)
         role = spelled.role_of(given, who)
         parts = listed(
             spelled.content_of(given, who), f"{who}.content", "give a text, or a list of parts"
@@ -152,6 +152,13 @@ class Reader(MediaReader):
             return self.blob(data_url(given))
         self._channels.refuse_file(given)
         return text(given)
+
+    def _open(self, file: Any, name: str | None = None) -> MediaPart:
+        """The medium in an open file, however far it was read; none larger than a channel takes."""
+        who, size = open_size(file)
+        channels = [self._channels.named(name)] if name else list(self._channels)
+        self._channels.within(channels, size, who)
+        return self.blob(Blob(file.read(size), name=Path(who).name), name)
 
     def _spelled(self, part: Mapping[Any, Any]) -> Part:
         """A part as chat APIs spell it."""
