@@ -100,7 +100,9 @@ class Timings:
     total_s: float = 0.0  # the last medium
     prefilled_tokens: int = 0  # prompt tokens that were computed
     reused_tokens: int = 0  # prompt tokens whose keys and values were kept from before
+    media_tokens: int = 0  # of the prompt: where media stand
     generated_tokens: int = 0
+    signal_tokens: int = 0  # of these: what media were ordered with
     encoded_media: int = 0  # media that an encoder was called for; the rest was cached
 
 

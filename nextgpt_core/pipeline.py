@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -13,6 +13,7 @@ from nextgpt_core.answer import Answer, Event, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
+from nextgpt_core.awaited import awaited
 from nextgpt_core.batch import Answered, Outcome, answers
 from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.loop import Engine
@@ -185,6 +186,7 @@ class Pipeline:
             generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
+            channels=given.channels(options.get("channels")),
             answered=given.answered(
                 {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
@@ -209,17 +211,13 @@ class Pipeline:
         history: Sequence[Message] = (),
         **options: Unpack[Options],
     ) -> AsyncIterator[Event]:
-        """As `stream`; the work is done in a thread, an event at a time."""
+        """As `stream`; the work is done in a thread of its own, which waits for nobody."""
         cancel = Cancel(given.cancel(options.get("cancel")))
         options["cancel"] = cancel
-        try:
-            events = await asyncio.to_thread(self.stream, parts, history=history, **options)
-            while (event := await asyncio.to_thread(next, events, None)) is not None:
+        begin = partial(self.stream, parts, history=history, **options)
+        async with aclosing(awaited(begin, cancel)) as events:
+            async for event in events:
                 yield event
-        finally:
-            cancel.set()
-            with contextlib.suppress(ValueError, NameError):  # its thread is still inside
-                events.close()  # type: ignore[attr-defined]
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""

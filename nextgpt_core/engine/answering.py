@@ -117,6 +117,7 @@ class Answering:
     def _pieces(self, prompt: Prompt, prefix: Prefix) -> Iterator[Piece]:
         start = len(prefix.keys)
         self._record.reused_tokens, self._record.prefilled_tokens = start, len(prompt) - start
+        self._record.media_tokens = sum(slot.count for slot in prompt.features)
         with torch.no_grad():
             features = self._media.projected(slot for slot in prompt.features if slot.end > start)
         generation, language = self._generation, self._shared.language
@@ -145,6 +146,7 @@ class Answering:
                 record.ids.append(token)
             case Group(ids=ids):
                 record.ids += ids
+                record.signal_tokens += len(ids)
                 yield record.medium(self._order(piece))
             case End(finish):
                 record.ended(finish)

@@ -23,6 +23,7 @@ class Request:
     decoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by channel
     answered: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """The exact ids of assistant turns that this model wrote, by index into `messages`."""
+    channels: tuple[str, ...] | None = None  # those that media may be of; None: any
 
 
 class Cancel:
