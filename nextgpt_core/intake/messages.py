@@ -12,7 +12,7 @@ from nextgpt_core.intake.arguments import listed, message
 from nextgpt_core.intake.reading import PARTS, GivenPart, Reader
 from nextgpt_core.intake.spelled import content_of, is_message, role_of
 from nextgpt_registry.errors import RequestError
-from nextgpt_registry.messages import Message
+from nextgpt_registry.messages import MediaPart, Message
 
 _FIX = (
     "give a list of Message(role, (text or MediaPart, …)), as `Conversation.messages` is, or of "
@@ -58,4 +58,9 @@ def _message(reader: Reader, given: Any, who: str) -> Message:
         return message(given, who, _FIX)
     role = role_of(given, who)
     parts = listed(content_of(given, who), f"{who}.content", "give a text, or a list of parts")
-    return Message(role, tuple(reader.part(part) for part in parts))
+    own = role == "assistant"  # its media may be of channels that take none, and be gone
+    return message(
+        Message(role, tuple(p if own and isinstance(p, MediaPart) else reader.part(p) for p in parts)),
+        who,
+        _FIX,
+    )
