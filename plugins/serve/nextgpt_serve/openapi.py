@@ -19,11 +19,21 @@ def describe(app: FastAPI, channels: Channels) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = whole()
-            schema.setdefault("components", {}).setdefault("schemas", {}).update(_parts(channels))
-            app.openapi_schema = schema
+            schema["components"]["schemas"].update(_parts(channels))
+            app.openapi_schema = _as_answered(schema)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _as_answered(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without what FastAPI answers to bad requests, and this server does not."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+    for path in schema["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    return schema
 
 
 def _parts(channels: Channels) -> dict[str, Any]:

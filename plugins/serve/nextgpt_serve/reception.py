@@ -61,18 +61,23 @@ class Reception:
             if not status:
                 await response(scope, receive, sent)
         finally:
+            self._service.metrics.request(_route(scope), status)
             _log(scope, id, status, time.perf_counter() - began)
+
+
+def _route(scope: Scope) -> str:
+    """What the application calls an address; nothing of the address itself."""
+    return getattr(scope.get("route"), "path", "")
 
 
 def _log(scope: Scope, id: str, status: int, seconds: float) -> None:
     """One line of JSON; of the address only what the application calls it."""
-    route = scope.get("route")
     caller = scope.get("state", {}).get("caller")
     told: dict[str, Any] = {
         "time": round(time.time(), 3),
         "request": id,
         "method": scope["method"],
-        "route": getattr(route, "path", None),
+        "route": _route(scope),
         "status": status,
         "seconds": round(seconds, 4),
         "key": getattr(caller, "name", "") or None,

@@ -16,8 +16,10 @@ from nextgpt_core import Event, Pipeline
 from nextgpt_registry.media import Blob
 from nextgpt_serve.channels import Channels
 from nextgpt_serve.errors import not_found
+from nextgpt_serve.fetching import Fetcher
 from nextgpt_serve.fields import Extras, Sampled
 from nextgpt_serve.media.store import MediaStore
+from nextgpt_serve.metrics import Metrics
 from nextgpt_serve.parts import Change, Writing
 from nextgpt_serve.queue import Queue, late
 from nextgpt_serve.settings import Settings
@@ -52,7 +54,10 @@ class Service:
         self.channels = Channels(pipeline.system.plan)
         self.queue = Queue(at_once=settings.at_once, waiting=settings.waiting)
         self.media = MediaStore(most_bytes=settings.media_bytes, seconds=settings.media_s)
+        self.metrics = Metrics(self.queue, self.media)
         self.fetcher: Callable[[str], Awaitable[Blob]] | None = None
+        if settings.fetch:
+            self.fetcher = Fetcher(settings.fetch, settings.body_bytes)
         self.is_ready = self.is_draining = False
 
     def check_model(self, name: str) -> None:
@@ -125,6 +130,7 @@ class Service:
             ):
                 async for change in changes:
                     yield change
+        self.metrics.answer(writing)
 
     async def _in_time(self, events: AsyncIterator[Event], until: float) -> AsyncIterator[Event]:
         """The events, as long as they come before the loop's time `until`."""

@@ -1,9 +1,10 @@
-"""`GET /health` and `GET /ready`: for whoever watches the server."""
+"""`GET /health`, `/ready` and `/metrics`: for whoever watches the server."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from nextgpt_serve.service import service_of
 
@@ -25,3 +26,9 @@ async def ready(request: Request) -> JSONResponse:
     if not service.is_ready:
         return JSONResponse({"status": "warming up"}, 503, headers={"Retry-After": "1"})
     return JSONResponse({"status": "ready"})
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus."""
+    return Response(service_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -26,9 +26,11 @@ class Served:
 
     url: str
     service: Service
+    closing: ExitStack
 
-    def client(self, key: str = "none", **options: Any) -> OpenAI:
-        return OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, timeout=60, **options)
+    def client(self, key: str = "none") -> OpenAI:
+        client = OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, timeout=60)
+        return self.closing.enter_context(client)
 
 
 @contextmanager
@@ -43,7 +45,8 @@ def serving(pipeline: Pipeline, settings: Settings) -> Iterator[Served]:
         assert time.monotonic() < until, "the server was not ready in time"
         time.sleep(0.01)
     try:
-        yield Served(server.url, app.state.service)
+        with ExitStack() as closing:
+            yield Served(server.url, app.state.service, closing)
     finally:
         server.should_exit = True
         thread.join(30)
@@ -74,9 +77,8 @@ def serve(pipeline: Pipeline) -> Iterator[Callable[..., Served]]:
 
 
 @pytest.fixture(scope="session")
-def client(served: Served) -> Iterator[OpenAI]:
-    with served.client() as client:
-        yield client
+def client(served: Served) -> OpenAI:
+    return served.client()
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ _HEADERS = {
 }
 
 
-@router.api_route(
+@router.head(PATH + "{id}", include_in_schema=False)
+@router.get(
     PATH + "{id}",
-    methods=["GET", "HEAD"],
     response_class=Response,
     responses={206: {"description": "A part of it."}, 404: {"model": ErrorResponse}},
 )
