@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ class _End:
     error: BaseException | None = None
 
 
-async def awaited(begin: Callable[[], Iterator[T]], cancel: Cancel) -> AsyncIterator[T]:
+async def awaited(begin: Callable[[], Iterator[T]], cancel: Cancel) -> AsyncGenerator[T, None]:
     """The items of `begin()`, which is called and gone through in a thread of its own.
 
     That thread is not held up by whoever takes slowly: it ends as soon as its work does. Leaving

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -210,7 +210,7 @@ class Pipeline:
         *,
         history: Sequence[Message] = (),
         **options: Unpack[Options],
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """As `stream`; the work is done in a thread of its own, which waits for nobody."""
         cancel = Cancel(given.cancel(options.get("cancel")))
         options["cancel"] = cancel

@@ -60,7 +60,9 @@ def _message(reader: Reader, given: Any, who: str) -> Message:
     parts = listed(content_of(given, who), f"{who}.content", "give a text, or a list of parts")
     own = role == "assistant"  # its media may be of channels that take none, and be gone
     return message(
-        Message(role, tuple(p if own and isinstance(p, MediaPart) else reader.part(p) for p in parts)),
+        Message(
+            role, tuple(p if own and isinstance(p, MediaPart) else reader.part(p) for p in parts)
+        ),
         who,
         _FIX,
     )

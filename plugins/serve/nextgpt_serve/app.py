@@ -13,6 +13,9 @@ from nextgpt_serve.chat.routes import router as chat
 from nextgpt_serve.door import Door
 from nextgpt_serve.errors import ErrorResponse
 from nextgpt_serve.failures import handle_failures
+from nextgpt_serve.generations.routes import router as generations
+from nextgpt_serve.generations.videos import jobs_of
+from nextgpt_serve.generations.videos import router as videos
 from nextgpt_serve.media.routes import router as media
 from nextgpt_serve.models import router as models
 from nextgpt_serve.openapi import describe
@@ -34,6 +37,7 @@ def create_app(pipeline: Pipeline, settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with warmed(service):
             yield
+        await jobs_of(service).stop()
 
     app = FastAPI(
         title="nextgpt",
@@ -44,7 +48,7 @@ def create_app(pipeline: Pipeline, settings: Settings | None = None) -> FastAPI:
         responses={code: {"model": ErrorResponse} for code in _DOCUMENTED},
     )
     app.state.service = service
-    for router in (chat, responses, models, media, state):
+    for router in (chat, responses, generations, videos, models, media, state):
         app.include_router(router)
     handle_failures(app)
     describe(app, service.channels)

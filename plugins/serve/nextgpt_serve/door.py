@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -110,12 +109,9 @@ class Door:
 def _replayed(body: bytes, receive: Receive) -> Receive:
     """The body once, and then what the client does."""
     rest: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-    return _taking(rest, receive)
 
-
-def _taking(rest: list[Message], receive: Callable[[], object]) -> Receive:
     async def take() -> Message:
-        return rest.pop() if rest else await receive()  # type: ignore[misc, no-any-return]
+        return rest.pop() if rest else await receive()
 
     return take
 

@@ -7,7 +7,7 @@ id from the start. Knows no endpoint.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -75,7 +75,7 @@ class Writing:
         self._formats = formats
         self._media: dict[int, MediumPart] = {}
 
-    async def changes(self, events: AsyncIterator[Event]) -> AsyncIterator[Change]:
+    async def changes(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Change, None]:
         """What each event changes."""
         try:
             async for event in events:

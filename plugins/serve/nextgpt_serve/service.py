@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,6 +58,7 @@ class Service:
         self.fetcher: Callable[[str], Awaitable[Blob]] | None = None
         if settings.fetch:
             self.fetcher = Fetcher(settings.fetch, settings.body_bytes)
+        self.state: dict[str, Any] = {}  # what an endpoint keeps
         self.is_ready = self.is_draining = False
 
     def check_model(self, name: str) -> None:
@@ -111,7 +112,7 @@ class Service:
             for channel in self.channels.making(name)
         }
 
-    def writings(self, asked: Asked) -> list[tuple[Writing, AsyncIterator[Change]]]:
+    def writings(self, asked: Asked) -> list[tuple[Writing, AsyncGenerator[Change, None]]]:
         """The answers, one for each seed, and what changes in each; nothing begins yet."""
         until = asyncio.get_running_loop().time() + self.settings.deadline_s
         found = []
@@ -121,7 +122,9 @@ class Service:
             found.append((writing, self._changes(writing, one, until)))
         return found
 
-    async def _changes(self, writing: Writing, asked: Asked, until: float) -> AsyncIterator[Change]:
+    async def _changes(
+        self, writing: Writing, asked: Asked, until: float
+    ) -> AsyncGenerator[Change, None]:
         async with self.queue.place(until):
             stream = self.pipeline.astream(list(asked.messages), **asked.options)
             async with (
@@ -132,9 +135,11 @@ class Service:
                     yield change
         self.metrics.answer(writing)
 
-    async def _in_time(self, events: AsyncIterator[Event], until: float) -> AsyncIterator[Event]:
+    async def _in_time(
+        self, events: AsyncGenerator[Event, None], until: float
+    ) -> AsyncGenerator[Event, None]:
         """The events, as long as they come before the loop's time `until`."""
-        async with aclosing(events):  # type: ignore[type-var]
+        async with aclosing(events):
             while True:
                 try:
                     async with asyncio.timeout_at(until):

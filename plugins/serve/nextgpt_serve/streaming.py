@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-async def begun(request: Request, stream: AsyncIterator[T]) -> AsyncIterator[T]:
+async def begun(request: Request, stream: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """The stream, once its first item is there.
 
     A request that cannot be answered so ends with its own status, and not with a 200.
@@ -31,8 +31,8 @@ async def begun(request: Request, stream: AsyncIterator[T]) -> AsyncIterator[T]:
     """
     first = await while_connected(request, _first(stream))
 
-    async def items() -> AsyncIterator[T]:
-        async with aclosing(stream):  # type: ignore[type-var]
+    async def items() -> AsyncGenerator[T, None]:
+        async with aclosing(stream):
             for item in first:
                 yield item
             async for item in stream:
@@ -41,7 +41,7 @@ async def begun(request: Request, stream: AsyncIterator[T]) -> AsyncIterator[T]:
     return items()
 
 
-async def _first(stream: AsyncIterator[T]) -> list[T]:
+async def _first(stream: AsyncGenerator[T, None]) -> list[T]:
     async for item in stream:
         return [item]
     return []
@@ -56,7 +56,7 @@ class EventStream(StreamingResponse):
 
     def __init__(
         self,
-        items: AsyncIterator[dict[str, Any]],
+        items: AsyncGenerator[dict[str, Any], None],
         *,
         seconds: float,
         failed: Callable[[ApiError], dict[str, Any]],
@@ -69,18 +69,18 @@ class EventStream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        async with aclosing(self._events), asyncio.timeout(self._seconds):  # type: ignore[type-var]
+        async with aclosing(self._events), asyncio.timeout(self._seconds):
             await super().__call__(scope, receive, send)
 
 
 async def _events(
-    items: AsyncIterator[dict[str, Any]],
+    items: AsyncGenerator[dict[str, Any], None],
     *,
     failed: Callable[[ApiError], dict[str, Any]],
     named: bool,
     last: str,
-) -> AsyncIterator[str]:
-    async with aclosing(items):  # type: ignore[type-var]
+) -> AsyncGenerator[str, None]:
+    async with aclosing(items):
         try:
             async for item in items:
                 yield _event(item, named=named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -40,15 +40,15 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def merged(streams: Sequence[AsyncIterator[T]]) -> AsyncIterator[tuple[int, T]]:
+async def merged(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[tuple[int, T], None]:
     """The items of several streams as they come, each with the place of its stream."""
     if len(streams) == 1:
-        async for item in streams[0]:
-            yield 0, item
+        async for only in streams[0]:
+            yield 0, only
         return
     items: asyncio.Queue[tuple[int, T] | BaseException | None] = asyncio.Queue()
 
-    async def pour(place: int, stream: AsyncIterator[T]) -> None:
+    async def pour(place: int, stream: AsyncGenerator[T, None]) -> None:
         try:
             async for item in stream:
                 items.put_nowait((place, item))
@@ -74,7 +74,7 @@ async def merged(streams: Sequence[AsyncIterator[T]]) -> AsyncIterator[tuple[int
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def drained(items: AsyncIterator[T]) -> None:
+async def drained(items: AsyncGenerator[T, None]) -> None:
     """Go through all of it."""
     async for _ in items:
         pass

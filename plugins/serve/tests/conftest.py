@@ -67,11 +67,11 @@ def served(pipeline: Pipeline) -> Iterator[Served]:
 
 @pytest.fixture
 def serve(pipeline: Pipeline) -> Iterator[Callable[..., Served]]:
-    """Servers with settings of their own, for one test."""
+    """Servers with settings of their own, or of another system, for one test."""
     with ExitStack() as stack:
 
-        def start(**settings: Any) -> Served:
-            return stack.enter_context(serving(pipeline, Settings(port=0, **settings)))
+        def start(other: Pipeline | None = None, **settings: Any) -> Served:
+            return stack.enter_context(serving(other or pipeline, Settings(port=0, **settings)))
 
         yield start
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +32,8 @@ class Completion:
         return self._envelope("chat.completion", choices) | {"usage": Usage.of(self.writings).chat}
 
     async def chunks(
-        self, changes: AsyncIterator[tuple[int, Change]], *, usage: bool
-    ) -> AsyncIterator[dict[str, Any]]:
+        self, changes: AsyncGenerator[tuple[int, Change], None], *, usage: bool
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """It as it is written; `usage` comes last, if it is asked for."""
         extra: dict[str, Any] = {"usage": None} if usage else {}
         for place in self._places:

@@ -33,7 +33,7 @@ async def media(id: str, request: Request) -> Response:
     """The file of a medium that an answer holds."""
     service = service_of(request)
     entry = await while_connected(request, settled(service, id, request.state.caller.name))
-    return _sent(entry, request.headers.get("range"))
+    return sent(entry, request.headers.get("range"))
 
 
 async def settled(service: Service, id: str, owner: str) -> Entry:
@@ -55,7 +55,8 @@ async def settled(service: Service, id: str, owner: str) -> Entry:
     return entry
 
 
-def _sent(entry: Entry, wanted: str | None) -> Response:
+def sent(entry: Entry, wanted: str | None) -> Response:
+    """Its file, or the range of it that is `wanted`."""
     size = len(entry.data)
     name = f'inline; filename="{entry.channel}{entry.suffix}"'
     headers = {**_HEADERS, "Content-Disposition": name}

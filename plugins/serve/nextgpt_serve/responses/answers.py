@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -44,8 +44,8 @@ class Response:
         return self._shown("incomplete" if self._cut else "completed")
 
     async def events(
-        self, changes: AsyncIterator[tuple[int, Change]]
-    ) -> AsyncIterator[dict[str, Any]]:
+        self, changes: AsyncGenerator[tuple[int, Change], None]
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """It as it is written."""
         yield self._event("response.created", response=self._shown("in_progress"))
         yield self._event("response.in_progress", response=self._shown("in_progress"))
