@@ -57,8 +57,8 @@ class Door:
         await self._app(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
-        """Of a server of this machine alone: hold that it was meant."""
-        if not self._settings.is_local:
+        """Of a server of this machine alone, that asks for no key: hold that it was meant."""
+        if self._keyring or not self._settings.is_local:
             return
         host = headers.get("host", "").lower()
         name = host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
