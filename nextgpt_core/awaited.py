@@ -1,4 +1,4 @@
-"""What a thread goes through, for asyncio: a thread for each answer. Knows nothing about answers."""
+"""What a thread goes through, for asyncio: one for each answer. Knows nothing about answers."""
 
 from __future__ import annotations
 

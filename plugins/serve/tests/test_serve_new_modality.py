@@ -12,7 +12,7 @@ import pytest
 import torch
 from openai import OpenAI
 from pydantic import Field
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from nextgpt_core.testing import SystemKit
 from nextgpt_registry import (
@@ -27,7 +27,7 @@ from nextgpt_registry import (
     hookimpl,
 )
 from nextgpt_registry.errors import MediaError
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch
 
 
 class RuneOptions(Options):
@@ -66,17 +66,9 @@ class RuneCarver(nn.Module):
     def batch_key(self, options: RuneOptions) -> Hashable:
         return options.strokes
 
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: RuneOptions,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
-        on_step(1, 1)
-        strokes = [torch.rand(options.strokes, generator=one) for one in generators]
+    def decode(self, batch: DecodeBatch) -> list[Media]:
+        batch.on_step(1, 1)
+        strokes = [torch.rand(batch.options.strokes, generator=one) for one in batch.generators]
         return [Media("rune", row.numpy().astype(np.float32)) for row in strokes]
 
 
