@@ -16,6 +16,7 @@ from nextgpt_core.assembly.placing import placed
 from nextgpt_core.awaited import awaited
 from nextgpt_core.batch import Answered, Outcome, answers
 from nextgpt_core.conversation import Conversation
+from nextgpt_core.embedding import Embedding, embedding
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.intake import arguments as given
@@ -79,7 +80,7 @@ class Pipeline:
             PlanError: it cannot be assembled.
             SourceError: weights cannot be had.
         """
-        _check_callers(catalog, progress)
+        given.assembly(catalog, progress)
         loaded = placed(load_config(source, overrides, catalog=catalog), device, dtype)
         made = plan_system(loaded, catalog=catalog)
         system = assemble(made.plan, made.catalog, merge=True, progress=progress)
@@ -105,7 +106,7 @@ class Pipeline:
         Raises:
             SourceError: there is no such folder, repository or revision.
         """
-        _check_callers(catalog, progress)
+        given.assembly(catalog, progress)
         folder = local_path(source, who="source", error=SourceError)
         if not folder.is_dir():
             folder = fetch(hub_source(str(source), revision), sha256=None, progress=progress)
@@ -212,8 +213,7 @@ class Pipeline:
         **options: Unpack[Options],
     ) -> AsyncGenerator[Event, None]:
         """As `stream`; the work is done in a thread of its own, which waits for nobody."""
-        cancel = Cancel(given.cancel(options.get("cancel")))
-        options["cancel"] = cancel
+        cancel = options["cancel"] = Cancel(given.cancel(options.get("cancel")))
         begin = partial(self.stream, parts, history=history, **options)
         async with aclosing(awaited(begin, cancel)) as events:
             async for event in events:
@@ -226,6 +226,15 @@ class Pipeline:
     def read(self, medium: GivenPart) -> MediaPart:
         """A medium, read for the channel that takes it."""
         return self.reader.medium(medium)
+
+    def embed(self, part: GivenPart) -> Embedding:
+        """A text or a medium as one vector: the mean of its features.
+
+        Raises:
+            MediaError: the medium cannot be read.
+            RequestError: no channel takes it, or the text is empty or too long.
+        """
+        return embedding(self.engine.shared, self.reader.part(part))
 
     def write(self, media: Media, stem: str | Path) -> Path:
         """Write a medium to `stem` plus its suffix; returns the path."""
@@ -289,10 +298,3 @@ class Pipeline:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _check_callers(catalog: object, progress: object) -> None:
-    if catalog is not None and not isinstance(catalog, Catalog):
-        raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
-    if progress is not None and not callable(progress):
-        raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")

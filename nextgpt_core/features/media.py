@@ -57,6 +57,10 @@ class Features:
         """
         return Reading(self, alone or self.training, check)
 
+    def of(self, channel: str, media: Media) -> Tensor:
+        """(T, W) of one medium."""
+        return self.reading().features_of(channel, media)
+
     def left_out(self, messages: Sequence[Message]) -> list[tuple[str, str]]:
         """Channel and words, for each medium of which an encoder leaves something out."""
         found: dict[tuple[str, str], None] = {}  # the same medium twice is said once
@@ -109,6 +113,10 @@ class Reading:
             for channel, media in by_channel.items()
             for key, x_TD in self._project(channel, media)
         }
+
+    def features_of(self, channel: str, media: Media) -> Tensor:
+        """(T, W) of one medium: from the cache, or from its encoder."""
+        return self._features(channel, {media.sha256: media})[media.sha256]
 
     def _project(
         self, channel: str, media: Mapping[str, Media]

@@ -16,8 +16,9 @@ from typing import Any, TypedDict, get_args
 from pydantic import ValidationError
 
 from nextgpt_core.engine.request import Cancel
+from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Generation
-from nextgpt_registry.errors import RequestError
+from nextgpt_registry.errors import ConfigError, RequestError
 from nextgpt_registry.explain import lines
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message, Part, Role
@@ -152,6 +153,18 @@ def cancel(given: object) -> Cancel | None:
     if given is not None and not isinstance(given, Cancel):
         raise RequestError("cancel", f"is a {type(given).__name__}", "give a nextgpt_core.Cancel")
     return given
+
+
+def assembly(catalog: object, progress: object) -> None:
+    """What a system is assembled with.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if catalog is not None and not isinstance(catalog, Catalog):
+        raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
+    if progress is not None and not callable(progress):
+        raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")
 
 
 def batch(at_once: object, progress: object) -> None:

@@ -151,3 +151,17 @@ def test_tokens_of_media_are_counted(pipeline: Pipeline) -> None:
 
     assert answer.timings.media_tokens == 8
     assert answer.timings.signal_tokens == 3 * len(answer.media)
+
+
+def test_text_and_media_are_vectors(pipeline: Pipeline) -> None:
+    one, same, other = (pipeline.embed(glyph(seed)) for seed in (1, 1, 2))
+    text = pipeline.embed("Draw a cat")
+
+    assert (len(one.vector), one.tokens) == (12, 8)
+    assert len(text.vector) == 32
+    assert sum(x * x for x in one.vector) == pytest.approx(1)
+    assert one == same != other
+    assert text != pipeline.embed("a cat. Draw")
+    for wrong in ("", "x " * 9000, MediaPart("glyph")):
+        with pytest.raises(RequestError):
+            pipeline.embed(wrong)

@@ -11,6 +11,7 @@ from nextgpt_core import Pipeline
 from nextgpt_serve import __version__ as version
 from nextgpt_serve.chat.routes import router as chat
 from nextgpt_serve.door import Door
+from nextgpt_serve.embeddings import router as embeddings
 from nextgpt_serve.errors import ErrorResponse
 from nextgpt_serve.failures import handle_failures
 from nextgpt_serve.generations.routes import router as generations
@@ -48,7 +49,7 @@ def create_app(pipeline: Pipeline, settings: Settings | None = None) -> FastAPI:
         responses={code: {"model": ErrorResponse} for code in _DOCUMENTED},
     )
     app.state.service = service
-    for router in (chat, responses, generations, videos, models, media, state):
+    for router in (chat, responses, generations, videos, embeddings, models, media, state):
         app.include_router(router)
     handle_failures(app)
     describe(app, service.channels)

@@ -242,6 +242,10 @@ def test_log_has_no_contents(served: Any, client: OpenAI, caplog: pytest.LogCapt
         answer = ask(client, messages=secret, extra_headers={"X-Request-Id": "mine-1"})
         client._client.get(f"{served.url}/v1/media/media-treasure?garden")
 
+        until = time.monotonic() + 10  # a line is written when its answer has been sent
+        while len(caplog.records) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+
     lines = [json.loads(r.message) for r in caplog.records if r.name == "nextgpt.serve.access"]
     assert answer._request_id == "mine-1"
     assert [line["request"] for line in lines[:1]] == ["mine-1"]

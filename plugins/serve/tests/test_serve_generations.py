@@ -91,6 +91,25 @@ def test_pictures_are_generated_and_edited(made: OpenAI, glyph_file: Path) -> No
         made.images.edit(image=glyph_file, mask=glyph_file, prompt="Draw")
 
 
+def test_texts_and_media_are_embedded(client: OpenAI, pipeline: Pipeline, glyph_file: Path) -> None:
+    packed = base64.b64encode(glyph_file.read_bytes()).decode()
+    part: Any = {"type": "input_glyph", "input_glyph": {"data": packed}}
+
+    found = client.embeddings.create(model="kit", input=["Hello", part])  # base64 on the way
+    plain = client.embeddings.create(model="kit", input="Hello", encoding_format="float")
+
+    wanted = [pipeline.embed("Hello"), pipeline.embed(glyph_file)]
+    assert [one.embedding for one in found.data] == [
+        pytest.approx(one.vector, abs=1e-6) for one in wanted
+    ]
+    assert plain.data[0].embedding == pytest.approx(wanted[0].vector)
+    assert found.usage.prompt_tokens == sum(one.tokens for one in wanted)
+    with pytest.raises(BadRequestError):
+        client.embeddings.create(model="kit", input="")
+    with pytest.raises(BadRequestError, match="dimensions is not supported"):
+        client.embeddings.create(model="kit", input="x", dimensions=3)
+
+
 def test_text_is_spoken(made: OpenAI) -> None:
     spoken = made.audio.speech.create(input="Hello", model="kit", voice="any")
 
