@@ -64,6 +64,9 @@ class Door:
         name = host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
         if name not in {*_LOCAL, self._settings.host, *self._settings.names}:
             raise ApiError(421, "this server answers to no such host name", code="wrong_host")
+        origin = headers.get("origin")
+        if origin is not None and origin.partition("://")[2].lower() != host:
+            raise ApiError(403, "pages of others may not ask this server", code="wrong_origin")
 
     def _check_key(self, headers: Headers) -> Key | None:
         if self._keyring is None:

@@ -189,6 +189,16 @@ def test_other_host_names_are_none_of_ours(served: Any) -> None:
 
     assert status == 421
     assert told["error"]["code"] == "wrong_host"
+    host = served.url.removeprefix("http://")
+    for origin, wanted in (("https://evil.example", 403), ("null", 403), (served.url, 400)):
+        assert post(served.url, b"{}", Host=host, Origin=origin)[0] == wanted
+
+
+def test_body_that_says_to_be_something_else_is_refused(served: Any) -> None:
+    body = b'{"model": "kit", "messages": [{"role": "user", "content": "Hello"}]}'
+
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        assert post(served.url, body, **{"Content-Type": kind})[0] == 400
 
 
 def test_queue_that_is_full_says_when_to_come_back(serve: Serve) -> None:

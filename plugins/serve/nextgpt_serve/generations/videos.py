@@ -50,7 +50,7 @@ class Job:
     status: str = "queued"
     progress: int = 0
     error: dict[str, Any] | None = None
-    part: MediumPart | None = None
+    medium: str = ""  # its id, once it is there
     task: asyncio.Task[None] | None = None
 
     @property
@@ -67,7 +67,8 @@ class Job:
                     if isinstance(change.part, MediumPart) and change.part.steps:
                         done, total = change.part.steps
                         self.progress = int(99 * done / max(1, total))
-            self.part, self.progress, self.status = medium_of(writing), 100, "completed"
+            self.medium = medium_of(writing).entry.id
+            self.progress, self.status = 100, "completed"
         except Exception as error:
             told = api_error(error)
             self.status = "failed"
@@ -149,9 +150,9 @@ async def retrieve(id: str, request: Request) -> dict[str, Any]:
 async def content(id: str, request: Request) -> Response:
     """The file, once it is there."""
     job = _job(id, request)
-    if job.part is None:
+    if not job.medium:
         raise ApiError(409, f"is {job.status}", code="video_not_ready")
-    entry = await settled(service_of(request), job.part.entry.id, job.owner)
+    entry = await settled(service_of(request), job.medium, job.owner)
     return sent(entry, request.headers.get("range"))
 
 
