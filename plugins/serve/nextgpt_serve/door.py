@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +21,7 @@ from nextgpt_serve.quota import Quotas
 from nextgpt_serve.service import Caller, Service
 
 log = logging.getLogger("nextgpt.serve")
-_OPEN = ("/health", "/ready")
+_OPEN = re.compile(r"/|/health|/ready|/static/.*")  # what tells nothing of anybody
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _RETRY_S = 5.0
 
@@ -43,7 +44,7 @@ class Door:
         headers = Headers(scope=scope)
         try:
             self._check_host(headers)
-            if scope["path"] not in _OPEN:
+            if not _OPEN.fullmatch(scope["path"]):
                 key = self._check_key(headers)
                 state["caller"] = Caller(key.name) if key else Caller()
                 self._check_room()

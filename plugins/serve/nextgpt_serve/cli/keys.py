@@ -17,9 +17,11 @@ Name = Annotated[str, typer.Argument(help="Whose key it is.")]
 def add(
     name: Name,
     file: File,
-    requests: Annotated[int | None, typer.Option(min=1, help="A minute at most.")] = None,
+    requests: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="A minute at most.")
+    ] = None,
     megabytes: Annotated[
-        int | None, typer.Option(min=1, help="Sent in requests, a minute at most.")
+        int | None, typer.Option(min=1, metavar="MB", help="Sent in requests, a minute at most.")
     ] = None,
 ) -> None:
     """Make a key and print it: it is shown this once."""

@@ -14,32 +14,38 @@ def command(
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the config.")
     ] = None,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="0: any that is free.")
+    ] = 8000,
     keys: Annotated[
         Path | None, typer.Option(help="The file of keys; `nextgpt keys add` makes one.")
     ] = None,
     no_keys: Annotated[
         bool, typer.Option("--no-keys", help="Let everybody in, from elsewhere too.")
     ] = False,
-    name: Annotated[
-        list[str] | None, typer.Option(help="A host name that it answers to; may be repeated.")
-    ] = None,
+    name: Annotated[list[str] | None, typer.Option(help="A host name that it answers to.")] = None,
     public_url: Annotated[
         str, typer.Option(help="What addresses begin with, behind a proxy.")
     ] = "",
     fetch: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST", help="A host whose media it may fetch; may be repeated."),
+        typer.Option(metavar="HOST", help="A host whose media it may fetch."),
     ] = None,
-    at_once: Annotated[int, typer.Option(min=1, help="Answers under way at most.")] = 32,
-    waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait.")] = 64,
-    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds for a request.")] = 300.0,
-    max_body: Annotated[int, typer.Option(min=1, help="Megabytes of a request at most.")] = 64,
+    at_once: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Answers under way at most.")
+    ] = 32,
+    waiting: Annotated[int, typer.Option(min=0, metavar="N", help="Requests that may wait.")] = 64,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="For a request.")
+    ] = 300.0,
+    max_body: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a request at most.")] = 64,
     max_memory: Annotated[
-        int | None, typer.Option(min=1, help="Megabytes of the process; above, it refuses.")
+        int | None,
+        typer.Option(min=1, metavar="MB", help="Of the process; above it, requests are refused."),
     ] = None,
     drain: Annotated[
-        float, typer.Option(min=0, help="Seconds for requests to end when it is stopped.")
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="For requests to end, once it is stopped."),
     ] = 60.0,
     untrained: Annotated[
         bool,
