@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from nextgpt_core.builder import Builder
     from nextgpt_core.conversation import Conversation
+    from nextgpt_core.embedding import Embedding
     from nextgpt_core.evaluation.run import Report
     from nextgpt_core.model import NextGPT
     from nextgpt_core.pipeline import Pipeline
@@ -42,6 +43,7 @@ __all__ = [
     "Builder",
     "Cancel",
     "Conversation",
+    "Embedding",
     "Event",
     "FailedMedia",
     "Finished",
@@ -87,6 +89,7 @@ __getattr__ = names(
         ),
         "builder": ("Builder",),
         "conversation": ("Conversation",),
+        "embedding": ("Embedding",),
         "evaluation.run": ("Report",),
         "model": ("NextGPT",),
         "pipeline": ("Pipeline",),

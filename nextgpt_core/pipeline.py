@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Never, Self, Unpack
@@ -21,8 +21,10 @@ from nextgpt_core.answer import (
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
+from nextgpt_core.awaited import awaited
 from nextgpt_core.batch import Answered, Outcome, answers
 from nextgpt_core.conversation import Conversation
+from nextgpt_core.embedding import Embedding, embedding
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.intake import arguments as given
 from nextgpt_core.intake.arguments import Options
@@ -194,6 +196,7 @@ class Pipeline:
             generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
+            channels=given.channels(options.get("channels")),
             answered=given.answered(
                 {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
@@ -217,18 +220,13 @@ class Pipeline:
         *,
         history: Sequence[Message] = (),
         **options: Unpack[Options],
-    ) -> AsyncIterator[Event]:
-        """As `stream`; the work is done in a thread, an event at a time."""
-        cancel = Cancel(given.cancel(options.get("cancel")))
-        options["cancel"] = cancel
-        try:
-            events = await asyncio.to_thread(self.stream, parts, history=history, **options)
-            while (event := await asyncio.to_thread(next, events, None)) is not None:
+    ) -> AsyncGenerator[Event, None]:
+        """As `stream`; the work is done in a thread of its own, which waits for nobody."""
+        cancel = options["cancel"] = Cancel(given.cancel(options.get("cancel")))
+        begin = partial(self.stream, parts, history=history, **options)
+        async with aclosing(awaited(begin, cancel)) as events:
+            async for event in events:
                 yield event
-        finally:
-            cancel.set()
-            with contextlib.suppress(ValueError, NameError):  # its thread is still inside
-                events.close()  # type: ignore[attr-defined]
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
@@ -237,6 +235,15 @@ class Pipeline:
     def read(self, medium: GivenPart) -> MediaPart:
         """A medium, read for the channel that takes it."""
         return self.reader.medium(medium)
+
+    def embed(self, part: GivenPart) -> Embedding:
+        """A text or a medium as one vector: the mean of its features.
+
+        Raises:
+            MediaError: the medium cannot be read.
+            RequestError: no channel takes it, or the text is empty or too long.
+        """
+        return embedding(self.engine.shared, self.reader.part(part))
 
     def write(self, media: Media | GeneratedMedia | MediaPart, stem: str | Path) -> Path:
         """Write a medium to `stem` plus its suffix; returns the path."""

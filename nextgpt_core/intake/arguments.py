@@ -133,6 +133,21 @@ def decoder_options(given: object) -> dict[str, dict[str, Any]]:
     }
 
 
+def channels(given: object) -> tuple[str, ...] | None:
+    """`channels`: the names of those that media may be of; None for any.
+
+    Raises:
+        RequestError: it is something else.
+    """
+    if given is None:
+        return None
+    fix = "write channels=['NAME', …]"
+    found = listed(given, "channels", fix)
+    if wrong := [one for one in found if not isinstance(one, str)]:
+        raise RequestError("channels", f"holds {shortened(wrong[0])}", fix)
+    return tuple(found)
+
+
 def cancel(given: object) -> Cancel | None:
     """The switch of a request.
 
@@ -239,6 +254,7 @@ class Options(TypedDict, total=False):
     deterministic: bool
     require: Mapping[str, int]  # channel -> how many media at least
     decoder_options: Mapping[str, Mapping[str, Any]]  # channel -> its decoder's options
+    channels: Sequence[str] | None  # those that media may be of; none: any
     cancel: Cancel | None
 
 

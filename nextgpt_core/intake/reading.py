@@ -14,7 +14,7 @@ from nextgpt_core.answer import GeneratedMedia, Text
 from nextgpt_core.intake import spelled
 from nextgpt_core.intake.arguments import listed, message, text
 from nextgpt_core.intake.media import MediaReader
-from nextgpt_core.intake.sources import data_url, is_packed
+from nextgpt_core.intake.sources import data_url, is_open, is_packed
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
@@ -139,7 +139,9 @@ class Reader(MediaReader):
         parts = listed(
             spelled.content_of(given, who), f"{who}.content", "give a text, or a list of parts"
         )
-        return Message(role, tuple(self.part(part) for part in parts))
+        own = role == "assistant"  # its media may be of channels that take none, and be gone
+        read = tuple(p if own and isinstance(p, MediaPart) else self.part(p) for p in parts)
+        return message(Message(role, read), who, _FIX)
 
     def _is_like_a_medium(self, given: str) -> bool:
         """Whether a text begins as a data URL does, or ends as the names of media's files do."""
@@ -152,13 +154,6 @@ class Reader(MediaReader):
             return self.blob(data_url(given))
         self._channels.refuse_file(given)
         return text(given)
-
-    def _open(self, file: Any, name: str | None = None) -> MediaPart:
-        """The medium in an open file, however far it was read; none larger than a channel takes."""
-        who, size = open_size(file)
-        channels = [self._channels.named(name)] if name else list(self._channels)
-        self._channels.within(channels, size, who)
-        return self.blob(Blob(file.read(size), name=Path(who).name), name)
 
     def _spelled(self, part: Mapping[Any, Any]) -> Part:
         """A part as chat APIs spell it."""
