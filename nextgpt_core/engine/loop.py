@@ -70,8 +70,8 @@ class Engine:
         request = replace(request, messages=check_messages(self.system.catalog, request.messages))
         self._check_names(request.decoder_options)
         options = {
-            channel: _options(channel, decoder, request.decoder_options.get(channel, {}))
-            for channel, decoder in decoders.items()
+            channel: self.options(channel, request.decoder_options.get(channel, {}))
+            for channel in decoders
         }
         ready = self.readiness
         _check_ready(ready, request)
@@ -92,6 +92,14 @@ class Engine:
     def answer(self, request: Request, *, cancel: Cancel | None = None) -> Answer:
         """The whole answer at once."""
         return finished(self.stream(request, cancel=cancel))
+
+    def options(self, channel: str, given: Mapping[str, Any]) -> BaseModel:
+        """The options of a channel's decoder with a request's own values in them.
+
+        Raises:
+            RequestError: the decoder has no such options, or they are the config's alone.
+        """
+        return _options(channel, self.system.decoders[channel], given)
 
     @property
     def readiness(self) -> Readiness:
