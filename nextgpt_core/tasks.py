@@ -242,9 +242,9 @@ def bench(
     names = listed(only, "only", "give a list of names")
     if not all(isinstance(name, str) for name in names):
         raise RequestError("only", f"is {shortened(names)}", "give a list of names")
-    minutes = plain(minutes)
-    if not isinstance(minutes, int | float) or not minutes > 0:
-        raise RequestError("minutes", f"is {shortened(minutes)}", "give a number above 0")
+    limit: Any = plain(minutes)
+    if not isinstance(limit, int | float) or not limit > 0:
+        raise RequestError("minutes", f"is {shortened(limit)}", "give a number above 0")
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
     nameable = isinstance(system, str | Path) and catalog is None
     command = (str(system), *overrides, *(["--untrained"] if untrained else ()))
@@ -256,7 +256,7 @@ def bench(
             pipeline,
             command=command if nameable else None,
             only=names,
-            minutes=minutes,
+            minutes=limit,
             quick=quick,
             out=folder,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from nextgpt_core.benchmark import text
+from nextgpt_core.benchmark import children, company, media, text
 from nextgpt_core.benchmark.goals import Standard, reached, read_standard
 from nextgpt_core.benchmark.machine import described
 from nextgpt_core.benchmark.result import Benchmark, Row
@@ -29,7 +29,7 @@ from nextgpt_registry.targets import blamed, resolve
 GROUP = "nextgpt.benchmarks"
 """Entry points of what others compare: `"module:function"` of a `Subject` -> comparisons."""
 
-_OWN = (text.compared,)
+OWN = (text.compared, company.compared, media.compared, children.compared)
 
 
 def bench(
@@ -87,7 +87,7 @@ def _measured(subject: Subject, only: Sequence[str], minutes: float) -> Benchmar
 
 
 def _offered(subject: Subject) -> Iterator[Comparison | LeftOut]:
-    for compared in _OWN:
+    for compared in OWN:
         yield from compared(subject)
     for entry in installed(GROUP):
         if entry.broken:

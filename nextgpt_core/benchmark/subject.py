@@ -6,7 +6,7 @@ Knows no figure.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart
+from nextgpt_registry.specs import Modality
 from nextgpt_registry.targets import blamed, resolve
 
 PROMPTS = (
@@ -72,31 +73,60 @@ class Subject:
         """As many prompts, no two alike."""
         return [f"{PROMPTS[n % len(PROMPTS)]} ({n})" for n in range(count)]
 
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """The channels that can be given, and of whose modality there are samples."""
+        system, ready = self.pipeline.system, self.pipeline.engine.readiness
+        return tuple(
+            channel
+            for channel in system.encoders
+            if not ready.lacking(channel, "in") and self._declared(self._modality(channel)).sample
+        )
+
+    @property
+    def writable(self) -> tuple[str, ...]:
+        """The channels that can be required of any conversation."""
+        decoders, ready = self.pipeline.system.decoders, self.pipeline.engine.readiness
+        return tuple(
+            channel
+            for channel, decoder in decoders.items()
+            if not decoder.spec.needs and not ready.lacking(channel, "out")
+        )
+
+    def text(self, tokens: int) -> str:
+        """A prompt of about so many tokens."""
+        sentence = " ".join(PROMPTS)
+        count = len(self.pipeline.system.composer.tokenize(sentence))
+        return " ".join([sentence] * max(1, tokens // count))
+
+    @property
+    def long_prompt(self) -> int:
+        """How many tokens a long prompt has: less where the model reads no more."""
+        return min(self.scale.prompt, self.pipeline.system.model.backbone.context // 2)
+
     def sample(self, channel: str, seed: int = 0) -> MediaPart:
-        """A small medium of a channel, another one for each seed.
-
-        Raises:
-            RequestError: its modality declares none.
-        """
-        return MediaPart(channel, self.of_modality(self.modality(channel), seed))
-
-    def modality(self, channel: str) -> str:
-        """The modality of a channel."""
-        return self.pipeline.system.plan.channels[channel].modality.name
+        """A small medium of a channel, another one for each seed."""
+        return MediaPart(channel, self.of_modality(self._modality(channel), seed))
 
     def of_modality(self, modality: str, seed: int = 0) -> Media:
-        """As `sample`, of a modality."""
-        declared = self.pipeline.system.catalog.modalities.get(modality)
-        if declared is None or declared.sample is None:
+        """A small medium of a modality.
+
+        Raises:
+            RequestError: it declares none.
+        """
+        target = self._declared(modality).sample
+        if target is None:
             what = "declares no `sample`, so there is nothing to show"
             raise RequestError(f"modality {modality}", what, "add one to its plugin's manifest")
-        with blamed(declared.sample):
-            made: Media = resolve(declared.sample)(seed)
+        with blamed(target):
+            made: Media = resolve(target)(seed)
         return made
 
-    def options(self, channel: str, changed: Mapping[str, Any]) -> Any:
-        """The options of a channel's decoder with some changed."""
-        return self.pipeline.engine.options(channel, changed)
+    def _modality(self, channel: str) -> str:
+        return self.pipeline.system.plan.channels[channel].modality.name
+
+    def _declared(self, modality: str) -> Modality:
+        return self.pipeline.system.catalog.modalities[modality]
 
 
 def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:

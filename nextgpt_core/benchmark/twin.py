@@ -64,9 +64,9 @@ class Memory:
     def seconds(self) -> float:
         """How long reading all of it takes: the least of some times, in the quicker of two ways."""
         found = []
-        for _ in range(_READS):
-            for read in (self._x.sum, lambda: self._x.dot(self._x)):
+        for read in (torch.sum, lambda x: torch.dot(x, x)):
+            for _ in range(_READS):
                 began = time.perf_counter()
-                read().item()
+                read(self._x).item()
                 found.append(time.perf_counter() - began)
         return min(found)
