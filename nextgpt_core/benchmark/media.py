@@ -1,31 +1,20 @@
-"""Encoders and decoders by channel: seen again, with other options, several in one call.
-
-Knows no modality. What a decoder is driven by is noise of the declared shape: it takes as long as
-any.
-"""
+"""Media by channel: shown again, made with other options, several alike. Knows no modality."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import torch
-
-from nextgpt_core.assembly.components import Item
+from nextgpt_core.benchmark.components import decoding, together
 from nextgpt_core.benchmark.rows import Comparison, Figure, LeftOut, Rounds, alternating
 from nextgpt_core.benchmark.subject import Subject, seconds
-from nextgpt_registry.media import Media
 
 _ALIKE = 4  # of one kind in an answer
-_BATCHES = (2, 4, 8)
-
-Call = Callable[[int], object]
-"""Has a component do so many items at once."""
 
 
 def compared(subject: Subject) -> Iterator[Comparison | LeftOut]:
-    """`seen.*`, `decode.*`, `alike.*`, and where they are named `components.*`."""
+    """`seen.*`, `decode.*` and `alike.*`."""
     system, reference = subject.pipeline.system, subject.standard.reference
     for channel in system.encoders:
         if channel not in subject.readable:
@@ -43,30 +32,8 @@ def compared(subject: Subject) -> Iterator[Comparison | LeftOut]:
         figure = Figure(f"decode.{channel}", f"one {channel}", "s", "options of the config", told)
         yield Comparison((figure,), partial(_options, subject, channel, reference[channel]))
     for channel in system.decoders:
-        figure = _batch_of(f"alike.{channel}", f"{_ALIKE} {channel} in one answer")
-        yield Comparison((figure,), partial(_batched, partial(_decoding, subject, channel), _ALIKE))
-    works = {
-        f"encoder.{channel}": partial(_encoding, subject, channel) for channel in system.encoders
-    }
-    works |= {
-        f"decoder.{channel}": partial(_decoding, subject, channel) for channel in system.decoders
-    }
-    for name, work in works.items():
-        for batch in _BATCHES:
-            figure = _batch_of(f"components.{name}.{batch}", f"{name}, {batch} items")
-            yield Comparison((figure,), partial(_batched, work, batch), asked=True)
-
-
-def _batch_of(name: str, what: str) -> Figure:
-    return Figure(name, what, "s", "one call", "a call each")
-
-
-def _batched(work: Callable[[], Call], batch: int) -> Rounds:
-    call = work()
-    return alternating(
-        lambda: (seconds(lambda: call(batch)),),
-        lambda: (seconds(lambda: [call(1) for _ in range(batch)]),),
-    )
+        what = f"{_ALIKE} {channel} in one answer"
+        yield together(f"alike.{channel}", what, partial(decoding, subject, channel), _ALIKE)
 
 
 def _seen(subject: Subject, channel: str) -> Rounds:
@@ -88,43 +55,5 @@ def _seen(subject: Subject, channel: str) -> Rounds:
 
 
 def _options(subject: Subject, channel: str, reference: Mapping[str, Any]) -> Rounds:
-    own, other = _decoding(subject, channel), _decoding(subject, channel, reference)
-    return alternating(
-        lambda: (seconds(lambda: own(1)),),
-        lambda: (seconds(lambda: other(1)),),
-    )
-
-
-def _decoding(subject: Subject, channel: str, changed: Mapping[str, Any] | None = None) -> Call:
-    """A call of a channel's decoder, wherever it runs."""
-    engine = subject.pipeline.engine
-    executor, options = (
-        engine.shared.workers[channel].executor,
-        engine.options(channel, changed or {}),
-    )
-    spec = engine.system.decoders[channel].spec
-    taken = tuple(subject.of_modality(modality) for modality in spec.takes)
-
-    def call(count: int) -> list[Media]:
-        items = [
-            Item(
-                seed,
-                conditions={c.name: torch.randn(c.tokens, c.width) for c in spec.conditions},
-                taken=taken,
-            )
-            for seed in range(count)
-        ]
-        return executor.decode(items, options, on_step=_nothing, check=_nothing)
-
-    return call
-
-
-def _encoding(subject: Subject, channel: str) -> Call:
-    """A call of a channel's encoder."""
-    encoder = subject.pipeline.system.encoders[channel]
-    media = [subject.of_modality(encoder.spec.modality, seed) for seed in range(max(_BATCHES))]
-    return lambda count: encoder.encode(media[:count])
-
-
-def _nothing(*told: int) -> None:
-    """Whoever waits for it wants no steps, and does not call it off."""
+    own, other = decoding(subject, channel), decoding(subject, channel, reference)
+    return alternating(lambda: (seconds(lambda: own(1)),), lambda: (seconds(lambda: other(1)),))

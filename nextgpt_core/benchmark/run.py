@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from nextgpt_core.benchmark import children, company, media, text
+from nextgpt_core.benchmark import children, company, components, media, text
 from nextgpt_core.benchmark.goals import Standard, reached, read_standard
 from nextgpt_core.benchmark.machine import described
 from nextgpt_core.benchmark.result import Benchmark, Row
@@ -29,7 +29,7 @@ from nextgpt_registry.targets import blamed, resolve
 GROUP = "nextgpt.benchmarks"
 """Entry points of what others compare: `"module:function"` of a `Subject` -> comparisons."""
 
-OWN = (text.compared, company.compared, media.compared, children.compared)
+OWN = tuple(module.compared for module in (text, company, media, children, components))
 
 
 def bench(

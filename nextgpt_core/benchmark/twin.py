@@ -22,8 +22,9 @@ _READS = 8  # of each way
 def plain_twin(backbone: Backbone) -> PreTrainedModel:
     """transformers' own model of the same weights, in the type that the backbone computes in."""
     own, device = backbone.model, backbone.device
+    config = type(own.config).from_dict(own.config.to_dict())  # whose attention is its own choice
     with torch.random.fork_rng(devices=[]):
-        twin: PreTrainedModel = AutoModelForCausalLM.from_config(own.config, dtype=backbone.dtype)
+        twin: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=backbone.dtype)
     for name, parameter in twin.named_parameters():
         module, _, leaf = name.rpartition(".")
         parameter.copy_(getattr(own.get_submodule(module), leaf))

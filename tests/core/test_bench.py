@@ -89,7 +89,9 @@ def test_components_are_measured_where_they_are_named(pipeline: Pipeline) -> Non
     found = bench(pipeline, only=["components"], quick=True)
 
     assert [row.figure.name for row in found.rows] == [
-        f"components.{side}.glyph.{batch}" for side in ("encoder", "decoder") for batch in (2, 4, 8)
+        f"components.{name}.{batch}"
+        for name in ("llm", "encoder.glyph", "decoder.glyph")
+        for batch in (2, 4, 8)
     ]
     assert found.left_out == {}
 
@@ -129,6 +131,7 @@ def test_twin_has_the_weights_of_the_system(pipeline: Pipeline) -> None:
     with torch.no_grad():
         own = backbone.logits(backbone.run(backbone.embed(ids)).final_BTD)
         torch.testing.assert_close(twin(ids).logits, own)
+    assert twin.config._attn_implementation == "sdpa"
 
 
 def test_process_ends_with_the_one_who_watches_it() -> None:
