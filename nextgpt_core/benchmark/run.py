@@ -13,7 +13,7 @@ from typing import Any
 
 from nextgpt_core.benchmark import children, company, components, media, text
 from nextgpt_core.benchmark.goals import Standard, reached, read_standard
-from nextgpt_core.benchmark.machine import described
+from nextgpt_core.benchmark.machine import Others, described
 from nextgpt_core.benchmark.result import Benchmark, Row
 from nextgpt_core.benchmark.rows import Comparison, LeftOut, Pair
 from nextgpt_core.benchmark.show import write
@@ -64,7 +64,7 @@ def bench(
 
 def _measured(subject: Subject, only: Sequence[str], minutes: float) -> Benchmark:
     plan, device = subject.pipeline.system.plan, subject.pipeline.system.model.backbone.device
-    machine = described(device)
+    others = Others()
     offered = list(_offered(subject))
     _check_names(only, offered)
     left_out = {one.name: one.why for one in offered if isinstance(one, LeftOut)}
@@ -83,6 +83,7 @@ def _measured(subject: Subject, only: Sequence[str], minutes: float) -> Benchmar
                 left_out |= dict.fromkeys(names, f"{error.who}: {error.what}")
             progress.tell(done + 1, {})
     kept = tuple(row for row in rows if not only or _named(row.figure.name, only))
+    machine = described(device) | {"others": others.cores}
     return Benchmark(plan.system, machine, kept, left_out)
 
 

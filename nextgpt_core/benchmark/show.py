@@ -14,6 +14,9 @@ from nextgpt_core.html import render
 from nextgpt_registry.content import replace_file
 
 HEAD = ("figure", "what", "ours", "other", "ratio", "goal", "")
+BUSY = 0.2
+"""Cores kept busy by others, from which on figures are in doubt."""
+
 _SAID = {True: "reached", False: "missed", None: ""}
 _INK = {True: "#2a9d8f", False: "#c8553d", None: "#5b7083"}
 _LEFT, _WIDE, _LINE = 330, 400, 26  # pixels: names, bars, a row
@@ -42,7 +45,8 @@ def words(machine: dict[str, Any]) -> str:
             f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB",
             f"model on {machine['device']}, {machine['threads']} threads",
             f"torch {machine['torch']}, transformers {machine['transformers']}",
-            f"Python {machine['python']}, {machine['system']}, load {machine['load']} before",
+            f"others kept {machine['others']:g} cores busy",
+            f"Python {machine['python']}, {machine['system']}",
         )
     )
 

@@ -57,10 +57,12 @@ def command(
         print_json(found.to_json())
         return
 
-    from nextgpt_core.benchmark.show import HEAD, cells, words
+    from nextgpt_core.benchmark.show import BUSY, HEAD, cells, words
 
     print_lines(f"{found.system} on {words(found.machine)}", "")
     print_table("", HEAD, cells(found.rows), right=("ours", "other", "goal"))
+    if found.machine["others"] > BUSY:
+        print_lines("what else was running has slowed both sides, and not alike: run it alone")
     print_lines(*(f"left out: {name} ({why})" for name, why in found.left_out.items()))
     if folder is not None:
         print_lines(str(folder / "benchmark.json"), str(folder / "benchmark.svg"))

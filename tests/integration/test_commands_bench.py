@@ -43,7 +43,7 @@ def test_json_is_all_that_is_printed(nextgpt: Run) -> None:
     told = json.loads(out)
     assert code == 0
     assert [row["name"] for row in told["rows"]] == ["text.step"]
-    assert {"processor", "cores", "torch", "load"} <= set(told["machine"])
+    assert {"processor", "cores", "torch", "others"} <= set(told["machine"])
 
 
 def test_table_names_the_machine_and_what_is_left_out(nextgpt: Run, tmp_path: Path) -> None:
