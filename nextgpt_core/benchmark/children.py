@@ -39,13 +39,15 @@ def compared(subject: Subject) -> Iterator[Comparison | LeftOut]:
             why = "this operating system does not say what a process took"
         yield from (LeftOut(name, why) for name in ("start", "batch"))
         return
-    what = "`nextgpt run`: a short answer, from start to end"
+    what = "`nextgpt run`: a short answer"
     cpu = Figure("start.cpu", what, "s of CPU", "all of it", "import torch, transformers")
     what = "`nextgpt run`: the most memory"
     memory = Figure("start.memory", what, "MB", "all of it", "the weights that it plans")
     yield Comparison((cpu, memory), partial(_start, subject, subject.command))
-    what = "`nextgpt plan` where a plugin is that it does not name"
-    plugin = Figure("start.plugin", what, "s of CPU", "with it", "without")
+    what = "`nextgpt plan`: one more plugin installed"
+    plugin = Figure(
+        "start.plugin", what, "s of CPU", "a plugin that the config does not name", "none"
+    )
     yield Comparison((plugin,), partial(_plugin, subject.command))
     count = subject.scale.requests
     what = f"`nextgpt run --batch`: memory, {count:,} requests"

@@ -19,7 +19,7 @@ BUSY = 0.2
 
 _SAID = {True: "reached", False: "missed", None: ""}
 _INK = {True: "#2a9d8f", False: "#c8553d", None: "#5b7083"}
-_LEFT, _WIDE, _LINE = 330, 400, 26  # pixels: names, bars, a row
+_LEFT, _WIDE, _LINE = 340, 400, 26  # pixels: names, bars, a row
 
 
 def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
@@ -38,16 +38,13 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     ]
 
 
-def words(machine: dict[str, Any]) -> str:
-    """A machine in one line."""
-    return ", ".join(
-        (
-            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB",
-            f"model on {machine['device']}, {machine['threads']} threads",
-            f"torch {machine['torch']}, transformers {machine['transformers']}",
-            f"others kept {machine['others']:g} cores busy",
-            f"Python {machine['python']}, {machine['system']}",
-        )
+def words(machine: dict[str, Any]) -> tuple[str, str]:
+    """A machine in two lines."""
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
+        f"others kept {machine['others']:g} cores busy",
+        f"model on {machine['device']}, {machine['threads']} threads, torch {machine['torch']}, "
+        f"transformers {machine['transformers']}, Python {machine['python']}, {machine['system']}",
     )
 
 
@@ -84,7 +81,7 @@ def picture(found: Benchmark) -> str:
     ]
     return render(
         "benchmark.svg",
-        title=f"{found.system}: ours over the other side's",
+        title=f"{found.system}: one side over the other",
         machine=words(found.machine),
         bars=bars,
         ticks=[(x(2.0**power), _times(2.0**power)) for power in range(low, high + 1)],

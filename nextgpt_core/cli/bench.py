@@ -59,7 +59,7 @@ def command(
 
     from nextgpt_core.benchmark.show import BUSY, HEAD, cells, words
 
-    print_lines(f"{found.system} on {words(found.machine)}", "")
+    print_lines(found.system, *words(found.machine), "")
     print_table("", HEAD, cells(found.rows), right=("ours", "other", "goal"))
     if found.machine["others"] > BUSY:
         print_lines("what else was running has slowed both sides, and not alike: run it alone")

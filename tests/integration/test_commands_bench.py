@@ -53,7 +53,8 @@ def test_table_names_the_machine_and_what_is_left_out(nextgpt: Run, tmp_path: Pa
     )
 
     assert code == 0
-    assert out.startswith("kit on ")
+    assert out.startswith("kit\n")
+    assert "cores busy" in out
     assert "4 glyph in one answer: one call, against a call each" in out
     assert "left out: decode.glyph (" in out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
