@@ -70,7 +70,7 @@ def picture(found: Benchmark) -> str:
         {
             "what": row.figure.what,
             "against": f"{row.figure.ours}, against {row.figure.other}",
-            "ratio": _times(row.ratio),
+            "ratio": f"{_times(row.ratio)} {row.figure.unit}",
             "from": min(x(1), x(row.ratio)),
             "wide": round(abs(x(row.ratio) - x(1)), 1),
             "spread": [x(one) for one in row.spread],
@@ -81,11 +81,11 @@ def picture(found: Benchmark) -> str:
     ]
     return render(
         "benchmark.svg",
-        title=f"{found.system}: one side over the other",
+        title=f"{found.system}: this way over the other, in tokens/s, seconds or megabytes",
         machine=words(found.machine),
         bars=bars,
         ticks=[(x(2.0**power), _times(2.0**power)) for power in range(low, high + 1)],
-        wide=_LEFT + _WIDE + 80,
+        wide=_LEFT + _WIDE + 140,
         line=_LINE,
     )
 

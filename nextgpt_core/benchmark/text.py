@@ -25,7 +25,7 @@ def compared(subject: Subject) -> Iterator[Comparison | LeftOut]:
     )
     yield Comparison((clients,), partial(_clients, subject))
     for batch in (1, many):
-        name, what = f"text.generate-{batch}", f"text, {batch} at once"
+        name, what = f"text.generate-{batch}", f"text that `generate` writes too, {batch} at once"
         figure = Figure(name, what, "tokens/s", "the engine", "transformers' generate")
         yield Comparison((figure,), partial(_generate, subject, batch))
     text = subject.pipeline.system.model.backbone.model.config.get_text_config(decoder=True)
