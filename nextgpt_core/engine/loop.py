@@ -79,8 +79,8 @@ class Engine:
         self._check_names("decoder options for", request.decoder_options)
         self._check_names("channels", request.channels or ())
         options = {
-            channel: _options(channel, decoder, request.decoder_options.get(channel, {}))
-            for channel, decoder in decoders.items()
+            channel: self.options(channel, request.decoder_options.get(channel, {}))
+            for channel in decoders
         }
         grammar = Grammar(
             composer.vocabulary,
@@ -99,6 +99,14 @@ class Engine:
     def answer(self, request: Request, *, cancel: Cancel | None = None) -> Answer:
         """The whole answer at once."""
         return finished(self.stream(request, cancel=cancel))
+
+    def options(self, channel: str, given: Mapping[str, Any]) -> BaseModel:
+        """The options of a channel's decoder with a request's own values in them.
+
+        Raises:
+            RequestError: the decoder has no such options, or they are the config's alone.
+        """
+        return _options(channel, self.system.decoders[channel], given)
 
     @property
     def readiness(self) -> Readiness:

@@ -185,6 +185,7 @@ class Config(Settings):
     suites: dict[Name, SuiteSettings] = Field(default_factory=dict)  # evaluation, by name
     demo: str | None = None  # path of a scripted conversation, beside the config
     ablations: str | None = None  # path of what `nextgpt ablate` compares, beside the config
+    benchmark: str | None = None  # path of what `nextgpt bench` holds figures against, beside it
     feature_cache_mb: int = Field(default=256, ge=0)  # the most that encoded media take in memory
     prefix_cache_mb: int = Field(default=512, ge=0)  # the most that past prompts' states take
     accept_licences: tuple[str, ...] = ()  # those that were read and accepted
