@@ -63,7 +63,8 @@ def _print(report: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     from nextgpt_core.evaluation.scores import JUDGED, METRICS
-    from nextgpt_core.evaluation.sheet import beside, percent
+    from nextgpt_core.evaluation.shapes import COMPARED
+    from nextgpt_core.evaluation.sheet import against, beside, percent
 
     console = Console(highlight=False, markup=False)
     table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
@@ -85,6 +86,10 @@ def _print(report: Mapping[str, Any]) -> None:
             f"perplexity {found['system']}, of the bare language model {found['base']}: "
             f"{value} times ({low}-{high}), {found['tokens']} tokens"
         )
+    if "baseline" in report:
+        found = report["baseline"]
+        told = ", ".join(f"{name} {against(found[name])}" for name in COMPARED)
+        console.print(f"beside the bare language model, on {found['n']} prompts: {told}")
     for kind, found in report["distances"].items():
         told = ", ".join(f"{name} {value}" for name, value in found.items())
         console.print(f"distance to real {kind}: {told}")

@@ -1,4 +1,4 @@
-"""One prompt put to a system and judged. Keeps nothing; knows no modality.
+"""Prompts put to a system and judged, one or a conversation of them. Knows no modality.
 
 The system is asked as a user would ask it: no counts are required of it, whatever is expected.
 """
@@ -6,12 +6,13 @@ The system is asked as a user would ask it: no counts are required of it, whatev
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from nextgpt_core.answer import Answer, finished
+from nextgpt_core.conversation import Conversation
 from nextgpt_core.engine.request import item_seed
-from nextgpt_core.evaluation import metrics
+from nextgpt_core.evaluation import metrics, wording
 from nextgpt_core.evaluation.scores import Result
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import ConfigError, NextGPTError, RequestError
@@ -31,11 +32,22 @@ class Asked:
 
 
 class Asker:
-    """Asks one system, and judges with one suite's judges."""
+    """Asks one system, and judges with one suite's judges.
 
-    def __init__(self, pipeline: Pipeline, judges: Mapping[str, Judge]) -> None:
+    Prompts of the directions in `baseline` are put to `bare` too, which reads words alone.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        judges: Mapping[str, Judge],
+        *,
+        bare: Pipeline | None = None,
+        baseline: Collection[str] = (),
+    ) -> None:
         self._pipeline = pipeline
         self._judges = judges
+        self._bare, self._baseline = bare, baseline
         channels, ready = pipeline.system.plan.channels, pipeline.engine.readiness
         self._reads: dict[str, str] = {}  # the first channel of each modality
         self._makes: dict[str, str] = {}
@@ -47,13 +59,30 @@ class Asker:
                 self._makes.setdefault(channel.modality.name, name)
             self._untrained |= {channel.modality.name} if name in ready.untrained else set()
 
-    def ask(self, prompt: Prompt) -> Asked:
-        """Ask a prompt; what goes wrong is part of the result."""
+    def converse(self, prompts: Sequence[Prompt]) -> list[Asked]:
+        """Ask prompts one after the other in a conversation.
+
+        What failed is not part of it. After one that cannot be asked, none is.
+        """
+        talk, found, skipped = Conversation(self._pipeline), list[Asked](), ""
+        for prompt in prompts:
+            found.append(self.ask(prompt, talk, skipped=skipped))
+            skipped = found[-1].result.skipped
+        return found
+
+    def ask(
+        self, prompt: Prompt, conversation: Conversation | None = None, *, skipped: str = ""
+    ) -> Asked:
+        """Ask a prompt, in a new conversation or a given one; what goes wrong is in the result.
+
+        `skipped` says why it cannot be asked.
+        """
+        talk = conversation or Conversation(self._pipeline)
         kinds = tuple(e.kind for e in prompt.expected)
         base = Result(
             id=prompt.id,
             direction=prompt.direction,
-            group=prompt.concept or prompt.id,
+            group=prompt.group,
             expected=kinds,
             kinds=(),
             wanted=tuple(dict(e.facts) for e in prompt.expected),
@@ -61,26 +90,32 @@ class Asker:
             judged=tuple(None for _ in prompt.expected),
         )
         lacking = sorted(set(kinds) - {TEXT, *self._makes})
-        if lacking:
-            why = f"it makes no {', '.join(lacking)}{self._why(lacking)}"
-            return Asked((), None, base.model_copy(update={"skipped": why}))
+        if lacking and not skipped:
+            skipped = f"it makes no {', '.join(lacking)}{self._why(lacking)}"
+        if skipped:
+            return Asked((), None, base.model_copy(update={"skipped": skipped}))
         try:
             messages = tuple(self._message(message) for message in prompt.request())
         except RequestError as error:
             why = f"{error.who}: {error.what}"
             return Asked((), None, base.model_copy(update={"skipped": why}))
+        seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
+        shown = (*talk.messages[-2:], *messages)
         start = time.monotonic()
         try:
-            answer = self._answer(messages, prompt)
+            answer = finished(talk.stream(list(messages), seed=seed))
         except NextGPTError as error:
             scored = self._scored(base, prompt, None)
-            return Asked(messages, None, scored.model_copy(update={"error": str(error)}))
-        spent = {"seconds": round(time.monotonic() - start, 3)}
-        return Asked(messages, answer, self._scored(base, prompt, answer).model_copy(update=spent))
+            return Asked(shown, None, scored.model_copy(update={"error": str(error)}))
+        more = {"seconds": round(time.monotonic() - start, 3), "bare": self._said(prompt, seed)}
+        return Asked(shown, answer, self._scored(base, prompt, answer).model_copy(update=more))
 
-    def _answer(self, messages: Sequence[Message], prompt: Prompt) -> Answer:
-        seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
-        return finished(self._pipeline.ask(messages, seed=seed))
+    def _said(self, prompt: Prompt, seed: int) -> str | None:
+        """What the bare language model answers, if it is asked."""
+        if self._bare is None or prompt.direction not in self._baseline:
+            return None
+        answer = finished(self._bare.ask(prompt.request(), seed=seed))
+        return answer.text.strip()
 
     def _scored(self, base: Result, prompt: Prompt, answer: Answer | None) -> Result:
         text = answer.text.strip() if answer else ""
@@ -90,16 +125,20 @@ class Asker:
         wanted = base.expected
         several = sum(kind != TEXT for kind in wanted) > 1
         failed = answer.failures if answer else ()
+        unsaid, unwanted = wording.unsaid(text, prompt.says), wording.stated(text, prompt.never)
         return base.model_copy(
             update={
                 "kinds": found,
                 "judged": told,
-                "structure": metrics.structure(wanted, found),
+                "structure": metrics.structure(wanted, found, prompt.optional),
                 "coverage": metrics.coverage(wanted, found),
                 "order": metrics.order(wanted, found) if several else None,
                 "concept": metrics.concept(prompt.expected, told),
                 "attributes": metrics.attributes(prompt.expected, told),
-                "false_media": metrics.false_media(wanted, found),
+                "said": not (unsaid or unwanted) if prompt.says or prompt.never else None,
+                "unsaid": unsaid,
+                "unwanted": unwanted,
+                "false_media": metrics.false_media(wanted, found, prompt.optional),
                 "text": text,
                 "error": "; ".join(str(part.error) for part in failed),
             }
