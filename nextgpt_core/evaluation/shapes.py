@@ -51,7 +51,7 @@ def comparison(pairs: Sequence[Pair]) -> dict[str, Any]:
     """
     if not pairs:
         return {}
-    compared = {
+    compared: dict[str, Callable[[Sequence[Pair]], float | None]] = {
         "length": partial(_ratio, length),
         "lists": partial(_ratio, lists),
         "code": partial(_ratio, code),
