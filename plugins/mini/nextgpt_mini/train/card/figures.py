@@ -81,11 +81,15 @@ def _wilson(share: float, spread: float) -> tuple[float, float, float]:
 
 
 def table(own: Mapping[str, Any]) -> str:
-    """The directions of one suite as a Markdown table; columns that nothing fills are left out."""
-    used = [m for m in METRICS if any(m in told for told in own["directions"].values())]
+    """The directions of one suite as a Markdown table, those that most went wrong in first.
+
+    Columns that nothing fills are left out.
+    """
+    found = sorted(own["directions"].items(), key=lambda one: one[1].get("right", [1.0])[0])
+    used = [m for m in METRICS if any(m in told for _, told in found)]
     head = ["direction", "n", *(_HEADS[m] for m in used)]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]
-    for name, told in own["directions"].items():
+    for name, told in found:
         cells = [name, str(told["n"])]
         cells += [_told(told[m]) if m in told else "" for m in used]
         lines.append(f"| {' | '.join(cells)} |")
