@@ -64,51 +64,32 @@ class Asker:
 
         What failed is not part of it. After one that cannot be asked, none is.
         """
-        talk, found, skipped = Conversation(self._pipeline), list[Asked](), ""
+        talk, found = Conversation(self._pipeline), list[Asked]()
         for prompt in prompts:
-            found.append(self.ask(prompt, talk, skipped=skipped))
-            skipped = found[-1].result.skipped
+            why = found[-1].result.skipped if found else ""
+            found.append(_skipped(prompt, why) if why else self.ask(prompt, talk))
         return found
 
-    def ask(
-        self, prompt: Prompt, conversation: Conversation | None = None, *, skipped: str = ""
-    ) -> Asked:
-        """Ask a prompt, in a new conversation or a given one; what goes wrong is in the result.
-
-        `skipped` says why it cannot be asked.
-        """
+    def ask(self, prompt: Prompt, conversation: Conversation | None = None) -> Asked:
+        """Ask a prompt, in a new conversation or a given one; what goes wrong is in the result."""
         talk = conversation or Conversation(self._pipeline)
-        kinds = tuple(e.kind for e in prompt.expected)
-        base = Result(
-            id=prompt.id,
-            direction=prompt.direction,
-            group=prompt.group,
-            expected=kinds,
-            kinds=(),
-            wanted=tuple(dict(e.facts) for e in prompt.expected),
-            concepts=tuple(e.concept for e in prompt.expected),
-            judged=tuple(None for _ in prompt.expected),
-        )
-        lacking = sorted(set(kinds) - {TEXT, *self._makes})
-        if lacking and not skipped:
-            skipped = f"it makes no {', '.join(lacking)}{self._why(lacking)}"
-        if skipped:
-            return Asked((), None, base.model_copy(update={"skipped": skipped}))
+        lacking = sorted({e.kind for e in prompt.expected} - {TEXT, *self._makes})
+        if lacking:
+            return _skipped(prompt, f"it makes no {', '.join(lacking)}{self._why(lacking)}")
         try:
             messages = tuple(self._message(message) for message in prompt.request())
         except RequestError as error:
-            why = f"{error.who}: {error.what}"
-            return Asked((), None, base.model_copy(update={"skipped": why}))
+            return _skipped(prompt, f"{error.who}: {error.what}")
         seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
         shown = (*talk.messages[-2:], *messages)
         start = time.monotonic()
         try:
             answer = finished(talk.stream(list(messages), seed=seed))
         except NextGPTError as error:
-            scored = self._scored(base, prompt, None)
+            scored = self._scored(prompt, None)
             return Asked(shown, None, scored.model_copy(update={"error": str(error)}))
         more = {"seconds": round(time.monotonic() - start, 3), "bare": self._said(prompt, seed)}
-        return Asked(shown, answer, self._scored(base, prompt, answer).model_copy(update=more))
+        return Asked(shown, answer, self._scored(prompt, answer).model_copy(update=more))
 
     def _said(self, prompt: Prompt, seed: int) -> str | None:
         """What the bare language model answers, if it is asked."""
@@ -117,7 +98,8 @@ class Asker:
         answer = finished(self._bare.ask(prompt.request(), seed=seed))
         return answer.text.strip()
 
-    def _scored(self, base: Result, prompt: Prompt, answer: Answer | None) -> Result:
+    def _scored(self, prompt: Prompt, answer: Answer | None) -> Result:
+        base = _unasked(prompt)
         text = answer.text.strip() if answer else ""
         media = [made.media for made in answer.media] if answer else []
         found = (*([TEXT] if text else []), *(medium.modality for medium in media))
@@ -184,3 +166,20 @@ class Asker:
             why = self._why([part.channel])
             raise RequestError("prompt", f"this system {verb} no {part.channel}{why}")
         return MediaPart(channel, part.media, part.caption)
+
+
+def _skipped(prompt: Prompt, why: str) -> Asked:
+    return Asked((), None, _unasked(prompt).model_copy(update={"skipped": why}))
+
+
+def _unasked(prompt: Prompt) -> Result:
+    return Result(
+        id=prompt.id,
+        direction=prompt.direction,
+        group=prompt.group,
+        expected=tuple(e.kind for e in prompt.expected),
+        kinds=(),
+        wanted=tuple(dict(e.facts) for e in prompt.expected),
+        concepts=tuple(e.concept for e in prompt.expected),
+        judged=tuple(None for _ in prompt.expected),
+    )
