@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nextgpt_registry.errors import RequestError, SourceError
+from nextgpt_registry.errors import ConfigError, RequestError, SourceError
 from nextgpt_registry.suites import TEXT, Named
 from nextgpt_world.chat import held_out, prompts
 from nextgpt_world.cutting import clean, draw, trim
@@ -160,6 +160,17 @@ def test_goals_are_of_groups_that_there_are(suite):
         assert any(fnmatchcase(group, direction) for group in known), pattern
     assert set(suite.baseline) <= groups
     assert all(isinstance(judge, Named) for judge in suite.judges.values())
+
+
+def test_groups_can_be_asked_alone(suite):
+    some = any2any_free(groups=["statement", "chat"])
+
+    assert {p.direction for p in some.prompts} == {"statement", "chat"}
+    assert [p.id for p in some.prompts] == [
+        p.id for p in suite.prompts if p.direction in ("statement", "chat")
+    ]
+    with pytest.raises(ConfigError, match="no group 'statements'"):
+        any2any_free(groups=["statements"])
 
 
 # Leaks: what is asked is compared with what training asks, things and their attributes aside.

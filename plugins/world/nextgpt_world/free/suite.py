@@ -7,8 +7,9 @@ is that of the system itself. `requests` says how they are written down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.suites import AtMost, Suite
 from nextgpt_world.free.requests import prompts
 from nextgpt_world.suite import JUDGES
@@ -35,9 +36,18 @@ GOALS: Mapping[str, float | AtMost] = {
 }
 
 
-def any2any_free() -> Suite:
-    """Statements, wishes in any wording, conversations, media of other hands, and plain chat.
+def any2any_free(*, groups: Sequence[str] = ()) -> Suite:
+    """Statements, wishes in any wording, conversations, media by other hands, and plain chat.
 
-    Plain chat is put to the bare language model too.
+    `groups` asks those alone: `["statement", "negation"]`. Plain chat is put to the bare language
+    model too.
+
+    Raises:
+        ConfigError: there is no such group.
     """
-    return Suite("any2any-free", prompts(), JUDGES, GOALS, baseline=("chat",))
+    found = prompts()
+    known = dict.fromkeys(prompt.direction for prompt in found)
+    if unknown := [group for group in groups if group not in known]:
+        raise ConfigError("any2any-free", f"has no group {unknown[0]!r}", f"{', '.join(known)}")
+    chosen = [prompt for prompt in found if prompt.direction in (groups or known)]
+    return Suite("any2any-free", chosen, JUDGES, GOALS, baseline=("chat",))
