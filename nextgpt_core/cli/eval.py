@@ -69,11 +69,12 @@ def _print(report: Mapping[str, Any]) -> None:
     console = Console(highlight=False, markup=False)
     table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
     table.add_column("direction", no_wrap=True)
-    for column in ("n", *METRICS):
+    used = [m for m in METRICS if any(found[m] for found in report["directions"].values())]
+    for column in ("n", *used):
         table.add_column(column.replace("_", " "), overflow="fold")
     for name, figures in report["directions"].items():
-        cells = [percent(figures[metric]) for metric in METRICS]
-        for place, metric in enumerate(METRICS):
+        cells = [percent(figures[metric]) for metric in used]
+        for place, metric in enumerate(used):
             if metric in JUDGED:
                 cells[place] += beside(figures["ceiling"][metric])
         table.add_row(name, str(figures["n"]), *cells)
