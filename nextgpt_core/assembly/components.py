@@ -22,7 +22,7 @@ from torch import Tensor
 from nextgpt_core.assembly.boundary import Blame, check_conditions, check_features, check_media
 from nextgpt_registry.errors import EncodeError, NextGPTError, RequestError
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch, OnStep
 from nextgpt_registry.specs import Decoder, Encoder
 from nextgpt_registry.targets import resolve
 
@@ -250,11 +250,13 @@ def decode_items(
         # Noise is drawn on the CPU, so that a seed means the same on every device.
         generators = [torch.Generator("cpu").manual_seed(item.seed) for item in items]
         made = component.decode(
-            conditions,
-            taken=[list(item.taken) for item in items],
-            options=options,
-            generators=generators,
-            on_step=on_step,
+            DecodeBatch(
+                conditions,
+                options=options,
+                generators=generators,
+                taken=[list(item.taken) for item in items],
+                on_step=on_step,
+            )
         )
     return check_media(recipe.blame, spec, made, batch=batch)
 

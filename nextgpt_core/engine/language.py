@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -32,6 +33,8 @@ from nextgpt_core.prompt.positions import FeatureKey, Prompt
 from nextgpt_core.signal import Grammar
 from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError
 
+Within = Callable[[], AbstractContextManager[object]]
+
 _ROWS = 32  # sequences in a pass
 _POSITIONS = {"cpu": 64}  # of prompts in a pass: as few as are no slower each
 _POSITIONS_ELSEWHERE = 1024
@@ -43,10 +46,11 @@ _IDLE_S = 1.0  # how long the thread stays for the next request
 
 
 class Language:
-    """Writes answers, any number at once."""
+    """Writes answers, any number at once; its passes run `within` a context of their thread."""
 
-    def __init__(self, model: NextGPT) -> None:
+    def __init__(self, model: NextGPT, within: Within = nullcontext) -> None:
         self.model = model
+        self._within = within
         pack(model.backbone.model)
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -184,7 +188,8 @@ class Language:
     def _work(self) -> None:
         try:
             while ready := self._ready():
-                self._pass(self._scheduler.next(ready))
+                with self._within():
+                    self._pass(self._scheduler.next(ready))
                 ready.clear()  # while the next are waited for, nothing holds these
         except BaseException as error:  # nobody is left waiting for what will not come
             self._lost(error)

@@ -8,6 +8,7 @@ request, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from nextgpt_core.answer import Answer, Event, finished
 from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.engine.answering import Answering, Resources
-from nextgpt_core.engine.language import Language
+from nextgpt_core.engine.language import Language, Within
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
 from nextgpt_core.engine.request import Cancel, Request
@@ -40,14 +41,22 @@ class Engine:
 
     Channels whose trained parts are not there are refused and never chosen, unless `untrained` runs
     them as they are. `linger_s` is how long an idle decoder waits for more items to share a call.
+    The language model's passes run `within` a context, as of autocast, which is a thread's own.
     """
 
-    def __init__(self, system: System, *, untrained: bool = False, linger_s: float = 0.02) -> None:
+    def __init__(
+        self,
+        system: System,
+        *,
+        untrained: bool = False,
+        linger_s: float = 0.02,
+        within: Within = nullcontext,
+    ) -> None:
         self.system = system
         self._ignored = untrained
         self.shared = Resources(
             system=system,
-            language=Language(system.model),
+            language=Language(system.model, within),
             features=Features(
                 system, TensorCache(memory_bytes=system.config.feature_cache_mb << 20)
             ),

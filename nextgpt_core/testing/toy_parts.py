@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import BaseModel
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from nextgpt_core.testing.toy import SIDE, PainterOptions
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch
 
 _PIXELS = SIDE * SIDE
 
@@ -69,26 +69,18 @@ class Painter(_Seeded):
         """Equal numbers of steps go together."""
         return options.steps, options.fail, options.step_s
 
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: PainterOptions,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
+    def decode(self, batch: DecodeBatch) -> list[Media]:
         """(B, 4, 12) -> B glyphs; the latest glyph of the conversation shines through."""
-        text_BD = conditions["text"].mean(dim=1)
-        x_BP = torch.stack([torch.randn(_PIXELS, generator=g) for g in generators]).to(text_BD)
+        x_BP, text_BD = _start(batch)
+        options: PainterOptions = batch.options
         for step in range(options.steps):
-            on_step(step, options.steps)
+            batch.on_step(step, options.steps)
             _fail(options)
             x_BP = x_BP + 0.5 * self.net(torch.cat((x_BP, text_BD), dim=-1))
-        on_step(options.steps, options.steps)
+        batch.on_step(options.steps, options.steps)
         grey_BP = (x_BP.sigmoid() * 255).round().to(torch.uint8).cpu().numpy()
         made = [Media("glyph", row.reshape(SIDE, SIDE)) for row in grey_BP]
-        made = [_over(own, media) for own, media in zip(made, taken, strict=True)]
+        made = [_over(own, media) for own, media in zip(made, batch.taken, strict=True)]
         if options.fail == "layout":
             made = [Media("glyph", medium.data / 255) for medium in made]
         return made[:-1] if options.fail == "count" else made
@@ -102,19 +94,20 @@ class Painter(_Seeded):
         ]
         return {"text": torch.stack(rows).reshape(len(captions), 4, 12)}
 
-    def denoising_loss(
-        self,
-        media: Sequence[Media],
-        conditions: Mapping[str, Tensor],
-        generators: Sequence[Generator],
-    ) -> Tensor:
+    def denoising_loss(self, media: Sequence[Media], batch: DecodeBatch) -> Tensor:
         """How far the first refinement of noise is from the glyphs: (B,)."""
-        text_BD = conditions["text"].mean(dim=1)
-        x_BP = torch.stack([torch.randn(_PIXELS, generator=g) for g in generators]).to(text_BD)
+        x_BP, text_BD = _start(batch)
         goal_BP = torch.stack([torch.from_numpy(m.data).float().flatten() / 255 for m in media])
         made_BP = (x_BP + self.net(torch.cat((x_BP, text_BD), dim=-1))).sigmoid()
         loss_B: Tensor = (made_BP - goal_BP.to(made_BP)).square().mean(dim=-1)
         return loss_B
+
+
+def _start(batch: DecodeBatch) -> tuple[Tensor, Tensor]:
+    """Noise (B, P) and the mean condition (B, D)."""
+    text_BD = batch.conditions["text"].mean(dim=1)
+    x_BP = torch.stack([torch.randn(_PIXELS, generator=g) for g in batch.generators])
+    return x_BP.to(text_BD), text_BD
 
 
 def _over(own: Media, taken: Sequence[Media]) -> Media:

@@ -32,6 +32,7 @@ from nextgpt_core.training.media import caption_targets
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_core.training.states import KeptStates
 from nextgpt_registry.errors import DecodeError
+from nextgpt_registry.protocols import DecodeBatch
 
 Shares = Mapping[str, int]
 """By loss: over how many tokens, or groups, it is averaged in a step."""
@@ -222,11 +223,11 @@ def _denoising(
     dtype = getattr(torch, recipe.dtype)
     placed = {name: value.to(recipe.device, dtype) for name, value in conditions.items()}
     seeds = [item_seed(seed, "denoising", g.prompt, g.slot.start) for g in groups]
+    generators = [torch.Generator("cpu").manual_seed(one) for one in seeds]
     with named(recipe, DecodeError):
         found = decoder.component.denoising_loss(
             [g.slot.part.media for g in groups if g.slot.part],
-            placed,
-            [torch.Generator("cpu").manual_seed(one) for one in seeds],
+            DecodeBatch(placed, options=recipe.options, generators=generators),
         )
     loss_N = check_loss(recipe.blame, found, batch=len(groups))
     return loss_N.to(next(iter(conditions.values())).device)

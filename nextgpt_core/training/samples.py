@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nextgpt_core.answer import Answer, AnswerPart, Text
+from nextgpt_core.engine.language import Within
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.request import Request
 from nextgpt_core.html import render
@@ -37,12 +38,13 @@ class Samples:
             tokens,
         )
 
-    def show(self, system: System, run: RunFolder, step: int) -> float:
-        """Answer all, and log it; returns the seconds it took."""
+    def show(self, system: System, run: RunFolder, step: int, *, within: Within) -> float:
+        """Answer all `within` the run's precision, and log it; returns the seconds it took."""
         if not self.questions:
             return 0.0
         start = time.monotonic()
-        answers = self._answers(system)
+        with within():
+            answers = self._answers(system, within)
         rows = []
         for number, (question, wanted) in enumerate(zip(self.questions, self.wanted, strict=True)):
             answer = answers[number]
@@ -60,9 +62,9 @@ class Samples:
         run.writer.flush()
         return time.monotonic() - start
 
-    def _answers(self, system: System) -> list[Answer]:
+    def _answers(self, system: System, within: Within) -> list[Answer]:
         """One after the other, with nothing kept from when the weights were others."""
-        engine = Engine(system, untrained=True)  # they show how far it has come
+        engine = Engine(system, untrained=True, within=within)  # they show how far it has come
         generation = Generation(max_tokens=self.tokens)
         try:
             return [engine.answer(Request(tuple(one), generation)) for one in self.questions]

@@ -125,8 +125,7 @@ class Stage(Objective):
         with torch.no_grad(), self._noise("validation"):
             values = self._validate(kept[: settings.validate_on])
             shown = Samples.of(kept[: settings.samples], tokens=settings.sample_tokens)
-            with self._compute.autocast():
-                shown.show(self._system, self._run, step)
+            shown.show(self._system, self._run, step, within=self._compute.autocast)
         return values
 
     def ended(self) -> None:

@@ -9,6 +9,7 @@ built before, it is built as `Target(options, trunk=that)` instead, and loads no
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 
 OnStep = Callable[[int, int], None]
 """Called as `on_step(done, total)`; may raise `Cancelled`, which a decoder must let pass."""
+
+
+def _unheard(done: int, total: int) -> None:
+    """Nobody asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class DecodeBatch:
+    """What a decoder is given for B media: one object, so that more in it breaks no plugin."""
+
+    conditions: Mapping[str, Tensor]  # {name: (B, T, D)}, as declared
+    _: KW_ONLY
+    options: Any  # the declared options model, with the request's own values in it
+    generators: Sequence[Generator]  # one per item, on the CPU: the only source of noise
+    taken: Sequence[Sequence[Media]] = ()  # of each item, what is declared in `takes`, latest first
+    on_step: OnStep = _unheard
+
+    def __len__(self) -> int:
+        """How many media are to be made."""
+        return len(self.generators)
 
 
 class NumberedDialogues(Protocol):
@@ -73,20 +94,8 @@ class SelectiveEncoder(Encoder, Protocol):
 class Decoder(Component, Protocol):
     """Conditions in, media out."""
 
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: Any,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
-        """{name: (B, T, D)} -> B media. One generator per item is the only source of noise.
-
-        `taken[b]` holds the conversation's media of the declared `takes`, latest first.
-        `options` is the declared options model, with the request's own values in it.
-        """
+    def decode(self, batch: DecodeBatch) -> list[Media]:
+        """A batch of B -> B media, in its order."""
 
     def batch_key(self, options: Any) -> Hashable:
         """Items whose keys are equal may share one `decode` call."""
@@ -99,10 +108,8 @@ class TrainableDecoder(Decoder, Protocol):
     def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:
         """B captions -> {name: (B, T, D)}: what its own text encoder would condition it on."""
 
-    def denoising_loss(
-        self,
-        media: Sequence[Media],
-        conditions: Mapping[str, Tensor],
-        generators: Sequence[Generator],
-    ) -> Tensor:
-        """B media and conditions -> (B,) losses, differentiable in the conditions."""
+    def denoising_loss(self, media: Sequence[Media], batch: DecodeBatch) -> Tensor:
+        """B media that `decode` should make of the batch -> (B,), differentiable in its conditions.
+
+        Nothing is `taken`, and `on_step` need not be called.
+        """

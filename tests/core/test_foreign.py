@@ -34,9 +34,9 @@ class LoudRows(RowEncoder):
 
 
 class LoudPainter(Painter):
-    def decode(self, conditions, **given):
+    def decode(self, batch):
         noise("decoder")
-        return super().decode(conditions, **given)
+        return super().decode(batch)
 
 
 class LoudToy(toy.ToyPlugin):

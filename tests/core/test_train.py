@@ -29,6 +29,7 @@ from nextgpt_registry import (
     hookimpl,
 )
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.protocols import DecodeBatch
 
 WORDS = ("cat", "drum", "blue", "a bell", "two dogs")
 
@@ -237,7 +238,7 @@ def test_a_plain_list_is_gone_through_in_ever_new_orders(run: Train) -> None:
 
 
 def test_samples_are_shown_as_a_page_with_media(run: Train) -> None:
-    trained = run("encode", samples=2)
+    trained = run("encode", samples=2, precision="bf16")
 
     page = (trained.folder / "samples" / "step-000006.html").read_text()
     assert "What is it?" in page
@@ -323,8 +324,8 @@ class Failing(Painter):
     def caption_targets(self, captions: Sequence[str]) -> dict[str, Tensor]:
         return self._do("caption_targets", super().caption_targets(captions))
 
-    def denoising_loss(self, media: Any, conditions: Any, generators: Any) -> Tensor:
-        return self._do("denoising_loss", super().denoising_loss(media, conditions, generators))
+    def denoising_loss(self, media: Any, batch: DecodeBatch) -> Tensor:
+        return self._do("denoising_loss", super().denoising_loss(media, batch))
 
     def _do(self, method: str, right: Any) -> Any:
         return self.ways[method](right) if method in self.ways else right

@@ -14,6 +14,7 @@ from nextgpt_core.testing.toy_parts import Painter
 from nextgpt_core.training.start import train
 from nextgpt_registry import MediaPart, Message
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.protocols import DecodeBatch
 
 RUN = {"steps": 3, "batch": 8, "window": 1, "log_every": 1, "samples": 0, "validate_on": 0}
 STILL = {"lr": 1e-30, "weight_decay": 0.0, "precision": "fp32"}
@@ -83,9 +84,9 @@ def test_noise_is_anothers_in_each_dialogue_and_step_and_the_same_in_each_run(
     drawn: list[int] = []
     loss = Painter.denoising_loss
 
-    def watching(self: Painter, media: Any, conditions: Any, generators: Any) -> Any:
-        drawn.extend(generator.initial_seed() for generator in generators)
-        return loss(self, media, conditions, generators)
+    def watching(self: Painter, media: Any, batch: DecodeBatch) -> Any:
+        drawn.extend(generator.initial_seed() for generator in batch.generators)
+        return loss(self, media, batch)
 
     monkeypatch.setattr(Painter, "denoising_loss", watching)
     runs = []

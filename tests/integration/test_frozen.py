@@ -16,7 +16,7 @@ from nextgpt_registry import Catalog, PluginError, loading
 from nextgpt_registry.testing.running import run_kit
 
 FROZEN = Path(__file__).parents[1] / "frozen"
-PINNED = {"api_1_0": "5cf90b853a4cb9da462b19ec89fc48dc329384091c1d88b6fce7d60015db8d2b"}
+PINNED = {"api_1_0": "325d15fac717d73c1636c6c0fe8b7bf3012409d9a9022975cfb434341f6d0a22"}
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import BaseModel
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from nextgpt_core import Builder, GeneratedMedia, Pipeline
 from nextgpt_core.testing import save_tiny_llm
 from nextgpt_registry import hookimpl
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.media import Blob, Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.specs import Condition, Decoder, Encoder, Manifest, Modality, Options
 
 
@@ -57,21 +57,14 @@ class ToneDecoder(nn.Module):
     def batch_key(self, options: ToneOptions) -> Hashable:
         return options.samples
 
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: ToneOptions,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
-        on_step(0, 1)
+    def decode(self, batch: DecodeBatch) -> list[Media]:
+        conditions, samples = batch.conditions, batch.options.samples
+        batch.on_step(0, 1)
         strengths_BK = self.strengths(conditions["melody"][:, 0]) + conditions["volume"][:, 0]
-        time_KN = torch.arange(options.samples)[None] * torch.arange(1, 5)[:, None] / 8
+        time_KN = torch.arange(samples)[None] * torch.arange(1, 5)[:, None] / 8
         tones_BN = strengths_BK @ time_KN.sin()
-        noise_BN = torch.stack([torch.randn(options.samples, generator=g) for g in generators])
-        on_step(1, 1)
+        noise_BN = torch.stack([torch.randn(samples, generator=g) for g in batch.generators])
+        batch.on_step(1, 1)
         return [
             Media("tone", row.numpy().astype(np.float32), rate=16)
             for row in tones_BN + 0.01 * noise_BN

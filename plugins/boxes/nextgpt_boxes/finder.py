@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from nextgpt_boxes.files import picture_of, preview_pixels, to_square, with_margin
@@ -23,7 +23,7 @@ from nextgpt_boxes.options import FinderOptions
 from nextgpt_boxes.words import CaptionEncoder, labels
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.tensors import load_compact
 
 _MARGIN = 0.4
@@ -73,31 +73,24 @@ class Finder(nn.Module):
         return options.threshold, options.most
 
     @torch.no_grad()
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: FinderOptions,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
+    def decode(self, batch: DecodeBatch) -> list[Media]:
         """{"text": (B, T, D)}, B conversations' pictures -> B media of boxes; nothing is drawn.
 
         Raises:
             DecodeError: there is no picture in a conversation.
         """
-        if not all(taken):
+        if not all(batch.taken):
             raise DecodeError(
                 "boxes-finder",
                 "there is no picture in the conversation to find anything in",
                 "show one before you ask where something is",
             )
-        made, total = [], len(taken)
-        for n, (text_TD, [picture, *_]) in enumerate(zip(conditions["text"], taken, strict=True)):
-            on_step(n, total)
-            made.append(self._find(text_TD[None], picture, options))  # alone: the same in any batch
-        on_step(total, total)
+        made, total = [], len(batch)
+        asked = zip(batch.conditions["text"], batch.taken, strict=True)
+        for n, (text_TD, [picture, *_]) in enumerate(asked):
+            batch.on_step(n, total)  # each alone: the same in any batch
+            made.append(self._find(text_TD[None], picture, batch.options))
+        batch.on_step(total, total)
         return made
 
     @torch.no_grad()
@@ -105,18 +98,13 @@ class Finder(nn.Module):
         """B captions (`the cat`, `every thing`, `the thing at the top`) -> {"text": (B, T, D)}."""
         return {"text": self.text(captions)}
 
-    def denoising_loss(
-        self,
-        media: Sequence[Media],
-        conditions: Mapping[str, Tensor],
-        generators: Sequence[Generator],
-    ) -> Tensor:
+    def denoising_loss(self, media: Sequence[Media], batch: DecodeBatch) -> Tensor:
         """B media with a preview, {"text": (B, T, D)} -> (B,): how far other centres are asked for.
 
         Raises:
             MediaError: a medium holds no preview of its picture.
         """
-        text_BTD = conditions["text"]
+        text_BTD = batch.conditions["text"]
         found = [of_media(medium) for medium in media]
         pictures = [preview_pixels(boxes) for boxes in found]
         x_B3HW = torch.stack([to_square(pixels, SIDE) for pixels in pictures]).to(text_BTD)

@@ -21,6 +21,7 @@ from nextgpt_boxes.train.overlap import found, overlap, right
 from nextgpt_boxes.words import labels
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.tensors import save_compact
 from nextgpt_world.vocabulary import vocabulary
 
@@ -34,14 +35,10 @@ def ask(
     options: FinderOptions,
     caption: str = "the cat",
 ) -> list[Boxes]:
-    made = finder.decode(
-        finder.caption_targets([caption] * len(taken)),
-        taken=taken,
-        options=options,
-        generators=[torch.Generator() for _ in taken],
-        on_step=lambda done, total: None,
-    )
-    return [of_media(medium) for medium in made]
+    conditions = finder.caption_targets([caption] * len(taken))
+    chance = [torch.Generator() for _ in taken]
+    batch = DecodeBatch(conditions, options=options, generators=chance, taken=taken)
+    return [of_media(medium) for medium in finder.decode(batch)]
 
 
 def test_the_latest_picture_is_looked_at() -> None:
@@ -178,8 +175,9 @@ def test_an_answer_is_right_with_every_box_and_no_other() -> None:
 def test_a_medium_without_a_preview_cannot_be_trained_on() -> None:
     finder, medium = Finder(OPTIONS), sample(0)
     conditions = finder.caption_targets(["the cat"])
+    batch = DecodeBatch(conditions, options=OPTIONS, generators=[torch.Generator()])
 
-    loss = finder.denoising_loss([medium], conditions, [torch.Generator()])
+    loss = finder.denoising_loss([medium], batch)
 
     assert loss.shape == (1,)
     assert loss.isfinite().all()

@@ -22,7 +22,7 @@ from nextgpt_depth.encoder import placed
 from nextgpt_depth.maps import from_maps, to_maps
 from nextgpt_depth.options import SIDE, SLOT_WIDTH, SLOTS, DecoderOptions
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.tensors import load_compact
 
 PATCH = 4
@@ -56,15 +56,10 @@ class DepthDecoder(nn.Module):
         """B captions -> {"text": (B, T, D)}."""
         return {"text": self.text(captions)}
 
-    def denoising_loss(
-        self,
-        media: Sequence[Media],
-        conditions: Mapping[str, Tensor],
-        generators: Sequence[Generator],
-    ) -> Tensor:
+    def denoising_loss(self, media: Sequence[Media], batch: DecodeBatch) -> Tensor:
         """B depth maps, {"text": (B, T, D)} -> (B,) mean squared velocity errors."""
-        text_BTD = conditions["text"]
-        return self.map_loss(to_maps(media).to(text_BTD), text_BTD, generators)
+        text_BTD = batch.conditions["text"]
+        return self.map_loss(to_maps(media).to(text_BTD), text_BTD, batch.generators)
 
     def map_loss(self, x_BCHW: Tensor, text_BTD: Tensor, generators: Sequence[Generator]) -> Tensor:
         """(B, 1, H, W), (B, T, D) -> (B,): the flow-matching loss at a random noise each."""
@@ -76,32 +71,24 @@ class DepthDecoder(nn.Module):
         return ((found.float() - x_BCHW) / sigma.clamp(min=LEAST)).square().mean((1, 2, 3))
 
     @torch.no_grad()
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: DecoderOptions,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
+    def decode(self, batch: DecodeBatch) -> list[Media]:
         """{"text": (B, T, D)} -> B depth maps; guidance runs as one batched call."""
-        text_BTD = conditions["text"]
-        count, guided = len(text_BTD), options.guidance > 1
+        options, text_BTD = batch.options, batch.conditions["text"]
+        count, guided = len(batch), options.guidance > 1
         if guided:
             nothing = self.text([""]).to(text_BTD).expand(count, -1, -1)
             text_BTD = torch.cat([text_BTD, nothing])
-        x = _noise(generators).to(text_BTD)
+        x = _noise(batch.generators).to(text_BTD)
         levels = _levels(options.steps)
         for done, (sigma, after) in enumerate(pairwise(levels)):
-            on_step(done, options.steps)
+            batch.on_step(done, options.steps)
             given = torch.cat([x, x]) if guided else x
             found = self.denoiser(given, given.new_full((len(given),), sigma), text_BTD)
             if guided:
                 with_text, without = found.chunk(2)
                 found = without + options.guidance * (with_text - without)
             x = found + (x - found) * (after / sigma)
-        on_step(options.steps, options.steps)
+        batch.on_step(options.steps, options.steps)
         return from_maps(x)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from nextgpt_diffusers.cards import Card
 from nextgpt_diffusers.describe import known_pipeline
@@ -26,7 +26,7 @@ from nextgpt_diffusers.precision import cast_what_comes, placed
 from nextgpt_diffusers.samplers import sampler
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch, OnStep
 from nextgpt_registry.targets import resolve
 
 GeneratedMedia = Callable[[], Any]
@@ -101,17 +101,9 @@ class PipelineDecoder(torch.nn.Module):
         """Media of one call share every option."""
         return options.model_dump_json()
 
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: Any,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
+    def decode(self, batch: DecodeBatch) -> list[Media]:
         """{name: (B, T, D)} -> B media, by the pipeline's own call."""
-        pipe, family = self._whole(), self.family
+        pipe, family, options = self._whole(), self.family, batch.options
         published = pipe.scheduler
         asked = {
             **family.shape(options),
@@ -127,11 +119,11 @@ class PipelineDecoder(torch.nn.Module):
                     only=family.samplers(pipe) if isinstance(family, OwnTimes) else None,
                 )
             made = pipe(
-                **family.given(conditions),
-                **self._away(conditions, options),
+                **family.given(batch.conditions),
+                **self._away(batch.conditions, options),
                 **{name: value for name, value in asked.items() if value is not None},
-                **_told(pipe, on_step),
-                generator=list(generators),
+                **_told(pipe, batch.on_step),
+                generator=list(batch.generators),
                 output_type="pt" if self.modality == "audio" else "np",
             )
         finally:
@@ -144,26 +136,22 @@ class PipelineDecoder(torch.nn.Module):
         """B captions -> what the pipeline's own text encoders make of them."""
         return self._encode(captions)
 
-    def denoising_loss(
-        self,
-        media: Sequence[Media],
-        conditions: Mapping[str, Tensor],
-        generators: Sequence[Generator],
-    ) -> Tensor:
+    def denoising_loss(self, media: Sequence[Media], batch: DecodeBatch) -> Tensor:
         """B media and {name: (B, T, D)} -> (B,), differentiable in the conditions."""
+        conditions, options = batch.conditions, batch.options
         pipe, family = self._whole(), self.family
         own = family if isinstance(family, OwnTimes) else None
         with torch.no_grad():
-            latents = family.latents(pipe, media, self.options, generators)
+            latents = family.latents(pipe, media, options, batch.generators)
             far = noised(
                 latents.to(next(iter(conditions.values())).dtype),
-                generators,
+                batch.generators,
                 pipe.scheduler,
-                min_snr=self.options.min_snr,
-                shift=own.shift(pipe, latents, self.options) if own else None,
+                min_snr=options.min_snr,
+                shift=own.shift(pipe, latents, options) if own else None,
                 who=self._who,
             )
-        return loss(family.predict(pipe, far, conditions, self.options), far)
+        return loss(family.predict(pipe, far, conditions, options), far)
 
     @property
     def _who(self) -> str:

@@ -10,6 +10,8 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from drawing import draw as hear
+from drawing import seeds
 
 from nextgpt_diffusers import describe
 from nextgpt_diffusers.ace_step import LYRICS, AceStepPipeline
@@ -25,10 +27,6 @@ from nextgpt_registry.media import Media
 SECONDS = 0.5
 
 
-def seeds(*numbers: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(number) for number in numbers]
-
-
 @pytest.fixture(scope="module")
 def twin() -> Any:
     """The named decoder, narrow: guidance is distilled into it."""
@@ -37,17 +35,6 @@ def twin() -> Any:
         made = AceStepTurbo(AceStepOptions(narrow=16, steps=3, seconds=SECONDS))
         made.pipe.condition_encoder.silence_latent.normal_()
     return made.eval().requires_grad_(False)
-
-
-def hear(decoder: Any, given: dict[str, torch.Tensor], **more: Any) -> list[Media]:
-    found: list[Media] = decoder.decode(
-        given,
-        taken=[[]],
-        options=decoder.options.model_copy(update=more),
-        generators=seeds(1),
-        on_step=lambda done, total: None,
-    )
-    return found
 
 
 def test_texts_are_those_of_its_call_and_then_zeros(twin: Any) -> None:
@@ -134,14 +121,14 @@ def test_the_loss_asks_the_denoiser_what_a_step_asks(twin: Any) -> None:
 def test_guidance_and_negatives_are_not_asked_for(twin: Any) -> None:
     given = twin.caption_targets(["rain"])
 
-    [sound] = hear(twin, given)
+    [sound] = hear(twin, given, 1)
 
     assert twin.pipe.guidance_scale == 1.0  # more would be ignored, and warned of
     assert (sound.data.shape, sound.rate) == ((24_000,), 48_000.0)
     with pytest.raises(DecodeError, match="guidance is 7, and went into its weights"):
-        hear(twin, given, guidance=7.0)
+        hear(twin, given, 1, guidance=7.0)
     with pytest.raises(DecodeError, match="'dpm\\+\\+' does not fit"):
-        hear(twin, given, scheduler="dpm++")
+        hear(twin, given, 1, scheduler="dpm++")
     with pytest.raises(DecodeError, match="leads away from no words"):
         twin.family.away(twin.pipe, "noise", twin.options)
 
@@ -151,8 +138,8 @@ def test_what_the_mask_does_not_read_is_not_heard(twin: Any) -> None:
     near = given["text"] + 0.01 * (1 - given["mask"])  # as something learned comes near to zeros
     unsure = 0.6 * given["mask"] + 0.3 * (1 - given["mask"])
 
-    assert hear(twin, {"text": near, "mask": unsure}) == hear(twin, given)
-    assert hear(twin, {"text": near, "mask": torch.ones_like(unsure)}) != hear(twin, given)
+    assert hear(twin, {"text": near, "mask": unsure}, 1) == hear(twin, given, 1)
+    assert hear(twin, {"text": near, "mask": torch.ones_like(unsure)}, 1) != hear(twin, given, 1)
 
 
 def test_the_loss_says_what_should_be_read(twin: Any) -> None:
@@ -178,7 +165,7 @@ def test_nothing_to_read_is_heard_too(twin: Any) -> None:
         "mask": torch.zeros(1, ACE_STEP_TOKENS, 1),
     }
 
-    [sound] = hear(twin, nothing)
+    [sound] = hear(twin, nothing, 1)
 
     assert np.isfinite(sound.data).all()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from drawing import draw
 from transformers import CLIPConfig, CLIPImageProcessorPil
 
 from nextgpt_diffusers import describe
@@ -59,14 +60,7 @@ def drawn(folder: Path) -> list[Media]:
     decoder = Image(options)
     decoder.load({"pipeline": folder})
     decoder.eval().requires_grad_(False)
-    found: list[Media] = decoder.decode(
-        decoder.caption_targets(["a cat", "a dog"]),
-        taken=[[], []],
-        options=options,
-        generators=[torch.Generator().manual_seed(n) for n in (1, 2)],
-        on_step=lambda done, total: None,
-    )
-    return found
+    return draw(decoder, decoder.caption_targets(["a cat", "a dog"]), 1, 2)
 
 
 def test_a_flagged_picture_is_black_and_says_why(folder: Callable[[float], Path]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from drawing import draw, seeds
 
 from nextgpt_diffusers.family import default
 from nextgpt_diffusers.models import Flux2Klein4b
@@ -17,10 +18,6 @@ from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.media import Media
 
 SIZE = {"height": 64, "width": 96}
-
-
-def seeds(*numbers: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(number) for number in numbers]
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +34,6 @@ def twin() -> Any:
 @pytest.fixture(scope="module")
 def picture() -> Media:
     return Media("image", np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
-
-
-def draw(decoder: Any, text: torch.Tensor, **more: Any) -> list[Media]:
-    found: list[Media] = decoder.decode(
-        {"text": text},
-        taken=[[]],
-        options=decoder.options.model_copy(update=more),
-        generators=seeds(1),
-        on_step=lambda done, total: None,
-    )
-    return found
 
 
 def test_texts_are_as_long_as_its_call_makes_them(twin: Any) -> None:
@@ -71,7 +57,7 @@ def test_latents_are_those_that_its_call_decodes(twin: Any, picture: Media) -> N
 
 def test_times_are_moved_as_its_call_moves_them(twin: Any, picture: Media) -> None:
     pipe = twin.pipe
-    draw(twin, twin.caption_targets(["a red cat"])["text"])
+    draw(twin, twin.caption_targets(["a red cat"]), 1)
     pipe(
         prompt="a cat",
         num_inference_steps=3,
@@ -120,11 +106,11 @@ def test_the_loss_asks_the_denoiser_what_a_step_asks(twin: Any) -> None:
 def test_distilled_guidance_is_not_asked_for(twin: Any) -> None:
     text = twin.caption_targets(["a red cat"])["text"]
 
-    draw(twin, text)
+    draw(twin, {"text": text}, 1)
 
     assert twin.pipe.guidance_scale == 1.0  # more would be ignored, and warned of
     with pytest.raises(DecodeError, match="guidance is 4, and went into its weights"):
-        draw(twin, text, guidance=4.0)
+        draw(twin, {"text": text}, 1, guidance=4.0)
 
 
 def test_a_sampler_that_cannot_be_told_its_times_is_refused(twin: Any) -> None:
@@ -133,8 +119,8 @@ def test_a_sampler_that_cannot_be_told_its_times_is_refused(twin: Any) -> None:
 
     try:
         with pytest.raises(DecodeError, match="'unipc' does not fit") as caught:
-            draw(twin, text, scheduler="unipc")
-        assert draw(twin, text, scheduler="euler")
+            draw(twin, {"text": text}, 1, scheduler="unipc")
+        assert draw(twin, {"text": text}, 1, scheduler="euler")
     finally:
         twin.pipe.scheduler = published
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from drawing import batch, draw, seeds
 
 from nextgpt_diffusers import PIPELINES, describe
 from nextgpt_diffusers.build import quiet
@@ -53,10 +53,6 @@ pytestmark = [
 each = pytest.mark.parametrize("name", PIPELINES)
 
 
-def seeds(*numbers: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(number) for number in numbers]
-
-
 def spec_of(name: str, folder: Path) -> Decoder:
     wanted = PIPELINES[name].modality
     generic = next(d for d in DECODERS if d.name == "diffusers" and d.modality == wanted)
@@ -81,18 +77,6 @@ def live(saved: Saved) -> Callable[[str], Any]:
         return made[name]
 
     return get
-
-
-def draw(decoder: Any, conditions: Mapping[str, Tensor], *numbers: int, **more: Any) -> list[Media]:
-    with torch.no_grad():
-        found: list[Media] = decoder.decode(
-            conditions,
-            taken=[[]] * len(numbers),
-            options=decoder.options.model_copy(update=more),
-            generators=seeds(*numbers),
-            on_step=lambda done, total: None,
-        )
-    return found
 
 
 def far_apart(one: list[Media], other: list[Media]) -> float:
@@ -179,10 +163,11 @@ def test_the_loss_is_of_each_item_and_reaches_every_condition(
     start = decoder.caption_targets(CAPTIONS)
     given = {n: v.clone().requires_grad_() for n, v in start.items()}
 
-    losses = decoder.denoising_loss(media, given, seeds(1, 2))
+    losses = decoder.denoising_loss(media, batch(decoder, given, 1, 2))
     losses.sum().backward()
     with torch.no_grad():
-        alone = decoder.denoising_loss(media[1:], {n: v[1:] for n, v in start.items()}, seeds(2))
+        own = batch(decoder, {n: v[1:] for n, v in start.items()}, 2)
+        alone = decoder.denoising_loss(media[1:], own)
 
     assert losses.shape == (2,)
     assert all(value.grad is not None and value.grad.any() for value in given.values())
@@ -242,7 +227,8 @@ def test_a_mask_of_a_language_model_means_the_same_in_the_loss(live: Callable[[s
     soft = {**given, "mask": (0.2 + 0.5 * given["mask"]).requires_grad_()}  # 0.7 where it is read
     [picture] = draw(decoder, given, 1)
 
-    losses = [decoder.denoising_loss([picture], one, seeds(2)) for one in (given, soft)]
+    batches = [batch(decoder, one, 2) for one in (given, soft)]
+    losses = [decoder.denoising_loss([picture], one) for one in batches]
     losses[1].sum().backward()
 
     assert draw(decoder, soft, 1) == [picture]
@@ -279,7 +265,7 @@ def test_the_autoencoder_may_have_a_precision_of_its_own(name: str, saved: Saved
     mixed.to(device="cpu", dtype=torch.bfloat16).to("cpu")
     conditions = mixed.caption_targets(CAPTIONS[:1])
     made = draw(mixed, conditions, 1)
-    losses = mixed.denoising_loss(made, conditions, seeds(2))
+    losses = mixed.denoising_loss(made, batch(mixed, conditions, 2))
 
     wanted, found = plain.pipe.vae.state_dict(), mixed.pipe.vae.state_dict()
     assert all(torch.equal(found[key], value) for key, value in wanted.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from drawing import batch, draw, seeds
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -56,21 +56,6 @@ def twin(name: str) -> Any:
     """Its weights are the same in every test."""
     torch.manual_seed(0)
     return built(NAMED[name], **NAMED[name].twin, guidance=3.0).requires_grad_(False)
-
-
-def seeds(*numbers: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(number) for number in numbers]
-
-
-def draw(decoder: Any, conditions: Mapping[str, Tensor], *numbers: int, **more: Any) -> list[Media]:
-    made: list[Media] = decoder.decode(
-        conditions,
-        taken=[[]] * len(numbers),
-        options=decoder.options.model_copy(update=more),
-        generators=seeds(*numbers),
-        on_step=lambda done, total: None,
-    )
-    return made
 
 
 def asked(options: Any) -> dict[str, Any]:
@@ -280,8 +265,9 @@ def test_the_rate_asked_for_is_that_of_the_shown() -> None:
 def test_a_line_of_pixels_is_cut_before_it_is_resized() -> None:
     line = Media("image", np.full((1, 2_000_000, 3), 200, np.uint8))
     decoder = twin("sd15")
+    conditions = decoder.caption_targets(["a line"])
 
-    losses = decoder.denoising_loss([line], decoder.caption_targets(["a line"]), seeds(1))
+    losses = decoder.denoising_loss([line], batch(decoder, conditions, 1))
 
     assert losses.isfinite().all()
 

@@ -17,6 +17,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     UniPCMultistepScheduler,
 )
+from drawing import seeds
 
 from nextgpt_diffusers.noise import Noised, loss, noised, snr_weights
 from nextgpt_diffusers.samplers import DDPM, process_of, sampler
@@ -25,10 +26,6 @@ from nextgpt_registry.errors import DecodeError
 FLOW = UniPCMultistepScheduler(
     prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
 )
-
-
-def seeds(*numbers: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(number) for number in numbers]
 
 
 def diffusion(kind: str, **more: Any) -> Any:

@@ -25,7 +25,7 @@ from nextgpt_mini.latents import Latents
 from nextgpt_mini.options import CONDITION_WIDTH, DecoderOptions
 from nextgpt_mini.text import CaptionEncoder
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.tensors import load_compact
 
 SHIFT = 3.0
@@ -116,14 +116,9 @@ class FlowDecoder(nn.Module):
         """B media -> (B, c, f, h, w)."""
         return self.pack(self.latents.encode(self.to_pixels(media)))
 
-    def denoising_loss(
-        self,
-        media: Sequence[Media],
-        conditions: Mapping[str, Tensor],
-        generators: Sequence[Generator],
-    ) -> Tensor:
+    def denoising_loss(self, media: Sequence[Media], batch: DecodeBatch) -> Tensor:
         """B media, {"text": (B, T, D)} -> (B,) mean squared velocity errors."""
-        return self.latent_loss(self.encode(media), conditions["text"], generators)
+        return self.latent_loss(self.encode(media), batch.conditions["text"], batch.generators)
 
     def latent_loss(
         self, x_Bcfhw: Tensor, text_BTD: Tensor, generators: Sequence[Generator]
@@ -142,35 +137,26 @@ class FlowDecoder(nn.Module):
         return error_B
 
     @torch.no_grad()
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]] = (),
-        options: DecoderOptions | None = None,
-        generators: Sequence[Generator],
-        on_step: OnStep = lambda done, total: None,
-    ) -> list[Media]:
+    def decode(self, batch: DecodeBatch) -> list[Media]:
         """{"text": (B, T, D)} -> B media; guidance runs as one batched call."""
-        options = options or self.options
-        text_BTD = conditions["text"]
-        count, device = len(text_BTD), text_BTD.device
+        options, text_BTD = batch.options, batch.conditions["text"]
+        count, device = len(batch), text_BTD.device
         guided = options.guidance > 1
         if guided:
             nothing = self.text([""]).to(text_BTD.dtype).expand(count, -1, -1)
             text_BTD = torch.cat([text_BTD, nothing])
         scheduler = FlowMatchEulerDiscreteScheduler.from_config(self.scheduler.config)
         scheduler.set_timesteps(options.steps, device=device)
-        x = self._noise(generators, self._latent_size()).to(device, text_BTD.dtype)
+        x = self._noise(batch.generators, self._latent_size()).to(device, text_BTD.dtype)
         for done, time in enumerate(scheduler.timesteps):
-            on_step(done, options.steps)
+            batch.on_step(done, options.steps)
             given = torch.cat([x, x]) if guided else x
             velocity = self._velocity(given, time.expand(len(given)), text_BTD)
             if guided:
                 with_text, without = velocity.chunk(2)
                 velocity = without + options.guidance * (with_text - without)
             x = scheduler.step(velocity, time, x, return_dict=False)[0]
-        on_step(options.steps, options.steps)
+        batch.on_step(options.steps, options.steps)
         return self.to_media(self.latents.decode(self.unpack(x)).float())
 
     def _velocity(self, x_Bcfhw: Tensor, time_B: Tensor, text_BTD: Tensor) -> Tensor:

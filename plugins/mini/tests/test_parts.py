@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from drawing import draw
 from torch.nn.functional import batch_norm, conv2d
 
 from nextgpt_mini import efficientnet, spectrogram
@@ -21,10 +22,6 @@ def build(spec: Encoder | Decoder):
     return resolve(spec.target)(resolve(spec.options)(**spec.twin))
 
 
-def seeds(*numbers: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(n) for n in numbers]
-
-
 @pytest.mark.parametrize("spec", MANIFEST.decoders, ids=lambda spec: spec.name)
 def test_batching_changes_a_trained_medium_by_rounding_only(spec):
     live = resolve(spec.target)(resolve(spec.options)())
@@ -37,7 +34,7 @@ def test_batching_changes_a_trained_medium_by_rounding_only(spec):
 
     conditions = live.caption_targets(["the sound of a drum", "the sound of a bell twice"])
     together, alone = (
-        live.decode({"text": text}, generators=seeds(*numbers))[-1].data.astype(float)
+        draw(live, {"text": text}, *numbers)[-1].data.astype(float)
         for text, numbers in ((conditions["text"], (1, 2)), (conditions["text"][1:], (2,)))
     )
 

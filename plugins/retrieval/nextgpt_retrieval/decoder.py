@@ -19,7 +19,7 @@ from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.targets import resolve
 from nextgpt_retrieval.library import ABOUT, Array, Found, Library
 from nextgpt_retrieval.options import EXAMPLES, RetrievalOptions
@@ -54,28 +54,20 @@ class Retrieval(nn.Module):
         return options
 
     @torch.no_grad()
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: RetrievalOptions,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
+    def decode(self, batch: DecodeBatch) -> list[Media]:
         """{"query": (B, T, W)} -> B media of the library, one step each.
 
         Raises:
             SourceError: there is no library, or it is stale.
             DecodeError: nothing in it is near enough.
         """
-        queries = as_query(conditions["query"]).cpu().numpy()
-        find = self._finder(options)
+        queries = as_query(batch.conditions["query"]).cpu().numpy()
+        find = self._finder(batch.options)
         made = []
-        for n, (query, generator) in enumerate(zip(queries, generators, strict=True)):
-            on_step(n, len(queries))
+        for n, (query, generator) in enumerate(zip(queries, batch.generators, strict=True)):
+            batch.on_step(n, len(batch))
             made.append(find(query, generator))
-        on_step(len(queries), len(queries))
+        batch.on_step(len(batch), len(batch))
         return made
 
     def _finder(self, options: RetrievalOptions) -> Callable[[Array, Generator], Media]:

@@ -11,6 +11,7 @@ import torch
 
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_retrieval.cli import WEIGHTS
 from nextgpt_retrieval.decoder import image
 from nextgpt_retrieval.options import RetrievalOptions
@@ -138,11 +139,11 @@ def test_a_language_model_that_writes_the_caption_finds_the_picture() -> None:
     ]
 
     found = live.decode(
-        live.caption_targets(written),
-        taken=[[] for _ in written],
-        options=RetrievalOptions(library=library),
-        generators=[torch.Generator() for _ in written],
-        on_step=lambda done, total: None,
+        DecodeBatch(
+            live.caption_targets(written),
+            options=RetrievalOptions(library=library),
+            generators=[torch.Generator() for _ in written],
+        )
     )
 
     assert suite.live_judges()["image"].facts(found) == wanted

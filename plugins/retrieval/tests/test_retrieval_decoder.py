@@ -12,6 +12,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import DecodeError, SourceError
 from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_retrieval import decoder
 from nextgpt_retrieval.cli import WEIGHTS
 from nextgpt_retrieval.decoder import Retrieval
@@ -47,11 +48,11 @@ def build(folder: Path, out: Path, live: Retrieval) -> None:
 
 def find(live: Retrieval, captions: list[str], seed: int = 0, **options: object) -> list[Media]:
     return live.decode(
-        live.caption_targets(captions),
-        taken=[[] for _ in captions],
-        options=RetrievalOptions(**options),  # type: ignore[arg-type]
-        generators=[torch.Generator().manual_seed(seed) for _ in captions],
-        on_step=lambda done, total: None,
+        DecodeBatch(
+            live.caption_targets(captions),
+            options=RetrievalOptions(**options),  # type: ignore[arg-type]
+            generators=[torch.Generator().manual_seed(seed) for _ in captions],
+        )
     )
 
 

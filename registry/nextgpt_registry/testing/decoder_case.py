@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nextgpt_registry.errors import NextGPTError, ShapeError
 from nextgpt_registry.media import Media
-from nextgpt_registry.protocols import OnStep
+from nextgpt_registry.protocols import DecodeBatch, OnStep
 from nextgpt_registry.specs import Decoder
 from nextgpt_registry.testing.batches import seeded
 from nextgpt_registry.testing.components import NONE, ComponentTests
@@ -70,11 +70,13 @@ class DecoderCase(ComponentTests):
 
         with nullcontext() if gradients else torch.no_grad():
             return live.decode(
-                dict(conditions),
-                taken=self._taken(spec, seeds) if taken is None else taken,
-                options=options or self._options(spec),
-                generators=seeded(*seeds),
-                on_step=on_step,
+                DecodeBatch(
+                    dict(conditions),
+                    options=options or self._options(spec),
+                    generators=seeded(*seeds),
+                    taken=self._taken(spec, seeds) if taken is None else taken,
+                    on_step=on_step,
+                )
             )
 
     def _taken(self, spec: Decoder, seeds: Sequence[int]) -> list[list[Media]]:

@@ -9,6 +9,7 @@ import pytest
 
 from nextgpt_registry.errors import Cancelled
 from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.specs import Decoder
 from nextgpt_registry.testing.batches import seeded, untouched_chance
 from nextgpt_registry.testing.decoder_case import DecoderCase
@@ -223,7 +224,7 @@ class DecoderTests(DecoderCase):
         """`denoising_loss`, where there is one: (B,), each item's own, reaching the conditions."""
         import torch
 
-        who, live = self._who(spec), self._live(spec)
+        who, live, options = self._who(spec), self._live(spec), self._options(spec)
         if not hasattr(live, "denoising_loss"):
             pytest.skip(f"{spec.name} has no denoising_loss")
         media = [self.sample(spec.modality, seed) for seed in (0, 1)]
@@ -234,7 +235,8 @@ class DecoderTests(DecoderCase):
             untouched_chance(who, seed=1),
             torch.enable_grad(),
         ):
-            losses = live.denoising_loss(media, given, seeded(1, 2))
+            both = DecodeBatch(given, options=options, generators=seeded(1, 2))
+            losses = live.denoising_loss(media, both)
         expect(
             not altered(media),
             who,
@@ -266,7 +268,9 @@ class DecoderTests(DecoderCase):
             cause="a condition that the denoiser does not see, or .detach() on its way",
         )
         with torch.no_grad():
-            alone = live.denoising_loss(media[1:], {n: v[1:] for n, v in start.items()}, seeded(2))
+            one = {name: value[1:] for name, value in start.items()}
+            batch = DecodeBatch(one, options=options, generators=seeded(2))
+            alone = live.denoising_loss(media[1:], batch)
         off = float((alone[0] - losses[1].detach()).abs())
         expect(
             off <= 1e-4 * max(1.0, float(alone[0].abs())),

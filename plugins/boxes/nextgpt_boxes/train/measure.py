@@ -24,6 +24,7 @@ from nextgpt_boxes.train.finder import WEIGHTS
 from nextgpt_boxes.train.overlap import Corners, right
 from nextgpt_boxes.train.scenes import compose, render
 from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_world.library import Library
 from nextgpt_world.sheet import save_sheet as save_grid
 from nextgpt_world.split import Split
@@ -76,11 +77,12 @@ def attempts(finder: Finder, library: Library, count: int, *, split: Split) -> I
         said = asked.draw(rng, scene)
         picture, corners = render(scene, library, rng.getrandbits(63))
         [made] = finder.decode(
-            finder.caption_targets([said.caption]),
-            taken=[[picture]],
-            options=FinderOptions(),
-            generators=[torch.Generator()],
-            on_step=lambda done, total: None,
+            DecodeBatch(
+                finder.caption_targets([said.caption]),
+                options=FinderOptions(),
+                generators=[torch.Generator()],
+                taken=[[picture]],
+            )
         )
         pairs = zip(scene.things, corners, strict=True)
         truth = {t.concept: box for t, box in pairs if t in said.things}

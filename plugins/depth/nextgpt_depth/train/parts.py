@@ -27,6 +27,7 @@ from nextgpt_depth.train.steps import STEPS
 from nextgpt_registry.content import replace_file
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.tensors import load_compact, save_compact
 from nextgpt_world.library import Library
 from nextgpt_world.sheet import save_sheet
@@ -104,13 +105,9 @@ def _decoder(library: Library, run: Run, weights: Path, count: int) -> Path:
 
 def made(decoder: DepthDecoder, captions: list[str]) -> list[Media]:
     """What the decoder makes of captions, each from a seed of its own."""
-    return decoder.decode(
-        decoder.caption_targets(captions),
-        taken=[()] * len(captions),
-        options=DecoderOptions(),
-        generators=[Generator().manual_seed(n) for n in range(len(captions))],
-        on_step=lambda done, total: None,
-    )
+    conditions = decoder.caption_targets(captions)
+    seeds = [Generator().manual_seed(n) for n in range(len(captions))]
+    return decoder.decode(DecodeBatch(conditions, options=DecoderOptions(), generators=seeds))
 
 
 def _bank(run: Run, drawn: Drawn, library: Library, count: int) -> Bank:

@@ -30,6 +30,7 @@ from nextgpt_mini.train.vocoder import train_vocoder
 from nextgpt_mini.vocoder import Vocoder
 from nextgpt_registry.errors import TrainingError
 from nextgpt_registry.media import Media
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.tensors import load_compact, save_compact
 from nextgpt_world.examples import Examples
 from nextgpt_world.library import RATE, Library
@@ -216,7 +217,9 @@ def _sampler(
     def sample() -> None:
         captions = [examples[n][1] for n in range(count)]
         generators = [Generator().manual_seed(n) for n in range(count)]
-        media = decoder.decode(decoder.caption_targets(captions), generators=generators)
+        conditions = decoder.caption_targets(captions)
+        batch = DecodeBatch(conditions, options=decoder.options, generators=generators)
+        media = decoder.decode(batch)
         save_sheet(media, run.folder / f"sample-{run.step:06d}.png", columns=columns)
         (run.folder / "captions.txt").write_text("\n".join(captions), encoding="utf-8")
 

@@ -81,7 +81,9 @@ def decoder(run: Run) -> Waves:
         wanted_B, media = drawn(f"decoder {step}")
         words = model.caption_targets([CAPTIONS[one] for one in wanted_B])
         chance = torch.Generator().manual_seed(step)
-        return model.denoising_loss(media, words, [chance] * BATCH).mean()
+        options, chances = DecoderOptions(), [chance] * BATCH
+        batch = DecodeBatch(words, options=options, generators=chances)
+        return model.denoising_loss(media, batch).mean()
 
     train(run, "example decoder", model.net, loss, lr=5e-3, warmup=30, decay=0)
     return model

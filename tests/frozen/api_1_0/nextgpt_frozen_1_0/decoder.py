@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 from nextgpt_registry import Media
-from nextgpt_registry.protocols import OnStep
-from torch import Generator, Tensor, nn
+from nextgpt_registry.protocols import DecodeBatch
+from torch import Tensor, nn
 
 from nextgpt_frozen_1_0.options import DecoderOptions
 
@@ -30,21 +30,13 @@ class Waves(nn.Module):
         """Items whose keys are equal may share a call."""
         return options.steps
 
-    def decode(
-        self,
-        conditions: Mapping[str, Tensor],
-        *,
-        taken: Sequence[Sequence[Media]],
-        options: DecoderOptions,
-        generators: Sequence[Generator],
-        on_step: OnStep,
-    ) -> list[Media]:
-        """{"text": (B, T, D)} -> B frozen-1-0s; all chance is in `generators`, one for each."""
-        text_BTD = conditions["text"]
-        x_BN = self._noise(generators, text_BTD)
-        for step in range(options.steps):
-            x_BN = x_BN + self._move(x_BN, text_BTD) / options.steps
-            on_step(step + 1, options.steps)
+    def decode(self, batch: DecodeBatch) -> list[Media]:
+        """{"text": (B, T, D)} -> B frozen-1-0s; all chance is in its generators, one for each."""
+        steps, text_BTD = batch.options.steps, batch.conditions["text"]
+        x_BN = self._noise(batch)
+        for step in range(steps):
+            x_BN = x_BN + self._move(x_BN, text_BTD) / steps
+            batch.on_step(step + 1, steps)
         return [Media("frozen-1-0", row.numpy()) for row in x_BN.tanh().float().cpu()]
 
     @torch.no_grad()
@@ -54,21 +46,17 @@ class Waves(nn.Module):
         rows = [self.words(torch.tensor([list(c.encode())], device=device)) for c in captions]
         return {"text": torch.cat(rows).view(-1, 4, 16)}
 
-    def denoising_loss(
-        self,
-        media: Sequence[Media],
-        conditions: Mapping[str, Tensor],
-        generators: Sequence[Generator],
-    ) -> Tensor:
+    def denoising_loss(self, media: Sequence[Media], batch: DecodeBatch) -> Tensor:
         """B frozen-1-0s, {"text": (B, T, D)} -> (B,)."""
-        text_BTD = conditions["text"]
+        text_BTD = batch.conditions["text"]
         rows = [torch.tensor(medium.data)[None, None] for medium in media]
         goal_BN = torch.cat([nn.functional.interpolate(row, 64)[0] for row in rows]).to(text_BTD)
-        x_BN = self._noise(generators, text_BTD)
+        x_BN = self._noise(batch)
         return (x_BN + self._move(x_BN, text_BTD) - goal_BN).square().mean(dim=1)
 
-    def _noise(self, generators: Sequence[Generator], like: Tensor) -> Tensor:
-        return torch.stack([torch.randn(64, generator=one) for one in generators]).to(like)
+    def _noise(self, batch: DecodeBatch) -> Tensor:
+        rows = [torch.randn(64, generator=one) for one in batch.generators]
+        return torch.stack(rows).to(batch.conditions["text"])
 
     def _move(self, x_BN: Tensor, text_BTD: Tensor) -> Tensor:
         return self.net(torch.cat((x_BN, text_BTD.mean(dim=1)), dim=1))
