@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from nextgpt_core.engine.request import Cancel
+from nextgpt_core.answer import Cancel
 
 T = TypeVar("T")
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from nextgpt_core.answer import (
     Answer,
     AnswerPart,
+    Cancel,
     FailedMedia,
     Finish,
     GeneratedMedia,
@@ -29,7 +30,6 @@ from nextgpt_core.answer import (
     Timings,
 )
 from nextgpt_core.assembly.components import Item
-from nextgpt_core.engine.request import Cancel
 from nextgpt_core.engine.worker import DecoderWorker, Job
 from nextgpt_registry.errors import NextGPTError
 from nextgpt_registry.media import Media
