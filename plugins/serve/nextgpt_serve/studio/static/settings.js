@@ -22,16 +22,16 @@ export function build(form, channels) {
 
 /** What the form says, as a request has it; what is left empty is the system's own. */
 export function chosen(form) {
-  const body = {}, require = {}, options = {};
+  const body = {}, require = {}, decoder_options = {};
   for (const input of form.elements) {
     if (!input.name || input.value === "") continue;
     const { channel } = input.dataset;
     const value = input.dataset.type === "text" ? input.value : JSON.parse(input.value);
     if (!channel) body[input.name] = value;
     else if (input.name === "how many") require[channel] = value;
-    else (options[channel] ??= {})[input.name] = value;
+    else (decoder_options[channel] ??= {})[input.name] = value;
   }
-  return { ...body, nextgpt: { require, options } };
+  return { ...body, nextgpt: { require, decoder_options, media: "url" } };
 }
 
 function group(name, fields) {

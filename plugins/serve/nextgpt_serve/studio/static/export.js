@@ -20,7 +20,7 @@ export function readFile(text) {
 }
 
 export async function savePage(talk) {
-  const css = await (await fetch("studio/studio.css")).text();
+  const css = await (await fetch("static/studio.css")).text();
   const turns = path(talk).map((node) =>
     el("article", { className: `turn ${node.role}` }, el("div", { className: "body" }, ...node.parts.map(part))));
   const page = document.implementation.createHTMLDocument(talk.title || "Conversation");

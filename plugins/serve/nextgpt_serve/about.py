@@ -1,0 +1,5 @@
+"""What this is."""
+
+from importlib.metadata import version
+
+VERSION = version("nextgpt-serve")
