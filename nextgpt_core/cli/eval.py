@@ -44,12 +44,13 @@ def command(
     with json_alone(as_json):
         planned = plan_system(system, overrides or [])
 
+        from nextgpt_core.cli.again import said_how_to_go_on
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.evaluation.run import load_suite
         from nextgpt_core.tasks import evaluate
 
         chosen = load_suite(planned.loaded.config, suite, planned.catalog)
-        with live(planned, untrained=untrained) as pipeline:
+        with live(planned, untrained=untrained) as pipeline, said_how_to_go_on():
             found = evaluate(pipeline, suite=chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
         print_json(found.figures)

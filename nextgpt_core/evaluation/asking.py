@@ -9,9 +9,8 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from nextgpt_core.answer import Answer, finished
+from nextgpt_core.answer import Answer, finished, item_seed
 from nextgpt_core.conversation import Conversation
-from nextgpt_core.engine.request import item_seed
 from nextgpt_core.evaluation import metrics, wording
 from nextgpt_core.evaluation.scores import Result
 from nextgpt_core.pipeline import Pipeline

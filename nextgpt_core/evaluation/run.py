@@ -33,6 +33,9 @@ from nextgpt_registry.plan import Plan, plugins_of
 from nextgpt_registry.suites import Featured, Judge, Prompt, Suite
 from nextgpt_registry.targets import blamed, resolve
 
+_MANY = 100
+"""Prompts that take minutes or hours: whoever did not say how many is told."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -103,6 +106,8 @@ def evaluate(
         Progress(f"{plan.system} {suite.name}", total=len(chosen), done=count) as progress,
         ThreadPoolExecutor(jobs, "nextgpt-eval") as pool,
     ):
+        if limit is None and (left := len(chosen) - count) > _MANY:
+            progress.say(f"{left:,} prompts are asked, an answer each; a limit asks fewer")
         asker = Asker(pipeline, judges, bare=bare, baseline=suite.baseline)
         coming = [pool.submit(asker.converse, talk) for talk in waiting]
         try:
