@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from nextgpt_core import Pipeline
-from nextgpt_serve import __version__ as version
 from nextgpt_serve.chat.routes import router as chat
 from nextgpt_serve.door import Door
 from nextgpt_serve.embeddings import router as embeddings
@@ -42,7 +42,7 @@ def create_app(pipeline: Pipeline, settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(
         title="nextgpt",
-        version=version,
+        version=version("nextgpt-serve"),
         lifespan=lifespan,
         docs_url=None,  # these pages fetch from elsewhere
         redoc_url=None,
