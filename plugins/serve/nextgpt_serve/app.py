@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from nextgpt_core import Pipeline
-from nextgpt_serve.about import VERSION
 from nextgpt_serve.chat.routes import router as chat
 from nextgpt_serve.door import Door
 from nextgpt_serve.embeddings import router as embeddings
@@ -48,7 +48,7 @@ def create_app(
 
     app = FastAPI(
         title="nextgpt",
-        version=VERSION,
+        version=version("nextgpt-serve"),
         lifespan=lifespan,
         docs_url=None,  # these pages fetch from elsewhere
         redoc_url=None,

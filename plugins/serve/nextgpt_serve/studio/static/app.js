@@ -118,7 +118,7 @@ function busy(now) {
 /** Keep the end in sight, unless somebody has scrolled up to read. */
 function toEnd(always = false) {
   const place = $("scroll");
-  if (always || place.scrollHeight - place.scrollTop - place.clientHeight < 240) place.scrollTop = place.scrollHeight;
+  if (always || place.scrollHeight - place.scrollTop - place.clientHeight < 600) place.scrollTop = place.scrollHeight;
 }
 
 function tell(words) {
@@ -216,6 +216,7 @@ $("record").onclick = async () => {
   }
   $("record").setAttribute("aria-pressed", recording());
 };
+for (const kind of ["load", "loadedmetadata"]) $("turns").addEventListener(kind, () => toEnd(), true);
 document.ondragover = (event) => { event.preventDefault(); document.body.classList.add("over"); };
 document.ondragleave = (event) => { if (!event.relatedTarget) document.body.classList.remove("over"); };
 document.ondrop = (event) => {

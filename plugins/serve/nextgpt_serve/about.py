@@ -1,5 +1,0 @@
-"""What this is."""
-
-from importlib.metadata import version
-
-VERSION = version("nextgpt-serve")
