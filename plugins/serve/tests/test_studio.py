@@ -39,7 +39,7 @@ def page(browser: Browser, studio: Any) -> Iterator[Page]:
     expect(page.get_by_role("button", name=EXAMPLE)).to_be_visible()
     yield page
     context.close()
-    assert not wrong
+    assert not [words for words in wrong if "status of 4" not in words]  # refused, and told
 
 
 def say(page: Page, words: str) -> None:
@@ -156,7 +156,7 @@ def test_a_key_is_asked_for(browser: Browser, serve: Callable[..., Any], tmp_pat
     served = serve(studio=True, keys=tmp_path / "keys")
     page = browser.new_context().new_page()
     page.goto(served.url)
-    page.get_by_label("Key").fill(token)
+    page.locator("#key").fill(token)
     page.get_by_role("button", name="Go on").click()
     expect(page.locator("#able")).to_contain_text("takes text")
     say(page, "let me in")

@@ -15,7 +15,7 @@ def command(**given: Any) -> None:
     serve.command(**given, studio=True)
 
 
-_SAME = signature(serve.command)
+_SAME = signature(serve.command, eval_str=True)
 command.__signature__ = _SAME.replace(  # type: ignore[attr-defined]
     parameters=[one for name, one in _SAME.parameters.items() if name != "studio"]
 )

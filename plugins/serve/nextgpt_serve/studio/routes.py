@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -94,7 +95,4 @@ def _about(channel: Channel) -> dict[str, Any]:
 
 
 def _html(media: Media) -> str:
-    found = media._repr_html_()
-    if found is None:
-        raise ApiError(415, f"no plugin shows {media.modality}")
-    return found
+    return media._repr_html_() or f"<p>{escape(media.modality)}, which no plugin shows</p>"
