@@ -18,7 +18,7 @@ WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 # What builds a project, of wheels and of editable installs without build isolation.
 BACKEND := hatchling editables hatch-fancy-pypi-readme
-TESTERS := hypothesis jsonschema pytest pytest-timeout pytest-xdist
+TESTERS := hypothesis jsonschema openai pytest pytest-timeout pytest-xdist
 TESTS   ?= tests/core tests/registry tests/integration plugins
 OUT     ?= out/demo
 DIST    ?= dist

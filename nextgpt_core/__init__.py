@@ -10,6 +10,7 @@ from nextgpt_registry.lazy import names
 if TYPE_CHECKING:
     from nextgpt_core.answer import (
         Answer,
+        Cancel,
         Event,
         FailedMedia,
         Finished,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from nextgpt_core.benchmark.result import Benchmark
     from nextgpt_core.builder import Builder
     from nextgpt_core.conversation import Conversation
-    from nextgpt_core.engine.request import Cancel
+    from nextgpt_core.embedding import Embedding
     from nextgpt_core.evaluation.run import Report
     from nextgpt_core.model import NextGPT
     from nextgpt_core.pipeline import Pipeline
@@ -44,6 +45,7 @@ __all__ = [
     "Builder",
     "Cancel",
     "Conversation",
+    "Embedding",
     "Event",
     "FailedMedia",
     "Finished",
@@ -74,6 +76,7 @@ __getattr__ = names(
     {
         "answer": (
             "Answer",
+            "Cancel",
             "Event",
             "FailedMedia",
             "Finished",
@@ -90,7 +93,7 @@ __getattr__ = names(
         "benchmark.result": ("Benchmark",),
         "builder": ("Builder",),
         "conversation": ("Conversation",),
-        "engine.request": ("Cancel",),
+        "embedding": ("Embedding",),
         "evaluation.run": ("Report",),
         "model": ("NextGPT",),
         "pipeline": ("Pipeline",),

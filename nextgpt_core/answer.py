@@ -1,4 +1,4 @@
-"""What a request comes back as: events while it is answered, and the answer. Knows not how.
+"""A request, and what it comes back as: events while it is answered, and the answer. Knows not how.
 
     MediaNoted* TextDelta* (MediaStarted -> MediaProgress* -> MediaDone | MediaFailed)* Finished
 
@@ -8,19 +8,72 @@ the later events of a medium carry the same `index` and may arrive while text go
 
 from __future__ import annotations
 
+import hashlib
+import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nextgpt_core.display import display
-from nextgpt_registry.errors import NextGPTError
+from nextgpt_registry.config import Generation
+from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError
 from nextgpt_registry.media import Media
+from nextgpt_registry.messages import Message
 
 Finish = Literal["end", "stop", "length"]
 """Why the language model stopped: it ended its turn, hit a stop string, or `max_tokens`."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A conversation up to the answer that is wanted."""
+
+    messages: tuple[Message, ...]
+    generation: Generation = field(default_factory=Generation)
+    required: Mapping[str, int] = field(default_factory=dict)  # media wanted, by channel
+    decoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by channel
+    answered: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """The exact ids of assistant turns that this model wrote, by index into `messages`."""
+    channels: tuple[str, ...] | None = None  # those that media may be of; None: any
+
+
+class Cancel:
+    """A switch that any thread may throw, once, to stop a request; so do those of its parents."""
+
+    def __init__(self, *parents: Cancel | None) -> None:
+        for parent in parents:
+            if parent is not None and not isinstance(parent, Cancel):
+                what = f"its parent is a {type(parent).__name__}"
+                raise RequestError("cancel", what, "give a Cancel")
+        self._event = threading.Event()
+        self._parents = tuple(filter(None, parents))
+
+    def set(self) -> None:
+        """Ask the request to stop."""
+        self._event.set()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._event.is_set() or any(parent.is_set for parent in self._parents)
+
+    def check(self) -> None:
+        """Return while the request goes on.
+
+        Raises:
+            Cancelled: it was asked to stop.
+        """
+        if self.is_set:
+            raise Cancelled
+
+
+def item_seed(seed: int, *path: int | str) -> int:
+    """A seed of its own for one medium (or the text) of a request: 63 bits, stable for ever."""
+    digest = hashlib.sha256("/".join(str(step) for step in (seed, *path)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
 @dataclass(frozen=True)
@@ -100,7 +153,9 @@ class Timings:
     total_s: float = 0.0  # the last medium
     prefilled_tokens: int = 0  # prompt tokens that were computed
     reused_tokens: int = 0  # prompt tokens whose keys and values were kept from before
+    media_tokens: int = 0  # of the prompt: where media stand
     generated_tokens: int = 0
+    signal_tokens: int = 0  # of these: what media were ordered with
     encoded_media: int = 0  # media that an encoder was called for; the rest was cached
 
 

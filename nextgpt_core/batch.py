@@ -7,8 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Any
 
-from nextgpt_core.answer import Answer
-from nextgpt_core.engine.request import Cancel
+from nextgpt_core.answer import Answer, Cancel
 from nextgpt_core.intake import arguments as given
 from nextgpt_registry.errors import NextGPTError
 

@@ -18,7 +18,6 @@ from nextgpt_core.answer import (
     with_warnings,
 )
 from nextgpt_core.intake.arguments import Options
-from nextgpt_core.intake.messages import messages, request
 from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_registry.errors import RequestError
 from nextgpt_registry.messages import MediaPart, Message, Part
@@ -54,7 +53,7 @@ class Conversation:
                 "conversation", f"is with a {type(pipeline).__name__}", "give a Pipeline"
             )
         self._pipeline = pipeline
-        self._messages = list(messages(pipeline.reader, history))
+        self._messages = list(pipeline.reader.messages(history))
         self._answered: dict[int, tuple[int, ...]] = {}
         self._busy = threading.Lock()
 
@@ -71,7 +70,7 @@ class Conversation:
         self, parts: GivenPart | Sequence[GivenPart], **options: Unpack[Options]
     ) -> Iterator[Event]:
         """The events of the answer to the next turn; see `Pipeline.stream`."""
-        asked = request(self._pipeline.reader, parts, self._messages)
+        asked = self._pipeline.reader.request(parts, self._messages)
         events = self._pipeline.ask(asked, answered=self._answered, **options)
         return self._remember(asked, events)
 

@@ -20,7 +20,7 @@ from nextgpt_core.assembly.stages import Part
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import load_lora_state, lora_parameters, lora_state
 from nextgpt_core.output import Output
-from nextgpt_core.prompt.positions import FEATURE, UNLABELLED
+from nextgpt_core.prompt.compose import FEATURE, UNLABELLED
 from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_core.signal.rows import SignalRows
 from nextgpt_registry.errors import LockError
@@ -31,7 +31,11 @@ PARTS = get_args(Part)
 
 
 class NextGPT(nn.Module):
-    """A backbone, the rows of its signals, and one projection per channel and direction."""
+    """A backbone, the rows of its signals, and one projection per channel and direction.
+
+    `untrained` is, by channel, which of its projections and signal rows nothing was loaded for or
+    has moved.
+    """
 
     def __init__(
         self,
@@ -50,7 +54,7 @@ class NextGPT(nn.Module):
         self._output_names = tuple(outputs or ())
         self._inputs = nn.ModuleList((inputs or {}).values())
         self._outputs = nn.ModuleList((outputs or {}).values())
-        self._trained: set[Key] = set()
+        self._count_trained(set())
 
     @property
     def inputs(self) -> dict[str, nn.Module]:
@@ -174,16 +178,6 @@ class NextGPT(nn.Module):
         """What of `state_by_part` was loaded or trained: nothing that is as it was made."""
         return only(self.state_by_part(), self._trained)
 
-    @property
-    def untrained(self) -> dict[str, tuple[Side, ...]]:
-        """By channel: its projections and signal rows that nothing was loaded for or has moved."""
-        return lacking(
-            self._trained,
-            inputs=self._input_names,
-            outputs=self._output_names,
-            spoken=self._output_names,
-        )
-
     def mark_trained(
         self, parts: Collection[str], *, channels: Collection[str] | None = None
     ) -> None:
@@ -213,13 +207,20 @@ class NextGPT(nn.Module):
         """Take all of `state_by_part` back; what was untrained still is."""
         before = set(self._trained)
         self.load_by_part(state)
-        self._trained = before
+        self._count_trained(before)
 
     def _mark(self, keys: set[Key]) -> None:
         """As trained; an input projection is trained for every channel that shares it."""
         modules = {id(self.inputs[name]) for side, name in keys if side == "input"}
         shared = {n for n, module in self.inputs.items() if id(module) in modules}
-        self._trained |= keys | {("input", name) for name in shared}
+        self._count_trained(self._trained | keys | {("input", name) for name in shared})
+
+    def _count_trained(self, keys: set[Key]) -> None:
+        """Keep what is trained; what is not each request asks for."""
+        self._trained = keys
+        self.untrained: dict[str, tuple[Side, ...]] = lacking(
+            keys, inputs=self._input_names, outputs=self._output_names, spoken=self._output_names
+        )
 
     def _load(self, part: str, tensors: Mapping[str, Tensor]) -> None:
         kind, _, channel = part.partition(".")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nextgpt_core.assembly.components import LiveDecoder, LiveEncoder
+from nextgpt_core.assembly.components import LiveDecoder
+from nextgpt_core.assembly.encoders import LiveEncoder
 from nextgpt_core.model import NextGPT
 from nextgpt_core.prompt.compose import Composer
 from nextgpt_registry.catalog import Catalog

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextgpt_core.intake.arguments import listed, plain
-from nextgpt_core.progress import OnStep, heard_by
+from nextgpt_core.intake.arguments import listed, listener, plain
+from nextgpt_core.progress import OnStep, going_on, heard_by
 from nextgpt_core.training.planned import planned
 from nextgpt_core.training.settings import split_overrides, stage_of, untrained, with_settings
 from nextgpt_registry.additions import find_offer, join
@@ -21,6 +21,7 @@ from nextgpt_registry.errors import ConfigError, RequestError, TrainingError
 from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.plan import plan_system
+from nextgpt_registry.suites import Suite
 
 if TYPE_CHECKING:
     from nextgpt_core.benchmark.result import Benchmark
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from nextgpt_core.pipeline import Pipeline, Source
     from nextgpt_core.training.adding import AdditionResult
     from nextgpt_core.training.start import TrainingResult
-    from nextgpt_registry.suites import Suite
 
 
 def train(
@@ -67,11 +67,11 @@ def train(
     )
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
     begin = None if start is None else local_path(start, who="start")
-    _check_listener(progress)
+    listener(progress)
 
     from nextgpt_core.training.start import train as run_stage
 
-    with heard_by(progress):
+    with heard_by(progress), going_on():
         return run_stage(loaded, catalog, stage, out=folder, start=begin)
 
 
@@ -133,7 +133,7 @@ def add_channels(
         TrainingError: there is nothing to train the channels with, or a run cannot go on.
     """
     _check_texts(overrides, "")
-    _check_listener(progress)
+    listener(progress)
     folder = check_folder(local_path(out, who="out"), option="out")
     source = str(local_path(addition, who="addition")) if isinstance(addition, Path) else addition
     if not isinstance(source, str):
@@ -149,7 +149,7 @@ def add_channels(
 
     from nextgpt_core.training.adding import add
 
-    with heard_by(progress):
+    with heard_by(progress), going_on():
         return add(joined, ready.catalog, out=folder, fresh=fresh, exact=exact)
 
 
@@ -185,22 +185,32 @@ def evaluate(
         RequestError: a number is out of range.
     """
     _check_texts(overrides, "")
-    _check_listener(progress)
+    listener(progress)
     limit, jobs = plain(limit), plain(jobs)
     for name, count in (("limit", 1 if limit is None else limit), ("jobs", jobs)):
         if type(count) is not int or count < 1:
             raise RequestError(name, f"is {shortened(count)}", "give a whole number from 1")
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
+    if not isinstance(suite, str | Path | Suite):
+        what = f"is a {type(suite).__name__}"
+        raise ConfigError("suite", what, "give the name of one, a suite.jsonl, or a Suite")
 
+    from nextgpt_core.assembly.assemble import assemble
     from nextgpt_core.evaluation.run import evaluate as run_suite
     from nextgpt_core.evaluation.run import load_suite
-    from nextgpt_registry.suites import Suite
+    from nextgpt_core.pipeline import Pipeline
 
-    live = _live(system, overrides, untrained, catalog)
-    with live as pipeline, heard_by(progress):
-        plugins = pipeline.system.catalog
-        if not isinstance(suite, Suite):
-            suite = load_suite(pipeline.config, str(local_path(suite, who="suite")), plugins)
+    live: Any = None
+    if isinstance(system, Pipeline):
+        live = _live(system, overrides, untrained, catalog)
+        config, plugins = system.config, system.system.catalog
+    else:
+        planned = plan_system(system, overrides, catalog=catalog)
+        config, plugins = planned.loaded.config, planned.catalog
+    if not isinstance(suite, Suite):
+        suite = load_suite(config, str(local_path(suite, who="suite")), plugins)
+    live = live or Pipeline(assemble(planned.plan, plugins, merge=True), untrained=untrained)
+    with live as pipeline, heard_by(progress), going_on():
         return run_suite(pipeline, suite, limit=limit, out=folder, jobs=jobs)
 
 
@@ -238,7 +248,7 @@ def bench(
         RequestError: no figure has such a name, or a number is out of range.
     """
     _check_texts(overrides, "")
-    _check_listener(progress)
+    listener(progress)
     names = listed(only, "only", "give a list of names")
     if not all(isinstance(name, str) for name in names):
         raise RequestError("only", f"is {shortened(names)}", "give a list of names")
@@ -280,8 +290,3 @@ def _check_texts(overrides: tuple[Any, ...], stage: Any) -> None:
         raise ConfigError("overrides", f"are {shortened(overrides)}", "write 'key.of.config=value'")
     if not isinstance(stage, str):
         raise TrainingError("stage", f"is a {type(stage).__name__}", "give its name")
-
-
-def _check_listener(progress: Any) -> None:
-    if progress is not None and not callable(progress):
-        raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")

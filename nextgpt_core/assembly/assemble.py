@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from nextgpt_core.assembly import weights
-from nextgpt_core.assembly.boundary import Blame
 from nextgpt_core.assembly.checkpoint import check_base, check_tokenizer
-from nextgpt_core.assembly.components import Deferred, LiveDecoder, LiveEncoder, Recipe
+from nextgpt_core.assembly.components import Blame, Deferred, LiveDecoder, Recipe
+from nextgpt_core.assembly.encoders import LiveEncoder
 from nextgpt_core.intake.hooks import check_media
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder

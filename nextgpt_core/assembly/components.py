@@ -1,4 +1,6 @@
-"""Encoders and decoders, live: built, placed, called and checked. Knows nothing about requests.
+"""Components, live: built, placed and named for what they do wrong; decoders called and checked.
+
+Knows nothing about requests. Encoders are called in `assembly/encoders.py`.
 
 Legend: B batch, T tokens, D width.
 """
@@ -19,12 +21,23 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from nextgpt_core.assembly.boundary import Blame, check_conditions, check_features, check_media
-from nextgpt_registry.errors import EncodeError, NextGPTError, RequestError
+from nextgpt_registry.errors import NextGPTError, ShapeError
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import DecodeBatch, OnStep
 from nextgpt_registry.specs import Decoder, Encoder
 from nextgpt_registry.targets import resolve
+
+
+@dataclass(frozen=True)
+class Blame:
+    """Whose component it is, for the error."""
+
+    plugin: str
+    component: str
+
+    def __str__(self) -> str:
+        """`plugin/component`."""
+        return f"{self.plugin}/{self.component}"
 
 
 @dataclass(frozen=True)
@@ -117,61 +130,6 @@ def _moved(component: Any, device: str) -> Iterator[None]:
         component.to("cpu")
 
 
-@dataclass
-class LiveEncoder:
-    """An encoder that may be called from several threads, one at a time."""
-
-    recipe: Recipe
-    component: Any
-    lock: Any = field(default_factory=threading.RLock)  # one for all that share a trunk
-    calls: int = 0
-    check: Callable[[Media], Media] = lambda medium: medium  # as its modality wants
-    fingerprint: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Hash the recipe once."""
-        self.fingerprint = self.recipe.fingerprint
-
-    @property
-    def spec(self) -> Encoder:
-        """What its plugin declared."""
-        assert isinstance(self.recipe.spec, Encoder)
-        return self.recipe.spec
-
-    def left_out(self, media: Media) -> str:
-        """What of a medium does not reach its features; "" where the encoder tells nothing."""
-        tell = getattr(self.component, "left_out", None)  # of a `SelectiveEncoder`
-        with named(self.recipe, EncodeError):
-            said = tell(media) if tell else ""
-        return f"{media.source or 'a medium'} {said} ({self.spec.name})" if said else ""
-
-    def encode(self, media: Sequence[Media], *, alone: bool = False) -> list[Tensor]:
-        """N media -> N features (T, D); one call, or one for each where lengths vary."""
-        if alone or self.spec.varying:
-            return [features for medium in media for features in self._encode([medium])]
-        return self._encode(media)
-
-    def _encode(self, media: Sequence[Media]) -> list[Tensor]:
-        checked = [self._checked(medium) for medium in media]
-        with self.lock, named(self.recipe, EncodeError), on_device(self.component, self.recipe):
-            self.calls += 1
-            batch = _placed(self.component.preprocess(checked), self.recipe)
-            features_BTD = check_features(
-                self.recipe.blame, self.spec, self.component(batch), batch=len(media)
-            )
-        return [features_TD.clone() for features_TD in features_BTD]  # no views: a batch is freed
-
-    def _checked(self, medium: Media) -> Media:
-        """A medium of its modality that holds the layout, whoever made it."""
-        if medium.modality != self.spec.modality:
-            raise RequestError(
-                f"a medium for {self.recipe.blame}",
-                f"is of the modality {medium.modality!r}",
-                f"give one of {self.spec.modality!r}",
-            )
-        return self.check(medium)
-
-
 @contextmanager
 def named(recipe: Recipe, kind: type[NextGPTError]) -> Iterator[None]:
     """Whatever a component raises becomes an error of this kind that names it; ours pass."""
@@ -182,6 +140,31 @@ def named(recipe: Recipe, kind: type[NextGPTError]) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # a plugin's code: anything may come out of it
         what = f"{type(error).__name__}: {error}"
         raise kind(str(recipe.blame), what, "the error's cause has the traceback") from error
+
+
+def check_finite(who: str, part: str, x: Tensor) -> None:
+    """Nothing, where every value is a number.
+
+    Raises:
+        ShapeError: some are NaN or infinite.
+    """
+    finite = x.isfinite()
+    if not bool(finite.all()):
+        wrong = x.numel() - int(finite.sum())
+        raise ShapeError(
+            who,
+            f"{part}: {wrong} of {x.numel()} values are no numbers (NaN or infinite)",
+            "look at its weights: they may be damaged, or too large for the dtype",
+        )
+
+
+def misfit(blame: Blame, part: str, found: str, declared: str) -> ShapeError:
+    """The error for a part of another size or kind than its plugin declared."""
+    return ShapeError(
+        str(blame),
+        f"{part}: found {found}, declared {declared}",
+        "mend the declaration or the component, so that they agree",
+    )
 
 
 @dataclass(frozen=True)
@@ -273,14 +256,33 @@ def _conditions(component: Any, recipe: Recipe, items: Sequence[Item]) -> dict[s
     return {name: value.to(recipe.device, dtype) for name, value in found.items()}
 
 
-def _placed(batch: Any, recipe: Recipe) -> Any:
-    """The tensors of a batch on the component's device, the floating ones in its precision."""
-    move: Callable[[Any], Any] = lambda part: _placed(part, recipe)  # noqa: E731
-    if isinstance(batch, Tensor):
-        dtype = getattr(torch, recipe.dtype) if batch.is_floating_point() else None
-        return batch.to(recipe.device, dtype)
-    if isinstance(batch, Mapping):
-        return {key: move(value) for key, value in batch.items()}
-    if isinstance(batch, tuple | list):
-        return type(batch)(move(value) for value in batch)
-    return batch
+def check_conditions(
+    blame: Blame, spec: Decoder, conditions: Mapping[str, Tensor], *, batch: int
+) -> dict[str, Tensor]:
+    """`conditions` as {name: (B, T, D)}, every declared one and no other.
+
+    Raises:
+        ShapeError: one is missing, unknown or of another size.
+    """
+    declared = {c.name: (batch, c.tokens, c.width) for c in spec.conditions}
+    found = {name: tuple(value.shape) for name, value in conditions.items()}
+    if found != declared:
+        raise misfit(blame, "its conditions", f"{found}", f"{declared}")
+    for name, value in conditions.items():
+        check_finite(str(blame), f"its conditions {name!r}", value)
+    return dict(conditions)
+
+
+def check_media(blame: Blame, spec: Decoder, media: object, *, batch: int) -> list[Media]:
+    """`media` as a list of B media of the declared modality.
+
+    Raises:
+        ShapeError: there are more or fewer, or they are something else.
+    """
+    declared = f"{batch} x Media({spec.modality})"
+    if not isinstance(media, Sequence):
+        raise misfit(blame, "what it made", f"a {type(media).__name__}", declared)
+    kinds = [m.modality if isinstance(m, Media) else type(m).__name__ for m in media]
+    if len(kinds) != batch or any(kind != spec.modality for kind in kinds):
+        raise misfit(blame, "what it made", f"{len(kinds)} x {sorted(set(kinds))}", declared)
+    return list(media)

@@ -14,11 +14,10 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-from nextgpt_core.answer import MediaDone
+from nextgpt_core.answer import Cancel, MediaDone
 from nextgpt_core.benchmark.original import Original
 from nextgpt_core.benchmark.rows import Comparison, Figure, LeftOut, Rounds, alternating
 from nextgpt_core.benchmark.subject import Subject, at_once, seconds
-from nextgpt_core.engine.request import Cancel
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import Cancelled, RequestError
 from nextgpt_registry.messages import Part

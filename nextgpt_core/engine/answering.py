@@ -7,19 +7,27 @@ from dataclasses import dataclass
 
 import torch
 from pydantic import BaseModel
+from torch import Tensor
 
-from nextgpt_core.answer import Event, Finished, MediaNoted, MediaStarted
+from nextgpt_core.answer import (
+    Cancel,
+    Event,
+    Finished,
+    MediaNoted,
+    MediaStarted,
+    Request,
+    item_seed,
+)
 from nextgpt_core.assembly.components import Item
 from nextgpt_core.engine.captions import caption
 from nextgpt_core.engine.language import Language
 from nextgpt_core.engine.prefix import Prefix, PrefixPool
 from nextgpt_core.engine.record import Orders, Record
-from nextgpt_core.engine.request import Cancel, Request, item_seed
 from nextgpt_core.engine.sampling import Sampler, TextStream
 from nextgpt_core.engine.worker import DecoderWorker
-from nextgpt_core.engine.writing import End, Group, Piece, Token
+from nextgpt_core.engine.writing import End, Group, Piece, Token, Writing
 from nextgpt_core.features.media import Features
-from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.prompt.compose import FeatureKey, Prompt
 from nextgpt_core.signal import Grammar
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError
@@ -55,7 +63,9 @@ class Answering:
         self._alone = request.generation.deterministic
         self._grammar = grammar
         self._cancel = cancel
-        self._media = shared.features.reading(alone=self._alone, check=cancel.check)
+        shown = any(m.media for m in request.messages if m.role != "assistant")
+        features = shared.features
+        self._media = features.reading(alone=self._alone, check=cancel.check) if shown else None
         self._record = Record(request.generation.seed)
         self._orders = Orders(shared.workers, options, alone=self._alone, cancel=cancel)
 
@@ -69,14 +79,14 @@ class Answering:
                     yield from self._take(piece)
                     yield from self._orders.ready()
             yield from self._orders.rest()
-            self._record.encoded_media = self._media.encoded
             yield Finished(self._record.answer(self._orders.outcomes))
         finally:
             self._cancel.set()  # after the last event there is nothing left to call off
 
     def _noted(self) -> Iterator[MediaNoted]:
         """What of the media of the last turn is left out; of those before it was said then."""
-        for channel, text in self._shared.features.left_out(self._request.messages[-1:]):
+        said = self._media.left_out(self._request.messages[-1:]) if self._media else ()
+        for channel, text in said:
             self._record.notes.append(f"{channel}: {text}")
             yield MediaNoted(channel, text)
 
@@ -85,7 +95,7 @@ class Answering:
         self._check_length()
         prompt = self._shared.system.composer.compose(
             messages,
-            feature_tokens=self._media.positions(messages),
+            feature_tokens=self._media.positions(messages) if self._media else {},
             answered=self._request.answered,
         )
         if self._room(prompt) <= 0:
@@ -117,13 +127,13 @@ class Answering:
     def _pieces(self, prompt: Prompt, prefix: Prefix) -> Iterator[Piece]:
         start = len(prefix.keys)
         self._record.reused_tokens, self._record.prefilled_tokens = start, len(prompt) - start
-        with torch.no_grad():
-            features = self._media.projected(slot for slot in prompt.features if slot.end > start)
+        self._record.media_tokens = sum(slot.count for slot in prompt.features)
         generation, language = self._generation, self._shared.language
-        return language.write(
+        writing = Writing(
+            language.model.vocabulary,
             prefix,
-            prompt,
-            language.embed(prompt, features, start=start),
+            prompt.keys[start:],
+            language.embed(prompt, self._features(prompt, start), start=start),
             grammar=self._grammar,
             sampler=Sampler(
                 temperature=generation.temperature,
@@ -136,6 +146,16 @@ class Answering:
             alone=self._alone,
             cancel=self._cancel,
         )
+        return language.write(writing)
+
+    @torch.no_grad()
+    def _features(self, prompt: Prompt, start: int) -> dict[FeatureKey, Tensor]:
+        """The features (T', D) that the prompt's positions from `start` on take."""
+        if self._media is None:
+            return {}
+        found = self._media.projected(slot for slot in prompt.features if slot.end > start)
+        self._record.encoded_media = self._media.encoded
+        return found
 
     def _take(self, piece: Piece) -> Iterator[Event]:
         record = self._record
@@ -145,6 +165,7 @@ class Answering:
                 record.ids.append(token)
             case Group(ids=ids):
                 record.ids += ids
+                record.signal_tokens += len(ids)
                 yield record.medium(self._order(piece))
             case End(finish):
                 record.ended(finish)

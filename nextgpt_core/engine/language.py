@@ -19,18 +19,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nextgpt_core.assembly.boundary import check_finite
-from nextgpt_core.engine.passes import Passes
-from nextgpt_core.engine.prefix import Prefix
-from nextgpt_core.engine.request import Cancel
-from nextgpt_core.engine.sampling import Sampler, TextStream
+from nextgpt_core.assembly.components import check_finite
 from nextgpt_core.engine.scheduler import Scheduler, Turn
 from nextgpt_core.engine.writing import AHEAD, End, Group, NotFinite, Piece, Writing
+from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.half import pack
 from nextgpt_core.llm.head import not_finite
+from nextgpt_core.llm.slots import Slots
+from nextgpt_core.llm.together import read_together
 from nextgpt_core.model import NextGPT
-from nextgpt_core.prompt.positions import FeatureKey, Prompt
-from nextgpt_core.signal import Grammar
+from nextgpt_core.prompt.compose import FeatureKey, Prompt
 from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError
 
 Within = Callable[[], AbstractContextManager[object]]
@@ -59,42 +57,13 @@ class Language:
         self._closed = False
         self._begin()
 
-    def write(
-        self,
-        prefix: Prefix,
-        prompt: Prompt,
-        x_1TD: Tensor,
-        *,
-        grammar: Grammar,
-        sampler: Sampler,
-        text: TextStream,
-        max_tokens: int,
-        alone: bool,
-        cancel: Cancel,
-    ) -> Iterator[Piece]:
-        """The pieces of an answer; `alone` it shares no pass.
-
-        `x_1TD` embeds the prompt's positions that `prefix` does not hold; `prefix` grows with
-        all that is computed. Whatever ends the answer, groups still required are written first;
-        a group is never cut, so an answer may be longer than `max_tokens` by one group and what
-        is required.
+    def write(self, writing: Writing) -> Iterator[Piece]:
+        """The pieces of an answer.
 
         Raises:
             Cancelled: between two tokens.
             ShapeError: the model gives numbers that are not finite.
         """
-        writing = Writing(
-            self.model.vocabulary,
-            prefix,
-            prompt.keys[len(prefix.keys) :],
-            x_1TD,
-            grammar=grammar,
-            sampler=sampler,
-            text=text,
-            max_tokens=max_tokens,
-            alone=alone,
-            cancel=cancel,
-        )
         self._enter(writing)
         try:
             while True:
@@ -103,7 +72,7 @@ class Language:
                     self._notify()
                 if isinstance(piece, BaseException):
                     raise piece
-                cancel.check()
+                writing.cancel.check()
                 yield piece
                 if isinstance(piece, End):
                     return
@@ -178,7 +147,7 @@ class Language:
         """Nothing is read yet."""
         backbone = self.model.backbone
         positions = _POSITIONS.get(backbone.device.type, _POSITIONS_ELSEWHERE)
-        self._passes = Passes(self.model)
+        self._slots = Slots() if backbone.feeding.together else None
         self._scheduler: Scheduler[Writing] = Scheduler(
             rows=_ROWS if backbone.feeding.together else 1,
             positions=_WHOLE if backbone.reads_anew else positions,
@@ -200,7 +169,8 @@ class Language:
         with self._changed:
             while True:
                 for writing in self._coming:
-                    self._passes.enter(writing)
+                    if self._slots is not None:
+                        writing.place = self._slots.enter(writing.prefix.cache)
                     self._scheduler.add(writing)
                 self._coming.clear()
                 for writing in self._scheduler:
@@ -235,13 +205,15 @@ class Language:
     ) -> None:
         """Read on in a sequence no more: what it holds is its prefix's again."""
         self._scheduler.remove(writing)
-        self._passes.leave(writing)
+        prefix = writing.prefix
+        if self._slots is not None and writing.place is not None:
+            self._slots.leave(writing.place, prefix.cache, clear=prefix.broken)
         writing.over(last() if callable(last) else last)
 
     def _pass(self, turns: Sequence[Turn[Writing]]) -> None:
         """Read on, and write. If a shared pass fails each is tried alone: one may be at fault."""
         try:
-            runs = self._passes.read(turns)
+            runs = self.read(turns)
         except Exception as error:  # a family's own code, or no memory
             if len(turns) > 1:
                 for turn in turns:
@@ -260,6 +232,29 @@ class Language:
         for turn in turns:
             if turn.who.last is not None:
                 self._release(turn.who, turn.who.last)
+
+    def read(self, turns: Sequence[Turn[Writing]]) -> list[Run]:
+        """One pass over the next positions of each; of one alone, where slots are not for it."""
+        embedded = self._embedded(turns)
+        if self._slots is not None:
+            parts = zip((turn.who.place for turn in turns), embedded, strict=True)
+            return read_together(self.model.backbone, self._slots, [*parts])
+        (turn,), (x_1TD,) = turns, embedded
+        try:
+            return [self.model.backbone.run(x_1TD, cache=turn.who.prefix.cache)]
+        except BaseException:
+            turn.who.prefix.undo()
+            raise
+
+    def _embedded(self, turns: Sequence[Turn[Writing]]) -> list[Tensor]:
+        """The embeddings (1, T, D) of what each reads next."""
+        coming = [turn.who.upcoming(turn.count) for turn in turns]
+        written = [len(ids) for ids, x_1TD in coming if x_1TD is None]
+        if not written:
+            return [x_1TD for _, x_1TD in coming if x_1TD is not None]
+        ids_1N = torch.tensor([[i for ids, x in coming if x is None for i in ids]])
+        rest = iter(self.model.embed(ids_1N.to(self.model.backbone.device)).split(written, 1))
+        return [next(rest) if x_1TD is None else x_1TD for _, x_1TD in coming]
 
     def _tried(self, writing: Writing, step: Callable[..., Tensor | None], *given: Any) -> Any:
         """What a step of one sequence comes to; if it raises, that sequence alone is at an end."""

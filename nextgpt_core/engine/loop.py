@@ -7,7 +7,7 @@ request, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -15,14 +15,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from nextgpt_core.answer import Answer, Event, finished
+from nextgpt_core.answer import Answer, Cancel, Event, Request, finished
 from nextgpt_core.assembly.components import LiveDecoder
 from nextgpt_core.assembly.readiness import Readiness
 from nextgpt_core.engine.answering import Answering, Resources
 from nextgpt_core.engine.language import Language, Within
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.process import ProcessExecutor
-from nextgpt_core.engine.request import Cancel, Request
 from nextgpt_core.engine.worker import DecoderWorker, Executor
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
@@ -77,19 +76,18 @@ class Engine:
         """
         decoders, composer = self.system.decoders, self.system.composer
         request = replace(request, messages=check_messages(self.system.catalog, request.messages))
-        self._check_names(request.decoder_options)
+        self._check_names("decoder options for", request.decoder_options)
+        self._check_names("channels", request.channels or ())
         options = {
             channel: self.options(channel, request.decoder_options.get(channel, {}))
             for channel in decoders
         }
-        ready = self.readiness
-        _check_ready(ready, request)
         grammar = Grammar(
             composer.vocabulary,
-            eos=composer.end_ids,
-            never=composer.never_ids,
+            eos=composer.ends.ids,
+            never=composer.ends.never,
             channels=self._open(request),
-            unsampled=ready.unsampled,
+            unsampled=self._unsampled(request),
             required=request.required,
             max_media=request.generation.max_media,
         )
@@ -121,6 +119,22 @@ class Engine:
         for worker in self.shared.workers.values():
             worker.close()
 
+    def _unsampled(self, request: Request) -> frozenset[str]:
+        """The channels that no answer may choose.
+
+        Raises:
+            RequestError: media of the request, or of the answers before it, are of untrained ones.
+        """
+        if self._ignored or not self.system.model.untrained:
+            return frozenset()
+        ready, messages = self.readiness, request.messages
+        ready.check(
+            given=[p.channel for m in messages if m.role != "assistant" for p in m.media],
+            required=[channel for channel, count in request.required.items() if count > 0],
+            answered=[p.channel for m in messages if m.role == "assistant" for p in m.media],
+        )
+        return ready.unsampled
+
     def _open(self, request: Request) -> tuple[str, ...]:
         """The channels that can make something of this conversation.
 
@@ -144,24 +158,17 @@ class Engine:
                 f"are made of {' or '.join(needed[channel])}, and the conversation has none",
                 "show one first",
             )
-        return tuple(name for name in self.system.decoders if name not in needed)
+        wanted = self.system.decoders if request.channels is None else request.channels
+        return tuple(n for n in self.system.decoders if n in wanted and n not in needed)
 
-    def _check_names(self, named: Mapping[str, object]) -> None:
+    def _check_names(self, who: str, named: Iterable[str]) -> None:
         unknown = sorted(set(named) - set(self.system.decoders))
         if unknown:
             raise RequestError(
-                f"decoder options for {', '.join(unknown)}",
+                f"{who} {', '.join(unknown)}",
                 "the system makes no such media",
                 did_you_mean(unknown[0], self.system.decoders),
             )
-
-
-def _check_ready(ready: Readiness, request: Request) -> None:
-    """Hold that the request's media are of trained channels; those answered before too."""
-    required = [channel for channel, count in request.required.items() if count > 0]
-    given = [p.channel for t in request.messages if t.role != "assistant" for p in t.media]
-    answered = [p.channel for t in request.messages if t.role == "assistant" for p in t.media]
-    ready.check(given=given, required=required, answered=answered)
 
 
 def _workers(system: System, linger_s: float) -> dict[str, DecoderWorker]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from transformers import Cache
 
 from nextgpt_core.llm.cache import GrowingCache, can_cut, held_bytes
-from nextgpt_core.prompt.positions import common_prefix
+from nextgpt_core.llm.cache import held as positions_held
+from nextgpt_core.prompt.compose import common_prefix
 
 _MOST = 32
 """Prefixes kept: each is looked through for each prompt, and has a least size of its own."""
@@ -34,6 +35,14 @@ class Prefix:
         assert isinstance(self.cache, GrowingCache)
         self.cache.cut(length)
         del self.keys[length:]
+
+    def undo(self) -> None:
+        """Go back to before a pass that failed: some layers have its positions, others not."""
+        length = len(self.keys)
+        if can_cut(self.cache) and positions_held(self.cache) >= length:
+            self.cut(length)
+        else:  # or it was being read anew from its beginning
+            self.broken = True
 
 
 class PrefixPool:

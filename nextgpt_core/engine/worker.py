@@ -16,8 +16,8 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from nextgpt_core.answer import Cancel
 from nextgpt_core.assembly.components import Item, Recipe
-from nextgpt_core.engine.request import Cancel
 from nextgpt_registry.errors import Cancelled, DecodeError, MediaError, NextGPTError, ShapeError
 from nextgpt_registry.media import Media
 from nextgpt_registry.protocols import OnStep

@@ -12,12 +12,12 @@ import queue
 import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
-from nextgpt_core.answer import Finish
+from nextgpt_core.answer import Cancel, Finish
 from nextgpt_core.engine.prefix import Prefix
-from nextgpt_core.engine.request import Cancel
 from nextgpt_core.engine.sampling import Sampler, TextStream
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.head import all_finite
@@ -60,7 +60,13 @@ class NotFinite(Exception):
 
 
 class Writing:
-    """One answer. Its own thread takes pieces; everything else is the language model's thread's."""
+    """One answer, `alone` in its passes or not.
+
+    `x_1TD` embeds the prompt's positions `keys`, which `prefix` does not hold; `prefix` grows with
+    all that is computed. Whatever ends the answer, groups still required are written first; a group
+    is never cut, so an answer may be longer than `max_tokens` by one group and what is required.
+    Its own thread takes pieces; everything else is the language model's thread's.
+    """
 
     def __init__(
         self,
@@ -78,6 +84,7 @@ class Writing:
     ) -> None:
         self.prefix, self.alone, self.cancel = prefix, alone, cancel
         self.pieces: queue.SimpleQueue[Piece | BaseException] = queue.SimpleQueue()
+        self.place: Any = None  # a `Slot` while it is read on, where a family's sequences have one
         self.released = threading.Event()  # its prefix is nobody's but its own thread's again
         self.last: End | None = None  # what is said when it is released
         self._vocabulary = vocabulary

@@ -21,7 +21,7 @@ from nextgpt_core.assembly.assemble import bare_backbone
 from nextgpt_core.evaluation.metrics import Interval, Z
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.head import FIX
-from nextgpt_core.prompt.positions import UNLABELLED, Prompt
+from nextgpt_core.prompt.compose import UNLABELLED, Prompt
 from nextgpt_core.system import System
 from nextgpt_registry.errors import RequestError, ShapeError
 from nextgpt_registry.messages import Dialogue
@@ -41,7 +41,7 @@ def perplexities(system: System, dialogues: Sequence[Dialogue]) -> dict[str, Any
         raise RequestError("perplexity", "a dialogue holds media", "give text alone")
     model, composer = system.model, system.composer
     prompts = [
-        _words(composer.compose(d, feature_tokens={}, answer=False), composer.end_ids)
+        _words(composer.compose(d, feature_tokens={}, answer=False), composer.ends.ids)
         for d in dialogues
     ]
     ours = [

@@ -16,10 +16,10 @@ import torch
 from cachetools import LRUCache
 from torch import Tensor
 
-from nextgpt_core.assembly.boundary import check_finite
-from nextgpt_core.assembly.components import LiveEncoder
+from nextgpt_core.assembly.components import check_finite
+from nextgpt_core.assembly.encoders import LiveEncoder
 from nextgpt_core.features.cache import TensorCache
-from nextgpt_core.prompt.positions import FeatureKey, FeatureSlot
+from nextgpt_core.prompt.compose import FeatureKey, FeatureSlot
 from nextgpt_core.system import System
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import Message
@@ -57,14 +57,9 @@ class Features:
         """
         return Reading(self, alone or self.training, check)
 
-    def left_out(self, messages: Sequence[Message]) -> list[tuple[str, str]]:
-        """Channel and words, for each medium of which an encoder leaves something out."""
-        found: dict[tuple[str, str], None] = {}  # the same medium twice is said once
-        for channel, media in _by_channel(_shown(messages)).items():
-            for medium in media.values():
-                if text := self.system.encoders[channel].left_out(medium):
-                    found[channel, text] = None
-        return list(found)
+    def of(self, channel: str, media: Media) -> Tensor:
+        """(T, W) of one medium."""
+        return self.reading().features_of(channel, media)
 
     def known(self, keys: Iterable[FeatureKey]) -> dict[FeatureKey, int]:
         """The positions of media whose length varies, as far as they are remembered."""
@@ -85,6 +80,16 @@ class Reading:
     alone: bool
     check: Callable[[], None]
     encoded: int = 0
+
+    def left_out(self, messages: Sequence[Message]) -> list[tuple[str, str]]:
+        """Channel and words, for each medium of which an encoder leaves something out."""
+        encoders = self.features.system.encoders
+        found: dict[tuple[str, str], None] = {}  # the same medium twice is said once
+        for channel, media in _by_channel(_shown(messages)).items():
+            for medium in media.values():
+                if text := encoders[channel].left_out(medium):
+                    found[channel, text] = None
+        return list(found)
 
     def positions(self, messages: Sequence[Message]) -> dict[str | FeatureKey, int]:
         """How many positions media take, by channel or, where that varies, by medium."""
@@ -109,6 +114,10 @@ class Reading:
             for channel, media in by_channel.items()
             for key, x_TD in self._project(channel, media)
         }
+
+    def features_of(self, channel: str, media: Media) -> Tensor:
+        """(T, W) of one medium: from the cache, or from its encoder."""
+        return self._features(channel, {media.sha256: media})[media.sha256]
 
     def _project(
         self, channel: str, media: Mapping[str, Media]

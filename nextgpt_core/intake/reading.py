@@ -1,8 +1,6 @@
-"""Media from paths, bytes, data URLs and objects, and back to files. Decodes nothing itself.
+"""What is asked: the parts of a turn, a message or a whole conversation.
 
-Which modality a file has is said (`NAME=PATH`), or its suffix says it; where several modalities
-share the suffix, each one's reader looks at the content and may decline. Objects of Python programs
-are their plugins' to adopt.
+Ours, or as chat APIs spell them.
 """
 
 from __future__ import annotations
@@ -10,37 +8,24 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 from nextgpt_core.answer import GeneratedMedia, Text
 from nextgpt_core.intake import spelled
-from nextgpt_core.intake.arguments import listed, text
-from nextgpt_core.intake.channels import Channels, either, is_there
-from nextgpt_core.intake.hooks import adopt_media, check_media, read_media, write_media
-from nextgpt_core.intake.sources import (
-    contents,
-    data_url,
-    file_size,
-    is_address,
-    is_data_url,
-    is_packed,
-    local,
-)
-from nextgpt_registry.arrays import rate_of
+from nextgpt_core.intake.arguments import listed, message, text
+from nextgpt_core.intake.media import MediaReader
+from nextgpt_core.intake.sources import data_url, is_open, is_packed
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.content import describe
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
-from nextgpt_registry.messages import MediaPart, Part
-from nextgpt_registry.paths import local_path, shortened
+from nextgpt_registry.messages import MediaPart, Message, Part
+from nextgpt_registry.paths import shortened
 from nextgpt_registry.plan import Plan
 
 GivenPart = Any
-"""Text (a string), or a medium: a path, bytes, a data URL, a `Media` or `MediaPart`, an object that
-a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or any of them
-under the name of its channel: `(NAME, content)`.
+"""Text (a string), or a medium: a path, an open file, bytes, a data URL, a `Media` or `MediaPart`,
+an object that a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or
+any of them under the name of its channel: `(NAME, content)`.
 
 A string is text, even if it looks like a path or an address; the name of a file that is there is
 refused, for it was hardly meant so.
@@ -49,22 +34,57 @@ refused, for it was hardly meant so.
 _LONE = str | bytes | bytearray | memoryview | io.IOBase
 """What could be gone through, and is one part."""
 
-_KNOWN = "give text, a Path or (NAME, content)"
+_PARTS = "give text, a Path, or a list of them and (NAME, content)"
 
-PARTS = "give text, a Path, or a list of them and (NAME, content)"
+_FIX = (
+    "give a list of Message(role, (text or MediaPart, …)), as `Conversation.messages` is, or of "
+    '{"role": …, "content": …}'
+)
 
 
-class Reader:
-    """Reads for one system: `channels` maps the channels that take media to their modalities."""
+class Reader(MediaReader):
+    """Reads what is asked of one system."""
 
     def __init__(self, catalog: Catalog, channels: Mapping[str, str]) -> None:
-        self._catalog = catalog
-        self._channels = Channels(catalog, channels)
+        super().__init__(catalog, channels)
+        suffixes = {s for name in channels for s in self._channels.modality(name).suffixes}
+        self._suffixes = tuple(suffixes)
 
     @classmethod
     def of_plan(cls, plan: Plan, catalog: Catalog) -> Self:
         """The reader of a system, which need not be live."""
         return cls(catalog, {n: c.modality.name for n, c in plan.channels.items() if c.encoder})
+
+    def request(self, given: GivenPart, history: Any) -> tuple[Message, ...]:
+        """What is asked, after what was said before.
+
+        Raises:
+            MediaError: a medium cannot be read.
+            RequestError: no channel takes it, or the last message is none of a user.
+        """
+        before = self.messages(history)
+        if isinstance(given, Iterator) and not hasattr(given, "read"):
+            given = listed(given, "request", _PARTS)
+        given = [given] if _is_message(given) else given
+        if not (isinstance(given, list) and any(map(_is_message, given))):
+            return (*before, Message("user", self.parts(given)))
+        asked = self.messages(given, "request")
+        if asked[-1].role != "user":
+            what = f"ends with a message of the {asked[-1].role}"
+            raise RequestError("request", what, "end with one of the user")
+        return (*before, *asked)
+
+    def messages(self, given: Any, who: str = "history") -> tuple[Message, ...]:
+        """Messages, whose media are read.
+
+        Raises:
+            MediaError: a medium cannot be read.
+            RequestError: one of them is no message.
+        """
+        return tuple(
+            self._message(one, f"{who}[{place}]")
+            for place, one in enumerate(listed(given, who, _FIX))
+        )
 
     def parts(self, given: GivenPart | Sequence[GivenPart]) -> tuple[Part, ...]:
         """A user's turn; a lone part needs no list, but for `(NAME, content)`.
@@ -78,16 +98,13 @@ class Reader:
             raise RequestError("request", what, "write [(NAME, content)], or [part, part, …]")
         if not isinstance(given, Sequence | Iterator) or isinstance(given, _LONE):
             return (self.part(given),)
-        return tuple(self.part(one) for one in listed(given, "request", PARTS))
+        return tuple(self.part(one) for one in listed(given, "request", _PARTS))
 
     def part(self, given: GivenPart) -> Part:
         """One part; see `GivenPart`."""
         match given:
-            case str() if is_packed(given):
-                return self.blob(data_url(given))
             case str():
-                self._channels.refuse_file(given)
-                return text(given)
+                return self._meant(given) if self._is_like_a_medium(given) else text(given)
             case Text():
                 return text(given.text)
             case GeneratedMedia():
@@ -104,7 +121,7 @@ class Reader:
                 return self._named(name, content)
             case Mapping():
                 return self._spelled(given)
-        return self._adopted(given)
+        return self._open(given) if is_open(given) else self._adopted(given)
 
     def medium(self, given: GivenPart) -> MediaPart:
         """A part that is a medium; a string is a path, a data URL or the URL of a file."""
@@ -115,80 +132,28 @@ class Reader:
             raise MediaError("medium", f"is the text {shortened(found)}", "give a medium")
         return found
 
-    def argument(self, text: str) -> MediaPart:
-        """A command line's `[NAME=]PATH`. A file whose name has a '=' wins over the reading.
-
-        In place of a path there may be a data URL, or the URL of a file.
-        """
-        if is_data_url(text):
-            return self.blob(data_url(text))
-        name, equals, path = text.partition("=")
-        if equals and not is_address(text) and not is_there(text):
-            return self._named(name, path)
-        return self.path(local(text))
-
-    def path(self, given: os.PathLike[Any], name: str | None = None) -> MediaPart:
-        """The medium in a file, held against the limit of bytes before it is read."""
-        who, path = str(given), local_path(given, who="medium", error=MediaError)
-        size = file_size(path, who)
-        channels = [self._channels.named(name)] if name else self._channels.by_suffix(path)
-        channels = self._channels.within(channels, size, who)
-        blob = Blob(contents(path, size, who), name=path.name)
-        return self._decode(blob, channels, who)
-
-    def blob(self, blob: Blob, name: str | None = None) -> MediaPart:
-        """The medium in bytes: of the channel named, or of one that its name or MIME type fits."""
-        who = blob.name or f"{len(blob.data)} bytes"
-        channels = [self._channels.named(name)] if name else self._channels.by_promise(blob)
-        return self._decode(blob, self._channels.within(channels, len(blob.data), who), who)
-
-    def write(self, media: Media, stem: Path) -> Path:
-        """Write a medium to `stem` plus its suffix.
-
-        Raises:
-            MediaError: no plugin can write it.
-        """
-        if not isinstance(media, Media):
-            raise MediaError(str(stem), f"is to hold a {type(media).__name__}", "give a Media")
-        stem = local_path(stem, who="stem", error=MediaError)
-        if stem.name in ("", ".."):
-            raise MediaError(str(stem), "names no file", "give a folder and the start of a name")
-        return write_media(self._catalog, media, stem)
-
-    def _named(self, name: str, content: Any) -> MediaPart:
-        channel = self._channels.named(name)
-        match content:
-            case Media():
-                return self._known(MediaPart(channel, content))
-            case os.PathLike():
-                return self.path(content, name)
-            case str() if is_data_url(content):
-                self._channels.within([channel], len(content) // 3, "data URL")
-                return self.blob(data_url(content), name)
-            case str():
-                return self.path(local(content), name)
-            case bytes() | bytearray() | memoryview() | io.BytesIO():
-                return self._bytes(content, name)
-        adopted = adopt_media(self._catalog, self._channels[channel], content, guess=False)
-        if adopted is not None:
-            return MediaPart(channel, adopted)
-        match content:
-            case (array, rate) if hasattr(array, "tobytes") and rate_of(rate) is not None:
-                return self._checked(channel, array, rate_of(rate))
-            case array if hasattr(array, "tobytes") and hasattr(array, "dtype"):
-                return self._checked(channel, array, None)
-        raise RequestError(
-            f"{name} part",
-            f"its content is a {type(content).__name__}",
-            "give a path, bytes, a data URL, an array or (array, rate)",
+    def _message(self, given: Any, who: str) -> Message:
+        if not (isinstance(given, Mapping) and _is_message(given)):
+            return message(given, who, _FIX, read=self.part)
+        role = spelled.role_of(given, who)
+        parts = listed(
+            spelled.content_of(given, who), f"{who}.content", "give a text, or a list of parts"
         )
+        own = role == "assistant"  # its media may be of channels that take none, and be gone
+        read = tuple(p if own and isinstance(p, MediaPart) else self.part(p) for p in parts)
+        return message(Message(role, read), who, _FIX)
 
-    def _bytes(self, given: Any, name: str | None = None) -> MediaPart:
-        """The medium in bytes, of which no more are copied than a channel takes."""
-        view = given.getbuffer() if isinstance(given, io.BytesIO) else memoryview(given)
-        channels = [self._channels.named(name)] if name else list(self._channels)
-        self._channels.within(channels, view.nbytes, f"{view.nbytes} bytes")
-        return self.blob(Blob(bytes(view)), name)
+    def _is_like_a_medium(self, given: str) -> bool:
+        """Whether a text begins as a data URL does, or ends as the names of media's files do."""
+        said = given.strip().lower()
+        return said.startswith("data:") or said.endswith(self._suffixes)
+
+    def _meant(self, given: str) -> Part:
+        """A text, or the medium of a data URL that can be nothing else."""
+        if is_packed(given):
+            return self.blob(data_url(given))
+        self._channels.refuse_file(given)
+        return text(given)
 
     def _spelled(self, part: Mapping[Any, Any]) -> Part:
         """A part as chat APIs spell it."""
@@ -205,76 +170,7 @@ class Reader:
             return self._named(channels[0], content)
         return self._adopted(content, channels)
 
-    def _adopted(self, value: Any, channels: Sequence[str] = ()) -> MediaPart:
-        """An object that a plugin makes a medium of; of one of `channels`, if they are given."""
-        among = channels or list(self._channels)
-        modalities = list(dict.fromkeys(self._channels[channel] for channel in among))
-        guess = not channels or len(modalities) > 1
-        found = {
-            modality: media
-            for modality in modalities
-            if (media := adopt_media(self._catalog, modality, value, guess=guess)) is not None
-        }
-        fits = [channel for channel in among if self._channels[channel] in found]
-        if len(fits) == 1:
-            return MediaPart(fits[0], found[self._channels[fits[0]]])
-        what = f"a part is {_described(value)}"
-        if fits:
-            pairs = " or ".join(f"({name!r}, …)" for name in fits)
-            raise RequestError("request", f"{what}, which may be meant for {either(fits)}", pairs)
-        names = " or ".join(f"({name!r}, …)" for name in among)
-        fix = f"say what it is: {names}" if hasattr(value, "shape") and among else _KNOWN
-        raise RequestError("request", what, fix)
 
-    def _checked(self, channel: str, array: Any, rate: float | None) -> MediaPart:
-        """The medium of an array, held to the layout that its modality's plugin documents."""
-        made = Media(self._channels[channel], array, rate=rate)
-        return MediaPart(channel, check_media(self._catalog, made))
-
-    def _decode(self, blob: Blob, channels: Sequence[str], who: str) -> MediaPart:
-        """Ask the reader of each candidate modality; one must take it."""
-        modalities = list(dict.fromkeys(self._channels[channel] for channel in channels))
-        blob = replace(blob, guess=len(modalities) > 1)
-        found: dict[str, Media] = {}
-        refused: list[MediaError] = []
-        for modality in modalities:
-            try:
-                media = read_media(self._catalog, modality, blob)
-            except MediaError as error:
-                refused.append(error)
-                continue
-            if media is not None:
-                found[modality] = media
-        fits = [channel for channel in channels if self._channels[channel] in found]
-        if len(fits) == 1:
-            return MediaPart(fits[0], found[self._channels[fits[0]]])
-        if fits:
-            raise MediaError(who, f"may be meant for {either(fits)}", _say_which(fits, who))
-        if refused:
-            raise refused[0]
-        raise MediaError(
-            who,
-            f"is {describe(blob.data)}, which is not read as {either(channels)}",
-            f"this system takes: {', '.join(self._channels)}",
-        )
-
-    def _known(self, part: MediaPart) -> MediaPart:
-        wanted = self._channels[self._channels.named(part.channel)]
-        if not isinstance(part.media, Media) or part.media.modality != wanted:
-            held = part.media
-            found = held.modality if isinstance(held, Media) else f"a {type(held).__name__}"
-            fix = f"give a Media of {wanted}; anything else as ({part.channel!r}, content)"
-            raise RequestError(f"{part.channel} part", f"holds {found}", fix)
-        media = check_media(self._catalog, part.media)
-        return MediaPart(self._channels.named(part.channel), media, part.caption)
-
-
-def _described(value: Any) -> str:
-    """What an object is; of an array also its shape, by which it may or may not be told."""
-    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    name = type(value).__name__
-    return f"a {name}" if shape is None else f"a {name} of {dtype} and shape {tuple(shape)}"
-
-
-def _say_which(channels: Sequence[str], who: str) -> str:
-    return "say which: " + " or ".join(f"{channel}={who}" for channel in channels)
+def _is_message(given: object) -> bool:
+    """Whether it is a whole message, and no part of one."""
+    return isinstance(given, Message) or (isinstance(given, Mapping) and "role" in given)

@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 from nextgpt_core.intake.sources import data_url, is_address, is_data_url, unpacked
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob
-from nextgpt_registry.messages import Message, Role
+from nextgpt_registry.messages import Role
 from nextgpt_registry.paths import shortened
 
 TEXTS: Mapping[str, str] = {
@@ -31,11 +31,6 @@ _SAME = {"developer": "system"}  # what newer models of OpenAI call it
 _BYTES = ("data", "base64", "file_data", "b64_json")
 _FORMATS = ("format", "media_type", "mime_type")
 _CALLS = ("tool_calls", "function_call")
-
-
-def is_message(given: object) -> bool:
-    """Whether it is a whole message, and no part of one."""
-    return isinstance(given, Message) or (isinstance(given, Mapping) and "role" in given)
 
 
 def role_of(given: Mapping[Any, Any], who: str) -> Role:

@@ -20,7 +20,6 @@ from nextgpt_core.llm.half import HalfLinear
 from nextgpt_core.llm.head import Head
 from nextgpt_core.llm.layers import layer_module, without_head
 from nextgpt_core.llm.rope import Rotation
-from nextgpt_core.llm.together import Together
 from nextgpt_registry.errors import LockError
 
 
@@ -151,12 +150,7 @@ class Backbone(nn.Module):
         is padded. Gradients flow to `x_BTD` although the model is frozen.
         """
         if cache is None:
-            return self._pass(x_BTD, mask_BT=mask_BT)
-        if isinstance(cache, Together):
-            with cache.under_way():
-                run = self._pass(x_BTD, mask_BT=cache.mask_11NN, cache=cache)
-            cache.done()
-            return run
+            return self.once(x_BTD, mask_BT=mask_BT)
         asked, own = x_BTD.shape[1], cache if isinstance(cache, HeldCache) else None
         if own is not None and own.keeps_inputs and self._begins_anew(own, asked):
             x_BTD = torch.cat((own.inputs_BTD, x_BTD.to(own.inputs_BTD)), dim=1)
@@ -166,7 +160,7 @@ class Backbone(nn.Module):
             paces = list(x_BTD.split(1, dim=1))
         runs = []
         for one_BTD in paces:
-            runs.append(self._pass(one_BTD, mask_BT=mask_BT, cache=cache))
+            runs.append(self.once(one_BTD, mask_BT=mask_BT, cache=cache))
             if own is not None:
                 own.took(one_BTD.detach())
         return joined(runs, asked)
@@ -180,20 +174,22 @@ class Backbone(nn.Module):
         turned = regime(cache.read_as) != regime(before + asked)
         return before > 0 and (turned or (self.feeding.stepwise and asked > 32 + before // 4))
 
-    def _pass(
+    def once(
         self,
         x_BTD: Tensor,
         *,
-        mask_BT: Tensor | None,
+        mask_BT: Tensor | None = None,
         cache: Cache | None = None,
+        positions_BT: Tensor | None = None,
     ) -> Run:
+        """One call of the model, whatever its cache holds; by default positions follow on that."""
         given: dict[str, Any] = {}
         if mask_BT is not None:
             given["attention_mask"] = mask_BT
         if cache is not None:
             given[self.feeding.argument] = cache
-            if isinstance(cache, Together):
-                given["position_ids"] = cache.positions_1N
+            if positions_BT is not None:
+                given["position_ids"] = positions_BT
             elif self.feeding.positions:
                 start = held(cache)
                 at_T = torch.arange(start, start + x_BTD.shape[1], device=x_BTD.device)

@@ -17,9 +17,8 @@ from torch import Tensor
 from nextgpt_core.llm.backbone import Backbone, Run, joined
 from nextgpt_core.llm.cache import GrowingCache
 from nextgpt_core.llm.feeding import sees_all_before
-from nextgpt_core.llm.reading import read_together
 from nextgpt_core.llm.slots import Slots
-from nextgpt_core.llm.together import exchange
+from nextgpt_core.llm.together import exchange, read_together
 from nextgpt_registry.errors import ConfigError
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ position by itself, so nothing is padded. Its attention is exchanged for `_atten
 the keys and values of each sequence in its slot. Whether a family's attention lets itself be
 exchanged is found by trying (`llm/probe.py`).
 
-Legend: N positions of a pass, R slots, T positions held of one, H heads of keys, G heads of queries
+Legend: N positions of a pass, R slots, T positions of one, H heads of keys, G heads of queries
 to each, D and W width of a key and of a value.
 """
 
@@ -23,7 +23,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, Cache, PreT
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from nextgpt_core.llm.slots import Slot
+from nextgpt_core.llm.backbone import Backbone, Run
+from nextgpt_core.llm.slots import Slot, Slots
 
 _PLAIN, _OWN = "sdpa", "nextgpt_slots"
 _current: ContextVar[Together | None] = ContextVar("nextgpt_pass", default=None)
@@ -129,6 +130,33 @@ class Together(Cache):
             yield
         finally:
             _current.reset(token)
+
+
+def read_together(
+    backbone: Backbone, slots: Slots, parts: Sequence[tuple[Slot, Tensor]]
+) -> list[Run]:
+    """Read embeddings (1, T, D) on into each of some slots; the states of each.
+
+    Only where the backbone's `feeding.together` says so. If it fails, the slots hold what they did.
+    """
+    given = {id(slot): x_1TD for slot, x_1TD in parts}
+    for slot, x_1TD in parts:
+        slots.reserve(slot, x_1TD.shape[1])
+    like = torch.empty(0, dtype=backbone.dtype, device=backbone.device)
+    cache = Together([(slot, x_1TD.shape[1]) for slot, x_1TD in parts], like)
+    ordered = [given[id(slot)] for slot in cache.slots]
+    with cache.under_way():
+        run = backbone.once(
+            torch.cat(ordered, dim=1),
+            mask_BT=cache.mask_11NN,
+            cache=cache,
+            positions_BT=cache.positions_1N,
+        )
+    cache.done()
+    counts = [x_1TD.shape[1] for x_1TD in ordered]
+    hidden, final = run.hidden_BTD.split(counts, dim=1), run.final_BTD.split(counts, dim=1)
+    found = {id(s): Run(h, f, None) for s, h, f in zip(cache.slots, hidden, final, strict=True)}
+    return [found[id(slot)] for slot, _ in parts]
 
 
 def exchange(model: PreTrainedModel, *, back: bool = False) -> bool:

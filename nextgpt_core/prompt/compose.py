@@ -3,16 +3,21 @@
 A position is a token id or one token of a medium's features. Every place that anything later
 needs (features, signal groups, labels) is counted in these positions, so hidden states and labels
 can never be out of step, however many media stand in the same conversation.
+
+Legend: T' positions of a medium, N of all media, D width of the language model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
+import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from nextgpt_core.prompt.positions import Draft, FeatureKey, Prompt
+from nextgpt_core.prompt.ends import Ends
 from nextgpt_core.prompt.template import (
     AnswerSlot,
     ChatTemplate,
@@ -20,15 +25,73 @@ from nextgpt_core.prompt.template import (
     Literal,
     MediumSlot,
     Quoted,
+    TextIds,
     joined_text,
 )
 from nextgpt_core.signal.grammar import SignalVocabulary
 from nextgpt_registry.errors import RequestError
+from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
-from nextgpt_registry.text import check_text
 
-_BEFORE = "\n"
-"""A text that nothing is merged with where starts are marked."""
+FEATURE = -1
+"""The id of a position that holds a feature."""
+UNLABELLED = -100
+"""The label of a position that is not trained on."""
+
+FeatureKey = tuple[str, str]
+"""(channel, sha256 of the medium): what projected features are kept under."""
+
+
+@dataclass(frozen=True)
+class FeatureSlot:
+    """Positions `start` to `start + count - 1` hold a medium's features."""
+
+    channel: str
+    start: int
+    count: int
+    media: Media
+    caption: str = ""
+
+    @property
+    def end(self) -> int:
+        """One past the last position."""
+        return self.start + self.count
+
+    @property
+    def key(self) -> FeatureKey:
+        """What the features are looked up by."""
+        return self.channel, self.media.sha256
+
+
+@dataclass(frozen=True)
+class GroupSlot:
+    """Positions `start` to `start + count - 1` hold a signal group of an assistant turn."""
+
+    channel: str
+    start: int
+    count: int
+    part: MediaPart | None  # None where only the generated ids are known
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One sequence of T positions."""
+
+    ids: tuple[int, ...]  # `FEATURE` where a feature stands
+    keys: tuple[Hashable, ...]  # equal keys from the start on: equal keys and values in the LLM
+    labels: tuple[int, ...]  # of each position itself, not of the next; `UNLABELLED` elsewhere
+    features: tuple[FeatureSlot, ...] = ()
+    groups: tuple[GroupSlot, ...] = ()
+
+    def __len__(self) -> int:
+        """T."""
+        return len(self.ids)
+
+    def rows(self, features: Mapping[FeatureKey, Tensor], *, start: int = 0) -> Tensor | None:
+        """Features (T', D) of media -> (N, D), one for each `FEATURE` from position `start` on."""
+        shown = [slot for slot in self.features if slot.end > start]
+        found = [features[slot.key][max(0, start - slot.start) :] for slot in shown]
+        return torch.cat(found) if found else None
 
 
 class Composer:
@@ -52,10 +115,9 @@ class Composer:
         self.tokenizer = tokenizer
         self.vocabulary = vocabulary
         self.system_prompt = system_prompt
-        self._known_ends = frozenset(end_of_turn)
-        self._stops = tuple(stops)
         self._template = ChatTemplate(tokenizer)
-        self._cut = TextIds(tokenizer)
+        self._cut = TextIds(tokenizer, vocabulary.base)
+        self.ends = Ends(self._template, self._cut, known=end_of_turn, stops=stops)
 
     def compose(
         self,
@@ -85,7 +147,7 @@ class Composer:
         for segment in self._template.lay_out(messages, answer=answer):
             match segment:
                 case Literal(text):
-                    end, rest = self._ended(text, continues) if after_answer else ([], None)
+                    end, rest = self.ends.split(text, continues) if after_answer else ([], None)
                     draft.tokens(end, labelled=True)
                     draft.tokens(self.tokenize(text, continues=continues) if rest is None else rest)
                 case Quoted(text):
@@ -120,52 +182,12 @@ class Composer:
         Raises:
             RequestError: it is no text, or holds a token that the model has no row for.
         """
-        check_text(text)
-        ids = self._cut(text, quoted=quoted, continues=continues)
-        if quoted and set(ids) & set(self.tokenizer.all_special_ids):
-            raise RequestError(
-                "text", "spells a control token of this model", "leave the spelling out"
-            )
-        _check_ids(ids, rows=self.vocabulary.base)
-        return ids
+        return self._cut(text, quoted=quoted, continues=continues)
 
     @cached_property
     def longest_token(self) -> int:
         """The most characters that a token of text stands for, and 64 at the least."""
         return max(64, *map(len, self.tokenizer.get_vocab()))
-
-    @cached_property
-    def end_ids(self) -> frozenset[int]:
-        """The ids that end an answer: those known, and what the template puts after one."""
-        messages = (Message("user", ("a",)), Message("assistant", ("a",)))
-        after = self._template.lay_out(messages, answer=False)[-1]
-        if not isinstance(after, Literal) or self._stop_length(after.text):
-            return self._known_ends
-        ids = self.tokenize(after.text, continues=True)
-        special = self._known_ends | set(self.tokenizer.all_special_ids)
-        ends = next((token for token in ids if token in special), next(iter(ids), None))
-        return self._known_ends | ({ends} if ends is not None else set())
-
-    @cached_property
-    def never_ids(self) -> frozenset[int]:
-        """Base ids no answer may hold: control tokens that end nothing, and rows of no token."""
-        rows = frozenset(range(self.vocabulary.base))
-        tokens = rows & set(self.tokenizer.get_vocab().values())  # their ids may have holes
-        return (rows - tokens | rows & set(self.tokenizer.all_special_ids)) - self.end_ids
-
-    def _ended(self, text: str, continues: bool) -> tuple[list[int], list[int]]:
-        """The ids after an answer: those that end it, and the rest."""
-        if length := self._stop_length(text):
-            end = self.tokenize(text[:length], continues=continues)
-            return end, self.tokenize(text[length:], continues=True)
-        ids = self.tokenize(text, continues=continues)
-        length = next((n for n, token in enumerate(ids, 1) if token in self.end_ids), 0)
-        return ids[:length], ids[length:]
-
-    def _stop_length(self, text: str) -> int:
-        """The characters up to the end of the first stop string; 0 if there is none."""
-        ends = [text.find(stop) + len(stop) for stop in self._stops if stop in text]
-        return min(ends, default=0)
 
     def _group(self, channel: str) -> tuple[int, ...]:
         if channel not in self.vocabulary.channels:
@@ -178,54 +200,80 @@ class Composer:
         return self.vocabulary.block(channel).ids
 
 
-class TextIds:
-    """What a tokenizer makes of texts, with nothing added.
+class Draft:
+    """A prompt being written. `feature_tokens` says how many positions media take."""
 
-    Where it marks the start of a text, as SentencePiece does with a space of its own, a text that
-    continues another one gets no such mark: pieces of one text then come to the ids of the whole.
-    """
+    def __init__(
+        self, vocabulary: SignalVocabulary, feature_tokens: Mapping[str | FeatureKey, int]
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._feature_tokens = feature_tokens
+        self._ids: list[int] = []
+        self._keys: list[Hashable] = []
+        self._labels: list[int] = []
+        self._features: list[FeatureSlot] = []
+        self._groups: list[GroupSlot] = []
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
+    def tokens(self, ids: Sequence[int], *, labelled: bool = False) -> None:
+        """Add ids, as labels too if they are to be learned."""
+        vocabulary = self._vocabulary
+        self._ids += ids
+        self._keys += ids
+        self._labels += [
+            t if labelled and (t < vocabulary.base or vocabulary.is_first(t)) else UNLABELLED
+            for t in ids
+        ]
 
-    def __call__(self, text: str, *, quoted: bool, continues: bool) -> list[int]:
-        """Text -> ids. `quoted` keeps spelled control tokens text; `continues` marks no start.
+    @property
+    def ends_in_text(self) -> bool:
+        """Whether the last position is an id of the base vocabulary."""
+        return bool(self._ids) and 0 <= self._ids[-1] < self._vocabulary.base
 
-        Raises:
-            RequestError: the tokenizer does not know a character, and has no token for such.
-        """
-        if continues and text and self._marks_starts:
-            before, both = self._ids(_BEFORE), self._ids(_BEFORE + text, quoted=quoted)
-            if both[: len(before)] == before:
-                return both[len(before) :]
-        return self._ids(text, quoted=quoted)
-
-    @cached_property
-    def _marks_starts(self) -> bool:
-        return self._ids(_BEFORE + "a") != [*self._ids(_BEFORE), *self._ids("a")]
-
-    def _ids(self, text: str, *, quoted: bool = False) -> list[int]:
-        try:
-            encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
-        except Exception as error:  # `tokenizers` raises nothing narrower
+    def medium(self, part: MediaPart) -> None:
+        """Add the positions of a medium that is read."""
+        if part.media is None:
             raise RequestError(
-                "text",
-                f"cannot be cut into tokens: {error}",
-                "leave out what the model's tokenizer does not know, or give it an unknown token",
-            ) from error
-        ids: list[int] = encoded["input_ids"]
-        return ids
-
-
-def _check_ids(ids: Sequence[int], *, rows: int) -> None:
-    """Hold that the ids of a text have rows in the embedding: those behind them are signals.
-
-    Raises:
-        RequestError: one has none.
-    """
-    if (last := max(ids, default=0)) >= rows:
-        raise RequestError(
-            "text",
-            f"holds the token {last}, and the model has rows for {rows}",
-            "leave it out of the text, or of the chat template",
+                f"user turn with {part.channel!r}", "holds no medium", "give the MediaPart media"
+            )
+        key = part.channel, part.media.sha256
+        count = self._feature_tokens.get(key, self._feature_tokens.get(part.channel))
+        if count is None:
+            names = sorted({k if isinstance(k, str) else k[0] for k in self._feature_tokens})
+            raise RequestError(
+                f"user turn with {part.channel!r}",
+                "this system reads no such media",
+                f"channels that read media: {', '.join(names) or 'none'}",
+            )
+        self._features.append(
+            FeatureSlot(part.channel, len(self._ids), count, part.media, part.caption)
         )
+        self._ids += [FEATURE] * count
+        self._keys += [(*key, place) for place in range(count)]
+        self._labels += [UNLABELLED] * count
+
+    def answer(self, ids: Sequence[int], media: Sequence[MediaPart]) -> None:
+        """Add an assistant turn, of these media as far as they are known."""
+        parts, start = iter(media), len(self._ids)
+        self._groups += [
+            GroupSlot(block.channel, start + place, block.count, next(parts, None))
+            for place, block in self._vocabulary.groups(ids)
+        ]
+        self.tokens(ids, labelled=True)
+
+    def prompt(self) -> Prompt:
+        """What was written."""
+        return Prompt(
+            tuple(self._ids),
+            tuple(self._keys),
+            tuple(self._labels),
+            tuple(self._features),
+            tuple(self._groups),
+        )
+
+
+def common_prefix(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+    """How many keys two prompts share from the start."""
+    for place, (left, right) in enumerate(zip(a, b, strict=False)):
+        if left != right:
+            return place
+    return min(len(a), len(b))

@@ -1,4 +1,4 @@
-"""Lay a conversation out with the tokenizer's chat template. Knows nothing about ids or tensors.
+"""Lay a conversation out with the tokenizer's chat template, and cut its text into ids.
 
 Media and answers are put through the template as sentinels, random for each call, so that no
 text can pass for one; what comes back is the template's own text with the slots in between.
@@ -15,12 +15,14 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.errors import ConfigError, RequestError
 from nextgpt_registry.messages import MediaPart, Message
+from nextgpt_registry.text import check_text
 
 PLAIN = (
     "{{ bos_token or '' }}{% for m in messages %}"
@@ -62,6 +64,9 @@ class AnswerSlot:
 
     message: int  # its index among the turns given
 
+
+_BEFORE = "\n"
+"""A text that nothing is merged with where starts are marked."""
 
 Segment = Literal | Quoted | Cut | MediumSlot | AnswerSlot
 
@@ -177,3 +182,59 @@ def joined_text(parts: Sequence[str | MediaPart]) -> list[str | MediaPart]:
         elif part != "":
             found.append(part)
     return found
+
+
+class TextIds:
+    """What a tokenizer makes of texts, with nothing added, for a model of so many `rows`.
+
+    Where it marks the start of a text, as SentencePiece does with a space of its own, a text that
+    continues another one gets no such mark: pieces of one text then come to the ids of the whole.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
+        self.tokenizer = tokenizer
+        self.rows = rows
+
+    def __call__(self, text: str, *, quoted: bool = False, continues: bool = False) -> list[int]:
+        """Text -> ids. `quoted` keeps spelled control tokens text; `continues` marks no start.
+
+        Raises:
+            RequestError: it is no text, the tokenizer does not know a character, and has no token
+                for such, or it holds a token that the model has no row for.
+        """
+        check_text(text)
+        ids = self._cut(text, quoted=quoted, continues=continues)
+        if quoted and set(ids) & set(self.tokenizer.all_special_ids):
+            raise RequestError(
+                "text", "spells a control token of this model", "leave the spelling out"
+            )
+        if (last := max(ids, default=0)) >= self.rows:
+            raise RequestError(
+                "text",
+                f"holds the token {last}, and the model has rows for {self.rows}",
+                "leave it out of the text, or of the chat template",
+            )
+        return ids
+
+    def _cut(self, text: str, *, quoted: bool, continues: bool) -> list[int]:
+        if continues and text and self._marks_starts:
+            before, both = self._ids(_BEFORE), self._ids(_BEFORE + text, quoted=quoted)
+            if both[: len(before)] == before:
+                return both[len(before) :]
+        return self._ids(text, quoted=quoted)
+
+    @cached_property
+    def _marks_starts(self) -> bool:
+        return self._ids(_BEFORE + "a") != [*self._ids(_BEFORE), *self._ids("a")]
+
+    def _ids(self, text: str, *, quoted: bool = False) -> list[int]:
+        try:
+            encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=quoted)
+        except Exception as error:  # `tokenizers` raises nothing narrower
+            raise RequestError(
+                "text",
+                f"cannot be cut into tokens: {error}",
+                "leave out what the model's tokenizer does not know, or give it an unknown token",
+            ) from error
+        ids: list[int] = encoded["input_ids"]
+        return ids

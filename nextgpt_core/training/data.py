@@ -15,7 +15,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.prompt.compose import Prompt
 from nextgpt_core.training.numbered import UNSEEN, numbered
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_registry.errors import TrainingError

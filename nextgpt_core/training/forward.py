@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from transformers import DynamicCache
 
 from nextgpt_core.model import NextGPT
-from nextgpt_core.prompt.positions import (
+from nextgpt_core.prompt.compose import (
     FEATURE,
     UNLABELLED,
     FeatureKey,

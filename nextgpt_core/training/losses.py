@@ -19,12 +19,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nextgpt_core.assembly.boundary import check_loss
-from nextgpt_core.assembly.components import LiveDecoder, named
-from nextgpt_core.engine.request import item_seed
+from nextgpt_core.answer import item_seed
+from nextgpt_core.assembly.components import Blame, LiveDecoder, check_finite, misfit, named
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
-from nextgpt_core.prompt.positions import UNLABELLED, FeatureSlot, GroupSlot, Prompt
+from nextgpt_core.prompt.compose import UNLABELLED, FeatureSlot, GroupSlot, Prompt
 from nextgpt_core.system import System
 from nextgpt_core.training.data import Example
 from nextgpt_core.training.forward import GroupStates, Starts, TrainOutput, forward
@@ -229,7 +228,7 @@ def _denoising(
             [g.slot.part.media for g in groups if g.slot.part],
             DecodeBatch(placed, options=recipe.options, generators=generators),
         )
-    loss_N = check_loss(recipe.blame, found, batch=len(groups))
+    loss_N = _checked(recipe.blame, found, batch=len(groups))
     return loss_N.to(next(iter(conditions.values())).device)
 
 
@@ -243,3 +242,16 @@ def _by_channel(groups: Sequence[GroupStates]) -> dict[str, list[GroupStates]]:
 def _caption(group: GroupStates) -> str:
     assert group.slot.part is not None
     return group.slot.part.caption
+
+
+def _checked(blame: Blame, loss: object, *, batch: int) -> Tensor:
+    """`loss` as a (B,) tensor of numbers.
+
+    Raises:
+        ShapeError: it is something else.
+    """
+    if not isinstance(loss, Tensor) or tuple(loss.shape) != (batch,):
+        shape = tuple(loss.shape) if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise misfit(blame, "its denoising loss", f"{shape}", f"({batch},)")
+    check_finite(str(blame), "its denoising loss", loss)
+    return loss

@@ -14,11 +14,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from nextgpt_core.assembly.boundary import check_conditions
-from nextgpt_core.assembly.components import LiveDecoder, named, on_device
+from nextgpt_core.assembly.components import LiveDecoder, check_conditions, named, on_device
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
-from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.prompt.compose import Prompt
 from nextgpt_core.system import System
 from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.messages import Dialogue

@@ -6,10 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nextgpt_core.answer import Answer, AnswerPart, Text
+from nextgpt_core.answer import Answer, AnswerPart, Request, Text
 from nextgpt_core.engine.language import Within
 from nextgpt_core.engine.loop import Engine
-from nextgpt_core.engine.request import Request
 from nextgpt_core.html import render
 from nextgpt_core.system import System
 from nextgpt_core.training.folder import RunFolder

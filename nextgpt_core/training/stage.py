@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nextgpt_core.engine.request import item_seed
+from nextgpt_core.answer import item_seed
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.system import System
 from nextgpt_core.training.compute import Compute

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.model import NextGPT
-from nextgpt_core.prompt.positions import UNLABELLED, Prompt
+from nextgpt_core.prompt.compose import UNLABELLED, Prompt
 from nextgpt_core.training.forward import GroupStates, TrainOutput
 
 

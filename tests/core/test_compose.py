@@ -4,8 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextgpt_core.prompt.compose import Composer
-from nextgpt_core.prompt.positions import FEATURE, UNLABELLED, Prompt, common_prefix
+from nextgpt_core.prompt.compose import FEATURE, UNLABELLED, Composer, Prompt, common_prefix
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_registry.errors import ConfigError, RequestError
 from nextgpt_registry.lock import Signals
@@ -187,7 +186,7 @@ def test_media_no_channel_carries_are_named(composer) -> None:
 def test_answers_hold_no_control_token_and_no_row_without_a_token(composer) -> None:
     size = len(composer.tokenizer)
 
-    assert composer.never_ids == {0, 1, *range(size, size + 5)}
+    assert composer.ends.never == {0, 1, *range(size, size + 5)}
 
 
 # --- other templates ---
@@ -244,4 +243,4 @@ def test_a_tokenizer_without_template_gets_a_plain_one(with_template) -> None:
 def test_the_templates_own_end_of_turn_ends_answers(with_template) -> None:
     composer = with_template("{% for m in messages %}{{ m['content'] + '#\n' }}{% endfor %}")
 
-    assert composer.end_ids == set(composer.tokenize("#"))
+    assert composer.ends.ids == set(composer.tokenize("#"))

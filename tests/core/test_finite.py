@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import Module
 
-from nextgpt_core.assembly.boundary import Blame, check_conditions
+from nextgpt_core.assembly.components import Blame, check_conditions
 from nextgpt_core.evaluation.perplexity import surprise
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.half import HalfLinear, halve

@@ -10,8 +10,7 @@ from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.lora import add_lora, linear_names
 from nextgpt_core.model import NextGPT
 from nextgpt_core.project import build_input, build_output
-from nextgpt_core.prompt.compose import Composer
-from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.prompt.compose import Composer, Prompt
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.training.forward import forward
 from nextgpt_registry.config import Lora

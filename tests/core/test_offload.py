@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from nextgpt_core.assembly.boundary import Blame
-from nextgpt_core.assembly.components import LiveDecoder, Recipe, on_device
+from nextgpt_core.assembly.components import Blame, LiveDecoder, Recipe, on_device
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
 from nextgpt_core.training.media import caption_targets

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from nextgpt_core import GeneratedMedia, Pipeline, Text
-from nextgpt_core.intake.messages import messages, request
 from nextgpt_core.intake.reading import Reader
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_registry.arrays import array_of
@@ -132,11 +131,11 @@ def test_conversation_of_dicts_and_messages() -> None:
         {"role": "user", "content": [{"type": "text", "text": "What is it?"}, PARTS["data URL"]]},
     ]
 
-    found = request(READER, iter(given), ())
+    found = READER.request(iter(given), ())
 
     assert [message.role for message in found] == ["system", "user", "assistant", "user"]
     assert found[-1].parts == ("What is it?", PART)
-    assert request(READER, given[3], given[:3]) == found
+    assert READER.request(given[3], given[:3]) == found
 
 
 @pytest.mark.parametrize(
@@ -153,16 +152,16 @@ def test_conversation_of_dicts_and_messages() -> None:
 )
 def test_message_that_is_none_says_why(given: Any, said: str) -> None:
     with pytest.raises(RequestError) as caught:
-        messages(READER, given if isinstance(given, str) else [given])
+        READER.messages(given if isinstance(given, str) else [given])
 
     assert said in str(caught.value)
 
 
 def test_request_ends_with_a_user() -> None:
     with pytest.raises(RequestError, match="ends with a message of the assistant"):
-        request(READER, [{"role": "user", "content": "a"}, Message("assistant", ("b",))], ())
+        READER.request([{"role": "user", "content": "a"}, Message("assistant", ("b",))], ())
     with pytest.raises(RequestError, match=r"request\[1\]: is a str"):
-        request(READER, [{"role": "user", "content": "a"}, "b"], ())
+        READER.request([{"role": "user", "content": "a"}, "b"], ())
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import torch
 from transformers import LlamaTokenizer
 
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.prompt.compose import Composer
-from nextgpt_core.prompt.positions import FEATURE, UNLABELLED
+from nextgpt_core.prompt.compose import FEATURE, UNLABELLED, Composer
 from nextgpt_core.signal import SignalVocabulary
 from nextgpt_core.testing import SystemKit, ToyPlugin, glyph
 from nextgpt_registry import Catalog, MediaPart, Message
@@ -53,7 +52,7 @@ def test_a_stop_string_of_the_template_is_learned_as_the_end(composer: Composer)
 
     labelled = [t for t in prompt.labels if t != UNLABELLED]
     assert composer.tokenizer.decode(labelled) == "b\n##"
-    assert composer.end_ids == {2}  # the line break before it ends nothing
+    assert composer.ends.ids == {2}  # the line break before it ends nothing
 
 
 def test_what_follows_a_piece_is_cut_on_its_own() -> None:

@@ -58,7 +58,7 @@ def test_control_tokens_without_a_row_cannot_be_written(kit: SystemKit, tmp_path
         answer = pipeline.chat("a <|picture|> here", max_tokens=2)
 
         assert answer.text is not None
-        assert max(composer.never_ids) < composer.vocabulary.base
+        assert max(composer.ends.never) < composer.vocabulary.base
         with pytest.raises(RequestError, match="has rows for"):
             composer.tokenize("<|picture|>")  # as a chat template might
 
@@ -79,7 +79,7 @@ def test_of_a_tokenizer_with_holes_the_holes_are_never_written(
     with kit.pipeline(f"llm.path=file:{sparse(tmp_path / 'llm')}") as pipeline:
         composer = pipeline.system.composer
         ids = set(composer.tokenizer.get_vocab().values())
-        last, never = max(ids), composer.never_ids
+        last, never = max(ids), composer.ends.never
 
     assert last == composer.vocabulary.base - 1
     assert last not in never

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.prompt.compose import Prompt
 from nextgpt_core.training.data import Batches, Dialogues, Rehearsed
 from nextgpt_core.training.settings import RunSettings
 from nextgpt_registry import Message, TrainingError

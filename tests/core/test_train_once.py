@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from nextgpt_core.assembly.components import LiveEncoder
+from nextgpt_core.assembly.encoders import LiveEncoder
 from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.training.speed import compare_cache

@@ -15,7 +15,7 @@ from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
 from nextgpt_core.model import NextGPT
 from nextgpt_core.pipeline import Pipeline
-from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.prompt.compose import Prompt
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.training.export import export_parts
 from nextgpt_core.training.forward import Starts, common_start, forward

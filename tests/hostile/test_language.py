@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from nextgpt_core import Builder, Pipeline
 from nextgpt_core.engine.sampling import Sampler
-from nextgpt_core.prompt.compose import TextIds
+from nextgpt_core.prompt.template import TextIds
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.messages import Message
 
@@ -184,7 +184,7 @@ def test_facts_that_cannot_be_are_refused(
     ids=lambda model: type(model).__name__,
 )
 def test_text_that_a_tokenizer_cannot_cut_is_refused(expect: Any, model: models.Model) -> None:
-    cut = TextIds(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model)))
+    cut = TextIds(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model)), rows=1 << 30)
 
     expect.refusal(lambda: cut("hej", quoted=True, continues=False), "cannot be cut into tokens")
 

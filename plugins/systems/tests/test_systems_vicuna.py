@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from nextgpt_core import Pipeline
 from nextgpt_core.llm import load
-from nextgpt_core.prompt.positions import UNLABELLED
+from nextgpt_core.prompt.compose import UNLABELLED
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message, Part

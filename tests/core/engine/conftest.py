@@ -23,14 +23,14 @@ def pipeline(kit: SystemKit) -> Iterator[Pipeline]:
 @pytest.fixture
 def passes(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many positions each pass of the language model computed."""
-    backbone, lengths = pipeline.system.model.backbone, []
-    run = backbone.run
+    language, lengths = pipeline.engine.shared.language, []
+    read = language.read
 
-    def counting(x_BTD: torch.Tensor, **more: Any) -> Any:
-        lengths.append(x_BTD.shape[1])
-        return run(x_BTD, **more)
+    def counting(turns: Any) -> Any:
+        lengths.append(sum(turn.count for turn in turns))
+        return read(turns)
 
-    monkeypatch.setattr(backbone, "run", counting)
+    monkeypatch.setattr(language, "read", counting)
     return lengths
 
 

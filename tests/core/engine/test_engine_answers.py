@@ -211,7 +211,7 @@ def test_as_many_groups_as_fit_are_made(pipeline: Pipeline) -> None:
 
 
 def test_control_tokens_are_not_written(scripted: Scripted, pipeline: Pipeline) -> None:
-    never = min(pipeline.system.composer.never_ids)
+    never = min(pipeline.system.composer.ends.never)
 
     answer = scripted(pipeline, [5, never, 6])[-1].answer
 

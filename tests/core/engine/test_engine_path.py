@@ -14,7 +14,7 @@ import nextgpt_core
 from nextgpt_core.testing import SystemKit
 
 ROOT = f"{Path(nextgpt_core.__file__).parent}/"
-MOST = 37
+MOST = 26
 
 
 @contextmanager

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from nextgpt_core.assembly.boundary import Blame
-from nextgpt_core.assembly.components import Item, LiveDecoder, Recipe
+from nextgpt_core.answer import Cancel
+from nextgpt_core.assembly.components import Blame, Item, LiveDecoder, Recipe
 from nextgpt_core.engine.process import ProcessExecutor
-from nextgpt_core.engine.request import Cancel
 from nextgpt_core.engine.worker import Executor
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
 from nextgpt_registry.errors import Cancelled, DecodeError, PluginError, ShapeError

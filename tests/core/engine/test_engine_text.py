@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextgpt_core.answer import item_seed
 from nextgpt_core.engine.captions import caption, last_description
-from nextgpt_core.engine.request import item_seed
 from nextgpt_core.engine.sampling import Sampler, StopFilter, TextStream
 from nextgpt_core.testing import tiny_tokenizer
 from nextgpt_registry.messages import Message

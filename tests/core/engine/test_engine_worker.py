@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from nextgpt_core.assembly.boundary import Blame
-from nextgpt_core.assembly.components import Item, LiveDecoder, Recipe
-from nextgpt_core.engine.request import Cancel
+from nextgpt_core.answer import Cancel
+from nextgpt_core.assembly.components import Blame, Item, LiveDecoder, Recipe
 from nextgpt_core.engine.worker import DecoderWorker, Job
 from nextgpt_core.testing.toy import MANIFEST, PainterOptions
 from nextgpt_registry.errors import DecodeError, NextGPTError, ShapeError

@@ -16,7 +16,7 @@ import torch
 
 from nextgpt_core import Answer, Cancel, Pipeline
 from nextgpt_core.batch import outcomes
-from nextgpt_core.engine.passes import Passes
+from nextgpt_core.engine.language import Language
 from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError, ShapeError
 
@@ -28,13 +28,13 @@ WORDS = ("hello", "there", "draw", "a", "cat", "what", "is", "that", "number", "
 @pytest.fixture
 def together(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many sequences were in each pass."""
-    sizes, read = [], Passes.read
+    sizes, read = [], Language.read
 
-    def counting(self: Passes, turns: Any) -> Any:
+    def counting(self: Language, turns: Any) -> Any:
         sizes.append(len(turns))
         return read(self, turns)
 
-    monkeypatch.setattr(Passes, "read", counting)
+    monkeypatch.setattr(Language, "read", counting)
     return sizes
 
 
@@ -200,14 +200,14 @@ def test_pass_that_fails_is_tried_by_each_alone(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = [pipeline.chat(f"hello {n}", max_tokens=10).ids for n in range(3)]
-    read = Passes.read
+    read = Language.read
 
-    def failing(self: Passes, turns: Any) -> Any:
+    def failing(self: Language, turns: Any) -> Any:
         if any(turn.who._most == 11 for turn in turns):
             raise MemoryError("no room")
         return read(self, turns)
 
-    monkeypatch.setattr(Passes, "read", failing)
+    monkeypatch.setattr(Language, "read", failing)
     with ThreadPoolExecutor(4) as pool:
         wrong = pool.submit(pipeline.chat, "hello", max_tokens=11)
         rest = [pool.submit(pipeline.chat, f"hello {n}", max_tokens=10) for n in range(3)]
@@ -222,13 +222,13 @@ def test_iterator_that_is_forgotten_may_be_collected_by_the_model_s_own_thread(
 ) -> None:
     forgotten: list[Any] = [pipeline.stream("hello", max_tokens=400, temperature=5.0)]
     next(forgotten[0])
-    read = Passes.read
+    read = Language.read
 
-    def collecting(self: Passes, turns: Any) -> Any:
+    def collecting(self: Language, turns: Any) -> Any:
         forgotten.clear()
         return read(self, turns)
 
-    monkeypatch.setattr(Passes, "read", collecting)
+    monkeypatch.setattr(Language, "read", collecting)
 
     assert pipeline.chat("hello", max_tokens=10).ids == pipeline.chat("hello", max_tokens=10).ids
     assert len(pipeline.engine.shared.language._scheduler) == 0
@@ -246,7 +246,7 @@ def test_closing_ends_what_is_under_way(kit: SystemKit) -> None:
 
 
 def test_slots_are_given_back_however_many_requests_there_were(pipeline: Pipeline) -> None:
-    slots: Any = pipeline.engine.shared.language._passes._slots
+    slots: Any = pipeline.engine.shared.language._slots
     sizes = []
 
     for _ in range(5):

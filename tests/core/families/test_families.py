@@ -16,8 +16,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from nextgpt_core.llm.backbone import Backbone, Run
 from nextgpt_core.llm.cache import GrowingCache
 from nextgpt_core.llm.load import backbone_from_folder
-from nextgpt_core.llm.reading import read_together
 from nextgpt_core.llm.slots import Slots
+from nextgpt_core.llm.together import read_together
 from nextgpt_registry.errors import ConfigError
 
 UNTRIED = {  # and why

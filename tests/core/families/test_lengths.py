@@ -18,7 +18,7 @@ from nextgpt_core.llm.backbone import Backbone
 from nextgpt_core.llm.load import backbone_from_folder
 from nextgpt_core.llm.rope import Rotation
 from nextgpt_core.model import NextGPT
-from nextgpt_core.prompt.positions import Prompt
+from nextgpt_core.prompt.compose import Prompt
 from nextgpt_core.signal import Block, SignalVocabulary
 from nextgpt_core.training.forward import forward
 
