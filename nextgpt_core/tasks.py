@@ -218,7 +218,7 @@ def bench(
     system: Source | Pipeline,
     *overrides: str,
     only: Sequence[str] = (),
-    minutes: float = 15.0,
+    minutes: float = 12.0,
     quick: bool = False,
     out: str | Path | None = None,
     untrained: bool = False,
@@ -237,7 +237,7 @@ def bench(
             but those that have to be named.
         minutes: about how long all of it may take; each comparison has its least of rounds.
         quick: each side once and on little, to see that all of it runs.
-        out: a folder for `benchmark.json` and `benchmark.svg`.
+        out: a folder for `benchmark.json`, `benchmark.md` and `benchmark.svg`.
         untrained: run channels whose trained parts are not there.
         catalog: the plugins to use, for those that are not installed.
         progress: called as `progress(title, done, total, values)`, instead of drawing a bar.

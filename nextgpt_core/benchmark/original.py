@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -18,7 +17,7 @@ from nextgpt_core.engine.language import Language
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.engine.prefix import PrefixPool
 from nextgpt_core.engine.worker import DecoderWorker, Executor
-from nextgpt_core.engine.writing import Piece
+from nextgpt_core.engine.writing import Piece, Writing
 from nextgpt_core.features.cache import TensorCache
 from nextgpt_core.features.media import Features
 from nextgpt_core.model import NextGPT
@@ -55,11 +54,11 @@ class _TextFirst(Language):
         super().__init__(model)
         self.done = threading.Event()
 
-    def write(self, *given: Any, **named: Any) -> Iterator[Piece]:
+    def write(self, writing: Writing) -> Iterator[Piece]:
         """As ever."""
         self.done.clear()
         try:
-            yield from super().write(*given, **named)
+            yield from super().write(writing)
         finally:
             self.done.set()
 

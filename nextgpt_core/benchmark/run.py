@@ -37,7 +37,7 @@ def bench(
     *,
     command: tuple[str, ...] | None = None,
     only: Sequence[str] = (),
-    minutes: float = 15.0,
+    minutes: float = 12.0,
     quick: bool = False,
     out: Path | None = None,
 ) -> Benchmark:

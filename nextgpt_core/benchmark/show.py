@@ -1,4 +1,4 @@
-"""A benchmark as a table, a picture and JSON. Measures nothing."""
+"""A benchmark as a table, a page, a picture and JSON. Measures nothing."""
 
 from __future__ import annotations
 
@@ -49,12 +49,23 @@ def words(machine: dict[str, Any]) -> tuple[str, str]:
 
 
 def write(found: Benchmark, folder: Path) -> tuple[Path, ...]:
-    """`benchmark.json` and `benchmark.svg`; returns both."""
+    """`benchmark.json`, `benchmark.md` and `benchmark.svg`; returns all three."""
     told = json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n"
-    return (
-        replace_file(folder / "benchmark.json", told.encode()),
-        replace_file(folder / "benchmark.svg", picture(found).encode()),
+    written = {"json": told, "md": markdown(found), "svg": picture(found)}
+    return tuple(
+        replace_file(folder / f"benchmark.{suffix}", text.encode())
+        for suffix, text in written.items()
     )
+
+
+def markdown(found: Benchmark) -> str:
+    """The table and the machine as a page, with the picture beside it."""
+    title = f"How fast {found.system} is"
+    lines = [f"# {title}", "", f"![{title}](benchmark.svg)", "", *words(found.machine), ""]
+    rows = [HEAD, ("---",) * len(HEAD), *cells(found.rows)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    lines += [f"\nLeft out: {name} ({why})." for name, why in found.left_out.items()]
+    return "\n".join(lines) + "\n"
 
 
 def picture(found: Benchmark) -> str:
@@ -81,7 +92,7 @@ def picture(found: Benchmark) -> str:
     ]
     return render(
         "benchmark.svg",
-        title=f"{found.system}: this way over the other, in tokens/s, seconds or megabytes",
+        title=f"{found.system}: ours over the other's; more tokens/s, fewer s and MB are better",
         machine=words(found.machine),
         bars=bars,
         ticks=[(x(2.0**power), _times(2.0**power)) for power in range(low, high + 1)],

@@ -54,7 +54,7 @@ def _clients(subject: Subject) -> Rounds:
 
 def _generate(subject: Subject, batch: int) -> Rounds:
     system, prompts = subject.pipeline.system, subject.prompts(batch)
-    ends = sorted(system.composer.end_ids)
+    ends = sorted(system.composer.ends.ids)
     twin = plain_twin(system.model.backbone)
     composed = [
         system.composer.compose([Message("user", (prompt,))], feature_tokens={})

@@ -21,10 +21,10 @@ def command(
         list[str] | None,
         typer.Option(help="This figure, group or pattern (`text.*`) alone; repeats."),
     ] = None,
-    minutes: Annotated[float, typer.Option(help="How long all of it may take, about.")] = 15.0,
+    minutes: Annotated[float, typer.Option(help="How long all of it may take, about.")] = 12.0,
     quick: Annotated[bool, typer.Option("--quick", help="Each side once, on little.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="A folder for benchmark.json and benchmark.svg.")
+        Path | None, typer.Option(help="A folder for benchmark.json, .md and .svg.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     untrained: Annotated[bool, typer.Option("--untrained", help=UNTRAINED)] = False,
@@ -65,4 +65,4 @@ def command(
         print_lines("what else was running has slowed both sides, and not alike: run it alone")
     print_lines(*(f"left out: {name} ({why})" for name, why in found.left_out.items()))
     if folder is not None:
-        print_lines(str(folder / "benchmark.json"), str(folder / "benchmark.svg"))
+        print_lines(*(str(folder / f"benchmark.{suffix}") for suffix in ("json", "md", "svg")))

@@ -57,6 +57,7 @@ def test_every_figure_of_a_live_system_is_measured_and_written(
 
     told = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     drawn = ElementTree.parse(tmp_path / "out" / "benchmark.svg").getroot()
+    page = (tmp_path / "out" / "benchmark.md").read_text()
     assert told == found.to_json()
     assert set(told) == {"system", "machine", "rows", "left_out"}
     assert [row["name"] for row in told["rows"]] == [
@@ -69,6 +70,7 @@ def test_every_figure_of_a_live_system_is_measured_and_written(
         assert row["spread"][0] <= row["ratio"] <= row["spread"][1]
         assert row["goal"] is not None
         assert row["what"] in "".join(drawn.itertext())
+        assert f"| {row['name']} |" in page
     assert set(told["left_out"]) == {"start", "batch"}
 
 

@@ -58,7 +58,7 @@ def test_table_names_the_machine_and_what_is_left_out(nextgpt: Run, tmp_path: Pa
     assert "4 glyph in one answer: one call, against a call each" in out
     assert "left out: decode.glyph (" in out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("benchmark.json", "benchmark.svg")
+        *("benchmark.json", "benchmark.md", "benchmark.svg")
     ]
 
 
