@@ -209,7 +209,7 @@ def test_the_card_has_answers_beside_the_bare_language_model_s():
 
     card = command.filled(CARD, kept([report]))
 
-    assert "| length | 9.0 | 9.0 | 0.50 (0.40-0.60) |\n| lists | 0.0 | 0.0 |  |" in card
+    assert "| length | 9 | 9 | 0.50 (0.40-0.60) |\n| lists | 0 | 0 |  |" in card
 
 
 def test_the_command_tells_what_does_not_agree(evaluation, tmp_path):

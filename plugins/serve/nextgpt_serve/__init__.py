@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from nextgpt_serve.app import create_app
     from nextgpt_serve.settings import Settings
 
-__version__ = "0.1.0"
 __all__ = ["Settings", "create_app"]
 
 __getattr__ = names(__name__, {"app": ("create_app",), "settings": ("Settings",)})

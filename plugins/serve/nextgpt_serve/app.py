@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from nextgpt_core import Pipeline
-from nextgpt_serve import __version__ as version
 from nextgpt_serve.chat.routes import router as chat
 from nextgpt_serve.door import Door
 from nextgpt_serve.embeddings import router as embeddings
@@ -25,13 +25,19 @@ from nextgpt_serve.responses.routes import router as responses
 from nextgpt_serve.service import Service
 from nextgpt_serve.settings import Settings
 from nextgpt_serve.state import router as state
+from nextgpt_serve.studio import routes as studio
 from nextgpt_serve.warming import warmed
 
 _DOCUMENTED = (400, 401, 404, 413, 429, 500, 503, 504)
 
 
-def create_app(pipeline: Pipeline, settings: Settings | None = None) -> FastAPI:
-    """The server of a live system, which stays its owner's to close."""
+def create_app(
+    pipeline: Pipeline, settings: Settings | None = None, *, examples: Sequence[str] = ()
+) -> FastAPI:
+    """The server of a live system, which stays its owner's to close.
+
+    `examples` are what its page, if the settings have one, offers to begin with.
+    """
     service = Service(pipeline, settings or Settings())
 
     @asynccontextmanager
@@ -42,7 +48,7 @@ def create_app(pipeline: Pipeline, settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(
         title="nextgpt",
-        version=version,
+        version=version("nextgpt-serve"),
         lifespan=lifespan,
         docs_url=None,  # these pages fetch from elsewhere
         redoc_url=None,
@@ -51,6 +57,8 @@ def create_app(pipeline: Pipeline, settings: Settings | None = None) -> FastAPI:
     app.state.service = service
     for router in (chat, responses, generations, videos, embeddings, models, media, state):
         app.include_router(router)
+    if service.settings.studio:
+        studio.mount(app, examples)
     handle_failures(app)
     describe(app, service.channels)
     app.add_middleware(Door, service=service)

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nextgpt_core import MediaPart
-from nextgpt_serve.errors import not_found
+from nextgpt_registry.media import Blob
+from nextgpt_serve.errors import ApiError, not_found
 from nextgpt_serve.media.routes import PATH
 from nextgpt_serve.service import Caller, Service
 
 _LINK = re.compile(r"!?\[([^\]\n]{0,100})\]\((\S{1,500})\)")
+_MOST_ADDRESSES = 16  # that one request may have fetched
 _TEXTS = ("text", "output_text")
 _CALL = "_generation_call"
 
@@ -25,6 +27,7 @@ class Asking:
 
     def __init__(self, service: Service, caller: Caller, base: str) -> None:
         self._service, self._caller, self._base = service, caller, base
+        self._addresses, self._bytes = _MOST_ADDRESSES, service.settings.body_bytes  # left
 
     async def message(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """A message whose media are here.
@@ -60,9 +63,20 @@ class Asking:
             if (entry := self._service.media.find(id, self._caller.name)) is None:
                 raise not_found("there is no such medium, or no longer", "media_not_found")
             return [entry.part]
-        if (address := _address(part, kind)) is not None and (fetch := self._service.fetcher):
-            return [{"type": kind, str(kind): await fetch(address)}]
+        if (address := _address(part, kind)) is not None and self._service.fetcher:
+            return [{"type": kind, str(kind): await self._fetched(address)}]
         return [part]
+
+    async def _fetched(self, address: str) -> Blob:
+        """What is at an address; all of a request is no more than what could be sent in one."""
+        assert self._service.fetcher is not None
+        if not self._addresses:
+            message = f"more than {_MOST_ADDRESSES} addresses"
+            raise ApiError(400, message, code="too_many_addresses")
+        self._addresses -= 1
+        blob = await self._service.fetcher(address, self._bytes)
+        self._bytes -= len(blob.data)
+        return blob
 
     def _call(self, item: Mapping[str, Any], modality: str) -> Any:
         """An output item that comes back: by its id, or by what it holds."""

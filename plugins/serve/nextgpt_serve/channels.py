@@ -62,6 +62,8 @@ class Channel:
 
     def mime(self, suffix: str) -> str:
         """The MIME type of a format."""
+        if suffix == self.suffix():
+            return self.modality.mime[0]
         guessed = mimetypes.guess_type(f"a{suffix}")[0]
         return guessed if guessed in self.modality.mime else self.modality.mime[0]
 

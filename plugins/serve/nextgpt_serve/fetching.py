@@ -39,7 +39,6 @@ class Fetcher:
     """Fetches from `hosts`: names, each with the port where it is not the usual one."""
 
     hosts: tuple[str, ...]
-    most_bytes: int
     seconds: float = 20.0
     at_once: int = 8
     resolve: Resolve = addresses_of
@@ -49,20 +48,20 @@ class Fetcher:
         """Fetches wait for each other."""
         vars(self)["_places"] = asyncio.Semaphore(self.at_once)
 
-    async def __call__(self, address: str) -> Blob:
-        """What is there.
+    async def __call__(self, address: str, most_bytes: int) -> Blob:
+        """What is there, if it is no more than so much.
 
         Raises:
             ApiError: it may not be fetched, or cannot.
         """
         async with vars(self)["_places"]:
-            return await asyncio.to_thread(self._fetch, address)
+            return await asyncio.to_thread(self._fetch, address, most_bytes)
 
-    def _fetch(self, address: str) -> Blob:
+    def _fetch(self, address: str, most_bytes: int) -> Blob:
         until = time.monotonic() + self.seconds
         for _ in range(_MOST_REDIRECTS + 1):
             url = self._allowed(address)
-            found = self._get(url, until)
+            found = self._get(url, most_bytes, until)
             if isinstance(found, Blob):
                 return found
             address = urljoin(url.geturl(), found)
@@ -85,7 +84,7 @@ class Fetcher:
             raise _refused("its host is none that this server fetches from")
         return url
 
-    def _get(self, url: SplitResult, until: float) -> Blob | str:
+    def _get(self, url: SplitResult, most_bytes: int, until: float) -> Blob | str:
         """What is there, or where it is instead."""
         host, port = str(url.hostname), url.port or _PORTS[url.scheme]
         try:
@@ -99,31 +98,11 @@ class Fetcher:
             target = (url.path or "/") + (f"?{url.query}" if url.query else "")
             connection.request("GET", target, headers={"Accept-Encoding": "identity"})
             with connection.getresponse() as response:
-                return self._taken(url, response, until)
+                return _taken(url, response, most_bytes, until)
         except (OSError, http.client.HTTPException):
             raise _failed("its host did not answer as it should") from None
         finally:
             connection.close()
-
-    def _taken(
-        self, url: SplitResult, response: http.client.HTTPResponse, until: float
-    ) -> Blob | str:
-        if response.status in _REDIRECTS:
-            return response.headers.get("Location", "")
-        if response.status != 200:
-            raise _failed(f"its host answers {response.status}")
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise _failed("its host sends it packed, unasked")
-        data = bytearray()
-        while chunk := response.read1(_CHUNK):
-            data += chunk
-            if len(data) > self.most_bytes:
-                raise _refused(f"is larger than {self.most_bytes:,} bytes")
-            if time.monotonic() > until:
-                raise _failed("takes too long")
-        suffix = _SUFFIX.search(url.path)
-        mime = response.headers.get_content_type()
-        return Blob(bytes(data), name=f"fetched{suffix[0].lower() if suffix else ''}", mime=mime)
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -144,6 +123,27 @@ class _Pinned(http.client.HTTPConnection):
         except BaseException:
             plain.close()
             raise
+
+
+def _taken(
+    url: SplitResult, response: http.client.HTTPResponse, most_bytes: int, until: float
+) -> Blob | str:
+    if response.status in _REDIRECTS:
+        return response.headers.get("Location", "")
+    if response.status != 200:
+        raise _failed(f"its host answers {response.status}")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise _failed("its host sends it packed, unasked")
+    data = bytearray()
+    while chunk := response.read1(_CHUNK):
+        data += chunk
+        if len(data) > most_bytes:
+            raise _refused(f"is larger than {most_bytes:,} bytes")
+        if time.monotonic() > until:
+            raise _failed("takes too long")
+    suffix = _SUFFIX.search(url.path)
+    mime = response.headers.get_content_type()
+    return Blob(bytes(data), name=f"fetched{suffix[0].lower() if suffix else ''}", mime=mime)
 
 
 def _refused(what: str) -> ApiError:

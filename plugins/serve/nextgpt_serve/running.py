@@ -15,7 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from nextgpt_core import Pipeline
-from nextgpt_registry import plan_system
+from nextgpt_core.demo.script import opening_lines
+from nextgpt_registry.configfile import load_config
 from nextgpt_registry.fetch.progress import busy
 from nextgpt_serve.app import create_app
 from nextgpt_serve.settings import Settings
@@ -27,14 +28,12 @@ _IDLE_S = 30
 
 def run(system: str, overrides: Sequence[str], settings: Settings, *, untrained: bool) -> None:
     """Serve until it is asked to stop, and then until requests under way have ended."""
-    planned = plan_system(system, overrides)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    with busy(f"loading {planned.plan.system}"):
-        pipeline = Pipeline.from_config(
-            planned.plan.config, catalog=planned.catalog, untrained=untrained
-        )
+    with busy(f"loading {system}"):
+        examples = opening_lines(load_config(system, overrides)) if settings.studio else ()
+        pipeline = Pipeline.from_config(system, *overrides, untrained=untrained)
     with pipeline:
-        Server(create_app(pipeline, settings), settings).run()
+        Server(create_app(pipeline, settings, examples=examples), settings).run()
 
 
 class Server(uvicorn.Server):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from nextgpt_core import Event, Pipeline
-from nextgpt_registry.media import Blob
 from nextgpt_serve.channels import Channels
 from nextgpt_serve.errors import not_found
 from nextgpt_serve.fetching import Fetcher
@@ -55,9 +54,9 @@ class Service:
         self.queue = Queue(at_once=settings.at_once, waiting=settings.waiting)
         self.media = MediaStore(most_bytes=settings.media_bytes, seconds=settings.media_s)
         self.metrics = Metrics(self.queue, self.media)
-        self.fetcher: Callable[[str], Awaitable[Blob]] | None = None
+        self.fetcher: Fetcher | None = None
         if settings.fetch:
-            self.fetcher = Fetcher(settings.fetch, settings.body_bytes)
+            self.fetcher = Fetcher(settings.fetch)
         self.state: dict[str, Any] = {}  # what an endpoint keeps
         self.is_ready = self.is_draining = False
 

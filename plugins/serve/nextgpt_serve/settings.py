@@ -15,6 +15,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000  # 0: any that is free
+    studio: bool = False  # whether there is a page at `/`
     keys: Path | None = None  # the file that `nextgpt keys` writes; None: everybody is let in
     names: tuple[str, ...] = ()  # host names that it answers to, beside its own
     public_url: str = ""  # what addresses of media begin with, where a proxy stands before it

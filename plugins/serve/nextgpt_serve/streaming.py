@@ -85,8 +85,10 @@ async def _events(
             async for item in items:
                 yield _event(item, named=named)
         except Exception as error:
-            log.exception("an answer broke off")
-            yield _event(failed(api_error(error)), named=named)
+            found = api_error(error)
+            if found.status >= 500:
+                log.error("an answer broke off", exc_info=error)
+            yield _event(failed(found), named=named)
             return
     if last:
         yield f"data: {last}\n\n"

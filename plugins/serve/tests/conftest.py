@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,10 @@ class Served:
 
 
 @contextmanager
-def serving(pipeline: Pipeline, settings: Settings) -> Iterator[Served]:
-    app = create_app(pipeline, settings)
+def serving(
+    pipeline: Pipeline, settings: Settings, examples: Sequence[str] = ()
+) -> Iterator[Served]:
+    app = create_app(pipeline, settings, examples=examples)
     server = Server(app, settings)
     thread = threading.Thread(target=server.run, name="server")
     thread.start()
@@ -74,6 +76,12 @@ def serve(pipeline: Pipeline) -> Iterator[Callable[..., Served]]:
             return stack.enter_context(serving(other or pipeline, Settings(port=0, **settings)))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def studio(pipeline: Pipeline) -> Iterator[Served]:
+    with serving(pipeline, Settings(port=0, studio=True), ["Say something."]) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

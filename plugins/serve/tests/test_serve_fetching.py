@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from openai import BadRequestError
 
 from nextgpt_registry.media import Blob
 from nextgpt_serve.addresses import is_public
@@ -64,7 +66,7 @@ def fetch(address: str, port: int, **options: Any) -> Blob:
 
     async def go() -> Blob:
         hosts = (f"media.example:{port}", f"other.example:{port}")
-        return await Fetcher(hosts, most_bytes=1000, seconds=5, **given)(address)
+        return await Fetcher(hosts, seconds=5, **given)(address, 1000)
 
     return asyncio.run(go())
 
@@ -164,3 +166,28 @@ def test_address_that_is_not_public(address: str) -> None:
 )
 def test_address_that_is(address: str) -> None:
     assert is_public(address)
+
+
+def test_address_in_a_request_is_fetched(port: int, serve: Callable[..., Any]) -> None:
+    served = serve(fetch=(f"media.example:{port}",))
+    here = {"resolve": lambda host, port: ["127.0.0.1"], "reachable": lambda address: True}
+    served.service.fetcher = replace(served.service.fetcher, **here)
+
+    def ask(url: str, count: int = 1) -> Any:
+        parts: Any = [{"type": "glyph_url", "glyph_url": {"url": url}}] * count
+        return served.client().chat.completions.create(
+            model="kit",
+            messages=[{"role": "user", "content": [*parts, {"type": "text", "text": "x"}]}],
+            max_tokens=2,
+        )
+
+    url = f"http://media.example:{port}/a.glyph"
+    assert ask(url, 2).usage.prompt_tokens_details.media_tokens == 16
+    for bad, said in (
+        (url.replace("media.", "other."), "none that"),
+        (url[:-7] + "large", "glyph"),
+    ):
+        with pytest.raises(BadRequestError, match=said):
+            ask(bad)
+    with pytest.raises(BadRequestError, match="more than 16"):
+        ask(url, 17)

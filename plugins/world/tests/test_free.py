@@ -45,10 +45,7 @@ def test_a_request_has_a_name_of_its_own_in_its_family():
     assert len(set(names)) == len(names)
     for line in lines():
         assert line["family"].startswith(f"{line['group']}/")
-        if line["group"] in (
-            *GIVEN,
-            "alone",
-        ):  # answers about one thing are alike, however it is asked
+        if line["group"] in (*GIVEN, "alone"):  # answers about one thing are alike
             [medium] = shown(line)
             assert line["family"].endswith(medium.get("object") or medium["sound"])
         else:

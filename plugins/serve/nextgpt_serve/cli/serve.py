@@ -47,6 +47,9 @@ def command(
         float,
         typer.Option(min=0, metavar="SECONDS", help="For requests to end, once it is stopped."),
     ] = 60.0,
+    studio: Annotated[
+        bool, typer.Option("--studio", help="With a page for browsers, at /.")
+    ] = False,
     untrained: Annotated[
         bool,
         typer.Option(
@@ -60,6 +63,7 @@ def command(
     settings = Settings(
         host=host,
         port=port,
+        studio=studio,
         keys=keys,
         names=tuple(name or ()),
         public_url=public_url,

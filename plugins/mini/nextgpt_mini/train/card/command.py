@@ -97,7 +97,8 @@ def _beside(found: dict[str, Any]) -> str:
     lines.append("| --- | --- | --- | --- |")
     for name in ("length", "lists", "code", "loops"):
         told = "{:.2f} ({:.2f}-{:.2f})".format(*found[name]) if found[name] else ""
-        lines.append(f"| {name} | {found['system'][name]} | {found['base'][name]} | {told} |")
+        ours, theirs = (f"{found[side][name]:.3g}" for side in ("system", "base"))
+        lines.append(f"| {name} | {ours} | {theirs} | {told} |")
     return "\n".join(lines)
 
 
