@@ -61,12 +61,14 @@ def apart(batch: DecodeBatch, name: str | None) -> Iterator[DecodeBatch]:
         yield batch
         return
     for n in range(count):
+
+        def on_step(done: int, total: int, before: int = n) -> None:
+            batch.on_step(before * total + done, count * total)
+
         yield replace(
             batch,
             conditions={key: value[n : n + 1] for key, value in batch.conditions.items()},
             generators=batch.generators[n : n + 1],
             taken=batch.taken[n : n + 1],
-            on_step=lambda done, total, before=n: batch.on_step(
-                before * total + done, count * total
-            ),
+            on_step=on_step,
         )
