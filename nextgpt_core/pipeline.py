@@ -9,15 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Never, Self, Unpack
 
-from nextgpt_core.answer import (
-    Answer,
-    Cancel,
-    Event,
-    GeneratedMedia,
-    Request,
-    finished,
-    with_warnings,
-)
+from nextgpt_core.answer import Answer, Cancel, Event, Request, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
@@ -28,6 +20,7 @@ from nextgpt_core.embedding import Embedding, embedding
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.intake import arguments as given
 from nextgpt_core.intake.arguments import Options
+from nextgpt_core.intake.media import HeldMedia
 from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
@@ -36,7 +29,6 @@ from nextgpt_registry.configfile import load_config
 from nextgpt_registry.errors import ConfigError, MediaError, SourceError
 from nextgpt_registry.fetch.publishing import hub_source, upload
 from nextgpt_registry.fetch.sources import OnProgress, fetch
-from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
 from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.plan import plan_system
@@ -240,15 +232,13 @@ class Pipeline:
         """A text or a medium as one vector: the mean of its features.
 
         Raises:
-            MediaError: the medium cannot be read.
-            RequestError: no channel takes it, or the text is empty or too long.
+            RequestError: no channel takes it, it cannot be read, or the text is empty or too long.
         """
         return embedding(self.engine.shared, self.reader.part(part))
 
-    def write(self, media: Media | GeneratedMedia | MediaPart, stem: str | Path) -> Path:
+    def write(self, media: HeldMedia, stem: str | Path) -> Path:
         """Write a medium to `stem` plus its suffix; returns the path."""
-        own = media.media if isinstance(media, GeneratedMedia | MediaPart) else media
-        return self.reader.write(own, local_path(stem, who="stem", error=MediaError))
+        return self.reader.write(media, local_path(stem, who="stem", error=MediaError))
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
         """Write config, lock and trained parts; `from_pretrained` reads them back.

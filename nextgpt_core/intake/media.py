@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nextgpt_core.answer import GeneratedMedia
 from nextgpt_core.intake.channels import Channels, either, is_there
 from nextgpt_core.intake.hooks import adopt_media, check_media, read_media, write_media
 from nextgpt_core.intake.sources import (
@@ -33,6 +34,9 @@ from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart
 from nextgpt_registry.paths import local_path
+
+HeldMedia = Media | GeneratedMedia | MediaPart
+"""A medium, alone or in a part of an answer or a message."""
 
 _KNOWN = "give text, a Path or (NAME, content)"
 
@@ -71,18 +75,19 @@ class MediaReader:
         channels = [self._channels.named(name)] if name else self._channels.by_promise(blob)
         return self._decode(blob, self._channels.within(channels, len(blob.data), who), who)
 
-    def write(self, media: Media, stem: Path) -> Path:
+    def write(self, media: HeldMedia, stem: Path) -> Path:
         """Write a medium to `stem` plus its suffix.
 
         Raises:
             MediaError: no plugin can write it.
         """
-        if not isinstance(media, Media):
-            raise MediaError(str(stem), f"is to hold a {type(media).__name__}", "give a Media")
+        own = media.media if isinstance(media, GeneratedMedia | MediaPart) else media
+        if not isinstance(own, Media):
+            raise MediaError(str(stem), f"is to hold a {type(own).__name__}", "give a Media")
         stem = local_path(stem, who="stem", error=MediaError)
         if stem.name in ("", ".."):
             raise MediaError(str(stem), "names no file", "give a folder and the start of a name")
-        return write_media(self._catalog, media, stem)
+        return write_media(self._catalog, own, stem)
 
     def _named(self, name: str, content: Any) -> MediaPart:
         channel = self._channels.named(name)
