@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -206,7 +205,7 @@ class Pipeline:
         events = [event async for event in self.astream(parts, history=history, **options)]
         return with_warnings(finished(events))
 
-    async def astream(
+    def astream(
         self,
         parts: GivenPart | Sequence[GivenPart],
         *,
@@ -215,10 +214,7 @@ class Pipeline:
     ) -> AsyncGenerator[Event, None]:
         """As `stream`; the work is done in a thread of its own, which waits for nobody."""
         cancel = options["cancel"] = Cancel(given.cancel(options.get("cancel")))
-        begin = partial(self.stream, parts, history=history, **options)
-        async with aclosing(awaited(begin, cancel)) as events:
-            async for event in events:
-                yield event
+        return awaited(partial(self.stream, parts, history=history, **options), cancel)
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
@@ -232,7 +228,7 @@ class Pipeline:
         """A text or a medium as one vector: the mean of its features.
 
         Raises:
-            RequestError: no channel takes it, it cannot be read, or the text is empty or too long.
+            MediaError, RequestError: it cannot be read; the text is empty, or too long.
         """
         return embedding(self.engine.shared, self.reader.part(part))
 
@@ -250,12 +246,7 @@ class Pipeline:
             ConfigError: the folder holds something else, or cannot be written to.
         """
         where = local_path(folder, who="folder", error=ConfigError)
-        try:
-            return save_system(self.system, where, compact=compact)
-        except OSError as error:
-            raise ConfigError(
-                str(where), f"cannot be written: {error}", "choose another"
-            ) from error
+        return save_system(self.system, where, compact=compact)
 
     def save_pretrained(self, folder: str | Path, *, compact: bool = False) -> Path:
         """As `save`, with what others read: a model card, and LoRA adapters as peft writes them.
