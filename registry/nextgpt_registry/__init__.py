@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from nextgpt_registry.lock import Lock, read_lock, write_lock
     from nextgpt_registry.media import Blob, Media
     from nextgpt_registry.messages import Dialogue, MediaPart, Message
-    from nextgpt_registry.plan import Plan, Planned, make_plan, plan_system, resolve
+    from nextgpt_registry.plan import Plan, Planned, make_plan, plan_system
+    from nextgpt_registry.plan.resolve import resolve
     from nextgpt_registry.specs import (
         API,
         Condition,
