@@ -261,7 +261,7 @@ def connection(served: Any) -> Iterator[http.client.HTTPConnection]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_stays(served: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the server runs in this process
     yield
     assert list(tmp_path.glob("nextgpt-*")) == []
