@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextgpt_core.intake.arguments import listed, listener, plain
+from nextgpt_core.intake.arguments import callers, listed, plain
 from nextgpt_core.progress import OnStep, going_on, heard_by
 from nextgpt_core.training.planned import planned
 from nextgpt_core.training.settings import split_overrides, stage_of, untrained, with_settings
@@ -67,7 +67,7 @@ def train(
     )
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
     begin = None if start is None else local_path(start, who="start")
-    listener(progress)
+    callers(catalog, progress, {})
 
     from nextgpt_core.training.start import train as run_stage
 
@@ -93,6 +93,7 @@ def prepared(
         TrainingError: it has no such stage, or a setting is wrong.
     """
     _check_texts(overrides, stage)
+    callers(catalog, None, {})
     loaded = load_config(system, split_overrides(stage, overrides), catalog=catalog)
     loaded = with_settings(loaded, stage, {key: plain(value) for key, value in settings.items()})
     loaded = untrained(loaded) if fresh else loaded
@@ -133,7 +134,7 @@ def add_channels(
         TrainingError: there is nothing to train the channels with, or a run cannot go on.
     """
     _check_texts(overrides, "")
-    listener(progress)
+    callers(catalog, progress, {})
     folder = check_folder(local_path(out, who="out"), option="out")
     source = str(local_path(addition, who="addition")) if isinstance(addition, Path) else addition
     if not isinstance(source, str):
@@ -185,7 +186,7 @@ def evaluate(
         RequestError: a number is out of range.
     """
     _check_texts(overrides, "")
-    listener(progress)
+    callers(catalog, progress, {})
     limit, jobs = plain(limit), plain(jobs)
     for name, count in (("limit", 1 if limit is None else limit), ("jobs", jobs)):
         if type(count) is not int or count < 1:
@@ -248,7 +249,7 @@ def bench(
         RequestError: no figure has such a name, or a number is out of range.
     """
     _check_texts(overrides, "")
-    listener(progress)
+    callers(catalog, progress, {})
     names = listed(only, "only", "give a list of names")
     if not all(isinstance(name, str) for name in names):
         raise RequestError("only", f"is {shortened(names)}", "give a list of names")
