@@ -18,7 +18,7 @@ WRAPPED := imagebind-unofficial
 PACKAGES := nextgpt_registry nextgpt_core $(PLUGINS:plugins/%=nextgpt_%)
 # What builds a project, of wheels and of editable installs without build isolation.
 BACKEND := hatchling editables hatch-fancy-pypi-readme
-TESTERS := hypothesis jsonschema pytest pytest-timeout pytest-xdist
+TESTERS := hypothesis jsonschema openai playwright pytest pytest-timeout pytest-xdist
 TESTS   ?= tests/core tests/registry tests/integration plugins
 OUT     ?= out/demo
 DIST    ?= dist
@@ -26,7 +26,7 @@ DIST    ?= dist
 JOBS    ?= 2
 PYTEST  := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --no-loadscope-reorder
 
-.PHONY: help setup demo train-mini test test-all test-fast test-lowest test-highest check lint types \
+.PHONY: help setup demo studio train-mini test test-all test-fast test-lowest test-highest check lint types \
 	imports prose site format docs \
 	reference constraints dist clean
 
@@ -49,6 +49,9 @@ $(STAMP): $(PROJECTS) constraints.txt
 
 demo: $(STAMP) ## a conversation in text, pictures, sound and video; one HTML page in out/demo
 	$(VENV)/bin/nextgpt demo mini --out $(OUT)
+
+studio: $(STAMP) ## talk to mini in the browser; clients of OpenAI may use the same address
+	$(VENV)/bin/nextgpt studio mini
 
 # Killed at any moment and started again, it goes on; its table, logs and locks are to be committed.
 train-mini: $(STAMP) ## mini from nothing to its weights, hours on two cores; resumable

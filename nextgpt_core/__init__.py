@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         TextDelta,
         Timings,
     )
+    from nextgpt_core.benchmark.result import Benchmark
     from nextgpt_core.builder import Builder
     from nextgpt_core.conversation import Conversation
+    from nextgpt_core.embedding import Embedding
     from nextgpt_core.evaluation.run import Report
     from nextgpt_core.model import NextGPT
     from nextgpt_core.pipeline import Pipeline
-    from nextgpt_core.tasks import add_channels, evaluate, train
+    from nextgpt_core.tasks import add_channels, bench, evaluate, train
     from nextgpt_core.training.adding import AdditionResult
     from nextgpt_core.training.start import TrainingResult
 
@@ -39,9 +41,11 @@ from nextgpt_registry.messages import MediaPart, Message
 __all__ = [
     "AdditionResult",
     "Answer",
+    "Benchmark",
     "Builder",
     "Cancel",
     "Conversation",
+    "Embedding",
     "Event",
     "FailedMedia",
     "Finished",
@@ -62,6 +66,7 @@ __all__ = [
     "Timings",
     "TrainingResult",
     "add_channels",
+    "bench",
     "evaluate",
     "train",
 ]
@@ -85,12 +90,14 @@ __getattr__ = names(
             "TextDelta",
             "Timings",
         ),
+        "benchmark.result": ("Benchmark",),
         "builder": ("Builder",),
         "conversation": ("Conversation",),
+        "embedding": ("Embedding",),
         "evaluation.run": ("Report",),
         "model": ("NextGPT",),
         "pipeline": ("Pipeline",),
-        "tasks": ("add_channels", "evaluate", "train"),
+        "tasks": ("add_channels", "bench", "evaluate", "train"),
         "training.adding": ("AdditionResult",),
         "training.start": ("TrainingResult",),
     },

@@ -37,6 +37,7 @@ class Request:
     decoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by channel
     answered: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """The exact ids of assistant turns that this model wrote, by index into `messages`."""
+    channels: tuple[str, ...] | None = None  # those that media may be of; None: any
 
 
 class Cancel:
@@ -152,7 +153,9 @@ class Timings:
     total_s: float = 0.0  # the last medium
     prefilled_tokens: int = 0  # prompt tokens that were computed
     reused_tokens: int = 0  # prompt tokens whose keys and values were kept from before
+    media_tokens: int = 0  # of the prompt: where media stand
     generated_tokens: int = 0
+    signal_tokens: int = 0  # of these: what media were ordered with
     encoded_media: int = 0  # media that an encoder was called for; the rest was cached
 
 

@@ -12,9 +12,10 @@ from nextgpt_registry.anchors import anchored
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
-from nextgpt_registry.errors import ConfigError
+from nextgpt_registry.errors import ConfigError, PluginError
 from nextgpt_registry.fetch.sources import OnProgress
-from nextgpt_registry.paths import local_path
+from nextgpt_registry.paths import local_path, shortened
+from nextgpt_registry.specs import Manifest
 
 
 def _name(what: str, given: object) -> str:
@@ -32,8 +33,12 @@ class Builder:
     """
 
     name: str = "custom"
-    _settings: Mapping[str, Any] = field(default_factory=dict)
-    _plugins: Mapping[str, Any] = field(default_factory=dict)
+    _settings: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    _plugins: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is none."""
+        _name("system", self.name)
 
     @classmethod
     def from_system(
@@ -49,7 +54,7 @@ class Builder:
         loaded = load_config(source, overrides, catalog=catalog)
         config = anchored(loaded.config, loaded.base)
         settings = config.model_dump(mode="json", exclude_defaults=True, exclude={"plugins"})
-        return cls(config.name, settings, dict.fromkeys(config.plugins))
+        return cls(config.name, _settings=settings, _plugins=dict.fromkeys(config.plugins))
 
     def llm(self, path: str | Path, **settings: Any) -> Builder:
         """The language model: a source (`hf:…`, `file:…`, …) or the path of a folder."""
@@ -59,7 +64,16 @@ class Builder:
         return self.set(llm={"path": source, **settings})
 
     def plugin(self, name: str, plugin: Any = None) -> Builder:
-        """An installed plugin, or an object or manifest at hand under this name."""
+        """An installed plugin, or an object or manifest at hand under this name.
+
+        Raises:
+            PluginError: what is at hand declares nothing.
+        """
+        declares = isinstance(plugin, Manifest) or hasattr(plugin, "nextgpt_manifest")
+        if plugin is not None and not declares:
+            what = f"is given as {shortened(plugin)}, a {type(plugin).__name__}"
+            fix = "give the name alone, or a Manifest or what has `nextgpt_manifest` with it"
+            raise PluginError(f"plugin {name!r}", what, fix)
         return replace(self, _plugins={**self._plugins, _name("plugin", name): plugin})
 
     def channel(
@@ -83,7 +97,13 @@ class Builder:
         return self.set(modalities=channels)
 
     def set(self, **settings: Any) -> Builder:
-        """Any other top-level setting of a config: `generation`, `system_prompt`, `weights`, …"""
+        """Any other top-level setting of a config: `generation`, `system_prompt`, `weights`, …
+
+        Raises:
+            ConfigError: it is the list of plugins.
+        """
+        if "plugins" in settings:
+            raise ConfigError("plugins", "are set by name", 'write .plugin("NAME") for each')
         return replace(self, _settings={**self._settings, **settings})
 
     @property

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Never, Self, Unpack
 
 from nextgpt_core.answer import Answer, Cancel, Event, Request, finished, with_warnings
 from nextgpt_core.assembly.assemble import assemble
 from nextgpt_core.assembly.checkpoint import save_for_others, save_system
 from nextgpt_core.assembly.placing import placed
+from nextgpt_core.awaited import awaited
 from nextgpt_core.batch import Answered, Outcome, answers
 from nextgpt_core.conversation import Conversation
+from nextgpt_core.embedding import Embedding, embedding
 from nextgpt_core.engine.loop import Engine
 from nextgpt_core.intake import arguments as given
 from nextgpt_core.intake.arguments import Options
+from nextgpt_core.intake.media import HeldMedia
 from nextgpt_core.intake.reading import GivenPart, Reader
 from nextgpt_core.system import System
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import load_config
-from nextgpt_registry.errors import ConfigError, MediaError, RequestError, SourceError
+from nextgpt_registry.errors import ConfigError, MediaError, SourceError
 from nextgpt_registry.fetch.publishing import hub_source, upload
 from nextgpt_registry.fetch.sources import OnProgress, fetch
-from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
-from nextgpt_registry.paths import local_path
+from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.plan import plan_system
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Pipeline:
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
+        **settings: Never,
     ) -> Self:
         """The pipeline of a config, with dotted `key=value` overrides; weights are fetched.
 
@@ -75,7 +77,7 @@ class Pipeline:
             PlanError: it cannot be assembled.
             SourceError: weights cannot be had.
         """
-        _check_callers(catalog, progress)
+        given.callers(catalog, progress, settings)
         loaded = placed(load_config(source, overrides, catalog=catalog), device, dtype)
         made = plan_system(loaded, catalog=catalog)
         system = assemble(made.plan, made.catalog, merge=True, progress=progress)
@@ -92,6 +94,7 @@ class Pipeline:
         untrained: bool = False,
         catalog: Catalog | None = None,
         progress: OnProgress | None = None,
+        **settings: Never,
     ) -> Self:
         """The pipeline saved in a folder, or in a repository of the Hugging Face hub.
 
@@ -101,8 +104,11 @@ class Pipeline:
         Raises:
             SourceError: there is no such folder, repository or revision.
         """
-        _check_callers(catalog, progress)
+        given.callers(catalog, progress, settings)
         folder = local_path(source, who="source", error=SourceError)
+        if folder.is_dir() and revision is not None:
+            what = f"is a folder, and the revision {shortened(revision)} is one of a repository"
+            raise SourceError(str(source), what, "leave it out, or rename the folder")
         if not folder.is_dir():
             folder = fetch(hub_source(str(source), revision), sha256=None, progress=progress)
         return cls.from_config(
@@ -175,13 +181,13 @@ class Pipeline:
         `answered` holds the exact ids of assistant turns that this system wrote, by index.
         """
         asked = self.reader.messages(messages, "messages")
-        if not asked:
-            raise RequestError("messages", "are none", "give at least a user's turn")
+        given.asked(asked)
         wanted = Request(
             messages=asked,
             generation=given.generation(self.config.generation, options),
             required=given.counts(options.get("require", {})),
             decoder_options=given.decoder_options(options.get("decoder_options", {})),
+            channels=given.channels(options.get("channels")),
             answered=given.answered(
                 {} if answered is None else answered, asked, self.system.composer.vocabulary.end
             ),
@@ -199,24 +205,16 @@ class Pipeline:
         events = [event async for event in self.astream(parts, history=history, **options)]
         return with_warnings(finished(events))
 
-    async def astream(
+    def astream(
         self,
         parts: GivenPart | Sequence[GivenPart],
         *,
         history: Sequence[Message] = (),
         **options: Unpack[Options],
-    ) -> AsyncIterator[Event]:
-        """As `stream`; the work is done in a thread, an event at a time."""
-        cancel = Cancel(given.cancel(options.get("cancel")))
-        options["cancel"] = cancel
-        try:
-            events = await asyncio.to_thread(self.stream, parts, history=history, **options)
-            while (event := await asyncio.to_thread(next, events, None)) is not None:
-                yield event
-        finally:
-            cancel.set()
-            with contextlib.suppress(ValueError, NameError):  # its thread is still inside
-                events.close()  # type: ignore[attr-defined]
+    ) -> AsyncGenerator[Event, None]:
+        """As `stream`; the work is done in a thread of its own, which waits for nobody."""
+        cancel = options["cancel"] = Cancel(given.cancel(options.get("cancel")))
+        return awaited(partial(self.stream, parts, history=history, **options), cancel)
 
     def conversation(self, *, history: Sequence[Message] = ()) -> Conversation:
         """A conversation that remembers its turns."""
@@ -226,7 +224,15 @@ class Pipeline:
         """A medium, read for the channel that takes it."""
         return self.reader.medium(medium)
 
-    def write(self, media: Media, stem: str | Path) -> Path:
+    def embed(self, part: GivenPart) -> Embedding:
+        """A text or a medium as one vector: the mean of its features.
+
+        Raises:
+            MediaError, RequestError: it cannot be read; the text is empty, or too long.
+        """
+        return embedding(self.engine.shared, self.reader.part(part))
+
+    def write(self, media: HeldMedia, stem: str | Path) -> Path:
         """Write a medium to `stem` plus its suffix; returns the path."""
         return self.reader.write(media, local_path(stem, who="stem", error=MediaError))
 
@@ -240,12 +246,7 @@ class Pipeline:
             ConfigError: the folder holds something else, or cannot be written to.
         """
         where = local_path(folder, who="folder", error=ConfigError)
-        try:
-            return save_system(self.system, where, compact=compact)
-        except OSError as error:
-            raise ConfigError(
-                str(where), f"cannot be written: {error}", "choose another"
-            ) from error
+        return save_system(self.system, where, compact=compact)
 
     def save_pretrained(self, folder: str | Path, *, compact: bool = False) -> Path:
         """As `save`, with what others read: a model card, and LoRA adapters as peft writes them.
@@ -288,10 +289,3 @@ class Pipeline:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _check_callers(catalog: object, progress: object) -> None:
-    if catalog is not None and not isinstance(catalog, Catalog):
-        raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
-    if progress is not None and not callable(progress):
-        raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")

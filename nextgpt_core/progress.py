@@ -38,6 +38,16 @@ def heard_by(listener: OnStep | None) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
+@contextmanager
+def going_on() -> Iterator[None]:
+    """What the block does goes on where it was broken off: whoever breaks it off is told."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupted:
+        interrupted.add_note("the same call goes on from what is saved")
+        raise
+
+
 class Progress:
     """A bar with the time that is left; a context manager."""
 
@@ -88,7 +98,9 @@ class Progress:
             yield
 
     def say(self, text: str) -> None:
-        """A line above the bar."""
+        """A line above the bar; none where somebody listens."""
+        if self._listener is not None:
+            return
         if self._bar.disable:
             sys.stderr.write(text + "\n")
         else:

@@ -1,16 +1,17 @@
-"""Training and evaluation as functions: what the commands of these names do.
+"""Training, evaluation and benchmarks as functions: what the commands of these names do.
 
 torch is imported once all that can be checked without it has been. Knows no option of a command.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextgpt_core.intake.arguments import plain
-from nextgpt_core.progress import OnStep, heard_by
+from nextgpt_core.intake.arguments import listed, listener, plain
+from nextgpt_core.progress import OnStep, going_on, heard_by
 from nextgpt_core.training.planned import planned
 from nextgpt_core.training.settings import split_overrides, stage_of, untrained, with_settings
 from nextgpt_registry.additions import find_offer, join
@@ -20,13 +21,14 @@ from nextgpt_registry.errors import ConfigError, RequestError, TrainingError
 from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import local_path, shortened
 from nextgpt_registry.plan import plan_system
+from nextgpt_registry.suites import Suite
 
 if TYPE_CHECKING:
+    from nextgpt_core.benchmark.result import Benchmark
     from nextgpt_core.evaluation.run import Report
     from nextgpt_core.pipeline import Pipeline, Source
     from nextgpt_core.training.adding import AdditionResult
     from nextgpt_core.training.start import TrainingResult
-    from nextgpt_registry.suites import Suite
 
 
 def train(
@@ -65,11 +67,11 @@ def train(
     )
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
     begin = None if start is None else local_path(start, who="start")
-    _check_listener(progress)
+    listener(progress)
 
     from nextgpt_core.training.start import train as run_stage
 
-    with heard_by(progress):
+    with heard_by(progress), going_on():
         return run_stage(loaded, catalog, stage, out=folder, start=begin)
 
 
@@ -131,7 +133,7 @@ def add_channels(
         TrainingError: there is nothing to train the channels with, or a run cannot go on.
     """
     _check_texts(overrides, "")
-    _check_listener(progress)
+    listener(progress)
     folder = check_folder(local_path(out, who="out"), option="out")
     source = str(local_path(addition, who="addition")) if isinstance(addition, Path) else addition
     if not isinstance(source, str):
@@ -147,7 +149,7 @@ def add_channels(
 
     from nextgpt_core.training.adding import add
 
-    with heard_by(progress):
+    with heard_by(progress), going_on():
         return add(joined, ready.catalog, out=folder, fresh=fresh, exact=exact)
 
 
@@ -183,29 +185,104 @@ def evaluate(
         RequestError: a number is out of range.
     """
     _check_texts(overrides, "")
-    _check_listener(progress)
+    listener(progress)
     limit, jobs = plain(limit), plain(jobs)
     for name, count in (("limit", 1 if limit is None else limit), ("jobs", jobs)):
         if type(count) is not int or count < 1:
             raise RequestError(name, f"is {shortened(count)}", "give a whole number from 1")
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
+    if not isinstance(suite, str | Path | Suite):
+        what = f"is a {type(suite).__name__}"
+        raise ConfigError("suite", what, "give the name of one, a suite.jsonl, or a Suite")
 
+    from nextgpt_core.assembly.assemble import assemble
     from nextgpt_core.evaluation.run import evaluate as run_suite
     from nextgpt_core.evaluation.run import load_suite
     from nextgpt_core.pipeline import Pipeline
-    from nextgpt_registry.suites import Suite
 
+    live: Any = None
     if isinstance(system, Pipeline):
-        if overrides or catalog is not None:
-            raise ConfigError("pipeline", "is live: its config and plugins stay", "give neither")
-        live: Any = nullcontext(system)
+        live = _live(system, overrides, untrained, catalog)
+        config, plugins = system.config, system.system.catalog
     else:
-        live = Pipeline.from_config(system, *overrides, untrained=untrained, catalog=catalog)
-    with live as pipeline, heard_by(progress):
-        plugins = pipeline.system.catalog
-        if not isinstance(suite, Suite):
-            suite = load_suite(pipeline.config, str(local_path(suite, who="suite")), plugins)
+        planned = plan_system(system, overrides, catalog=catalog)
+        config, plugins = planned.loaded.config, planned.catalog
+    if not isinstance(suite, Suite):
+        suite = load_suite(config, str(local_path(suite, who="suite")), plugins)
+    live = live or Pipeline(assemble(planned.plan, plugins, merge=True), untrained=untrained)
+    with live as pipeline, heard_by(progress), going_on():
         return run_suite(pipeline, suite, limit=limit, out=folder, jobs=jobs)
+
+
+def bench(
+    system: Source | Pipeline,
+    *overrides: str,
+    only: Sequence[str] = (),
+    minutes: float = 12.0,
+    quick: bool = False,
+    out: str | Path | None = None,
+    untrained: bool = False,
+    catalog: Catalog | None = None,
+    progress: OnStep | None = None,
+) -> Benchmark:
+    """How fast a system is: each figure against another way to the same, both run by turns.
+
+    `bench("mini", only=["text"]).rows[0].ratio`
+
+    Args:
+        system: as with `train`, or a live `Pipeline`, which stays open. What is measured by the
+            command `nextgpt` is left out where no command could name it.
+        overrides: dotted `key=value` of the config; none with a live pipeline.
+        only: figures (`text.clients`), groups (`text`) or patterns (`*.clients`); default: all
+            but those that have to be named.
+        minutes: about how long all of it may take; each comparison has its least of rounds.
+        quick: each side once and on little, to see that all of it runs.
+        out: a folder for `benchmark.json`, `benchmark.md` and `benchmark.svg`.
+        untrained: run channels whose trained parts are not there.
+        catalog: the plugins to use, for those that are not installed.
+        progress: called as `progress(title, done, total, values)`, instead of drawing a bar.
+
+    Raises:
+        ConfigError: what figures are held against cannot be read.
+        PlanError: the system cannot be assembled.
+        RequestError: no figure has such a name, or a number is out of range.
+    """
+    _check_texts(overrides, "")
+    listener(progress)
+    names = listed(only, "only", "give a list of names")
+    if not all(isinstance(name, str) for name in names):
+        raise RequestError("only", f"is {shortened(names)}", "give a list of names")
+    limit: Any = plain(minutes)
+    if not isinstance(limit, int | float) or not limit > 0:
+        raise RequestError("minutes", f"is {shortened(limit)}", "give a number above 0")
+    folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
+    nameable = isinstance(system, str | Path) and catalog is None
+    command = (str(system), *overrides, *(["--untrained"] if untrained else ()))
+
+    from nextgpt_core.benchmark.run import bench as run_bench
+
+    with _live(system, overrides, untrained, catalog) as pipeline, heard_by(progress):
+        return run_bench(
+            pipeline,
+            command=command if nameable else None,
+            only=names,
+            minutes=limit,
+            quick=quick,
+            out=folder,
+        )
+
+
+def _live(
+    system: Source | Pipeline, overrides: Sequence[str], untrained: bool, catalog: Catalog | None
+) -> AbstractContextManager[Pipeline]:
+    """The pipeline of a config, until the block is left; one that is live stays open."""
+    from nextgpt_core.pipeline import Pipeline
+
+    if not isinstance(system, Pipeline):
+        return Pipeline.from_config(system, *overrides, untrained=untrained, catalog=catalog)
+    if overrides or catalog is not None:
+        raise ConfigError("pipeline", "is live: its config and plugins stay", "give neither")
+    return nullcontext(system)
 
 
 def _check_texts(overrides: tuple[Any, ...], stage: Any) -> None:
@@ -213,8 +290,3 @@ def _check_texts(overrides: tuple[Any, ...], stage: Any) -> None:
         raise ConfigError("overrides", f"are {shortened(overrides)}", "write 'key.of.config=value'")
     if not isinstance(stage, str):
         raise TrainingError("stage", f"is a {type(stage).__name__}", "give its name")
-
-
-def _check_listener(progress: Any) -> None:
-    if progress is not None and not callable(progress):
-        raise ConfigError("progress", f"is a {type(progress).__name__}", "give a function")

@@ -98,7 +98,7 @@ def _chain(
 
 def _plain(loaded: Loaded) -> dict[str, Any]:
     return anchored(loaded.config, loaded.base).model_dump(
-        mode="json", exclude={"training", "suites", "ablations", "demo"}
+        mode="json", exclude={"training", "suites", "ablations", "benchmark", "demo"}
     )
 
 

@@ -50,10 +50,13 @@ def save_system(system: System, folder: Path, *, compact: bool = False) -> Path:
         ConfigError: the folder holds something else, or cannot be written to.
     """
     folder = folder.expanduser().absolute()
-    check_replaceable(folder)
-    for name in ADAPTER_FILES:  # of the system before, before it is another
-        (folder / name).unlink(missing_ok=True)
-    exchange(folder, lambda fresh: _write(system, fresh, compact=compact))
+    try:
+        check_replaceable(folder)
+        for name in ADAPTER_FILES:  # of the system before, before it is another
+            (folder / name).unlink(missing_ok=True)
+        exchange(folder, lambda fresh: _write(system, fresh, compact=compact))
+    except OSError as error:
+        raise ConfigError(str(folder), f"cannot be written: {error}", "choose another") from error
     return folder
 
 

@@ -44,9 +44,10 @@ def run_batch(
 
         planned = plan_system(system, overrides)
 
+        from nextgpt_core.cli.again import said_how_to_go_on
         from nextgpt_core.cli.live import live  # lazy: torch
 
-        with live(planned, untrained=untrained) as pipeline:
+        with live(planned, untrained=untrained) as pipeline, said_how_to_go_on():
             done |= _ask(pipeline, lines, waiting, answers, before=len(done))
     _write(answers, [done[number] for number in sorted(done)])
     failed = sum("error" in one for one in done.values())

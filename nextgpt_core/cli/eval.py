@@ -44,12 +44,13 @@ def command(
     with json_alone(as_json):
         planned = plan_system(system, overrides or [])
 
+        from nextgpt_core.cli.again import said_how_to_go_on
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.evaluation.run import load_suite
         from nextgpt_core.tasks import evaluate
 
         chosen = load_suite(planned.loaded.config, suite, planned.catalog)
-        with live(planned, untrained=untrained) as pipeline:
+        with live(planned, untrained=untrained) as pipeline, said_how_to_go_on():
             found = evaluate(pipeline, suite=chosen, limit=limit, out=out, jobs=jobs)
     if as_json:
         print_json(found.figures)
@@ -63,16 +64,18 @@ def _print(report: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     from nextgpt_core.evaluation.scores import JUDGED, METRICS
-    from nextgpt_core.evaluation.sheet import beside, percent
+    from nextgpt_core.evaluation.shapes import COMPARED
+    from nextgpt_core.evaluation.sheet import against, beside, percent
 
     console = Console(highlight=False, markup=False)
     table = Table(title=f"{report['system']}: {report['suite']}, {report['n']} prompts")
     table.add_column("direction", no_wrap=True)
-    for column in ("n", *METRICS):
+    used = [m for m in METRICS if any(found[m] for found in report["directions"].values())]
+    for column in ("n", *used):
         table.add_column(column.replace("_", " "), overflow="fold")
     for name, figures in report["directions"].items():
-        cells = [percent(figures[metric]) for metric in METRICS]
-        for place, metric in enumerate(METRICS):
+        cells = [percent(figures[metric]) for metric in used]
+        for place, metric in enumerate(used):
             if metric in JUDGED:
                 cells[place] += beside(figures["ceiling"][metric])
         table.add_row(name, str(figures["n"]), *cells)
@@ -85,6 +88,10 @@ def _print(report: Mapping[str, Any]) -> None:
             f"perplexity {found['system']}, of the bare language model {found['base']}: "
             f"{value} times ({low}-{high}), {found['tokens']} tokens"
         )
+    if "baseline" in report:
+        found = report["baseline"]
+        told = ", ".join(f"{name} {against(found[name])}" for name in COMPARED)
+        console.print(f"beside the bare language model, on {found['n']} prompts: {told}")
     for kind, found in report["distances"].items():
         told = ", ".join(f"{name} {value}" for name, value in found.items())
         console.print(f"distance to real {kind}: {told}")

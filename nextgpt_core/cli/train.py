@@ -55,6 +55,7 @@ def command(
     exact: Annotated[bool, typer.Option("--exact", help="Write floats instead of int8.")] = False,
 ) -> None:
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
+    from nextgpt_core.cli.again import said_how_to_go_on
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.tasks import prepared, train
     from nextgpt_registry.outputs import check_folder
@@ -84,7 +85,8 @@ def command(
             f"({times:.1f} times)\n"
         )
         return
-    trained = train(loaded, stage=stage, out=out, start=start, catalog=catalog)
+    with said_how_to_go_on():
+        trained = train(loaded, stage=stage, out=out, start=start, catalog=catalog)
     told = "  ".join(f"{name} {value:.4f}" for name, value in trained.values.items())
     sys.stdout.write(f"{stage}: {trained.steps} steps  {told}\n{_pace(trained.metrics)}")
     sys.stdout.write(f"run: {trained.folder}\n")
@@ -103,6 +105,7 @@ def _add(
     unused: Mapping[str, object],
 ) -> None:
     """The new system, and what its training came to."""
+    from nextgpt_core.cli.again import said_how_to_go_on
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.tasks import add_channels
     from nextgpt_registry.errors import TrainingError
@@ -113,7 +116,8 @@ def _add(
         raise TrainingError("--add", "writes a new system, and nobody says where", "give --out DIR")
     yield_cores()
     quiet()
-    added = add_channels(system, source, *given, out=out, fresh=fresh, exact=exact)
+    with said_how_to_go_on():
+        added = add_channels(system, source, *given, out=out, fresh=fresh, exact=exact)
     for difference in added.unfit:
         sys.stderr.write(f"{source}: its trained parts do not fit ({difference}): trained anew\n")
     for stage, run in zip(added.stages, added.runs, strict=False):

@@ -23,7 +23,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from nextgpt_core.intake.reading import Reader
 from nextgpt_registry.alternatives import did_you_mean
+from nextgpt_registry.anchors import beside
 from nextgpt_registry.config import Settings
+from nextgpt_registry.configfile import Loaded
 from nextgpt_registry.documents import read_yaml
 from nextgpt_registry.errors import ConfigError
 from nextgpt_registry.explain import lines
@@ -99,6 +101,19 @@ class Talk:
 
     title: str
     lines: tuple[Line, ...]
+
+
+def opening_lines(loaded: Loaded) -> tuple[str, ...]:
+    """What somebody new may say to a system: how its demo's conversations begin, if in words alone.
+
+    Raises:
+        ConfigError: its demo cannot be read.
+    """
+    if loaded.config.demo is None:
+        return ()
+    script = read_script(beside(loaded.base, loaded.config.demo))
+    first = (talk.turns[0].parts for talk in script.conversations)
+    return tuple(parts[0].text for parts in first if len(parts) == 1 and parts[0].text)
 
 
 def read_script(path: Path) -> Script:

@@ -127,6 +127,7 @@ class Answering:
     def _pieces(self, prompt: Prompt, prefix: Prefix) -> Iterator[Piece]:
         start = len(prefix.keys)
         self._record.reused_tokens, self._record.prefilled_tokens = start, len(prompt) - start
+        self._record.media_tokens = sum(slot.count for slot in prompt.features)
         generation, language = self._generation, self._shared.language
         writing = Writing(
             language.model.vocabulary,
@@ -164,6 +165,7 @@ class Answering:
                 record.ids.append(token)
             case Group(ids=ids):
                 record.ids += ids
+                record.signal_tokens += len(ids)
                 yield record.medium(self._order(piece))
             case End(finish):
                 record.ended(finish)

@@ -7,7 +7,7 @@ request, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -76,10 +76,11 @@ class Engine:
         """
         decoders, composer = self.system.decoders, self.system.composer
         request = replace(request, messages=check_messages(self.system.catalog, request.messages))
-        self._check_names(request.decoder_options)
+        self._check_names("decoder options for", request.decoder_options)
+        self._check_names("channels", request.channels or ())
         options = {
-            channel: _options(channel, decoder, request.decoder_options.get(channel, {}))
-            for channel, decoder in decoders.items()
+            channel: self.options(channel, request.decoder_options.get(channel, {}))
+            for channel in decoders
         }
         grammar = Grammar(
             composer.vocabulary,
@@ -98,6 +99,14 @@ class Engine:
     def answer(self, request: Request, *, cancel: Cancel | None = None) -> Answer:
         """The whole answer at once."""
         return finished(self.stream(request, cancel=cancel))
+
+    def options(self, channel: str, given: Mapping[str, Any]) -> BaseModel:
+        """The options of a channel's decoder with a request's own values in them.
+
+        Raises:
+            RequestError: the decoder has no such options, or they are the config's alone.
+        """
+        return _options(channel, self.system.decoders[channel], given)
 
     @property
     def readiness(self) -> Readiness:
@@ -149,13 +158,14 @@ class Engine:
                 f"are made of {' or '.join(needed[channel])}, and the conversation has none",
                 "show one first",
             )
-        return tuple(name for name in self.system.decoders if name not in needed)
+        wanted = self.system.decoders if request.channels is None else request.channels
+        return tuple(n for n in self.system.decoders if n in wanted and n not in needed)
 
-    def _check_names(self, named: Mapping[str, object]) -> None:
+    def _check_names(self, who: str, named: Iterable[str]) -> None:
         unknown = sorted(set(named) - set(self.system.decoders))
         if unknown:
             raise RequestError(
-                f"decoder options for {', '.join(unknown)}",
+                f"{who} {', '.join(unknown)}",
                 "the system makes no such media",
                 did_you_mean(unknown[0], self.system.decoders),
             )

@@ -45,6 +45,8 @@ class Record:
         self.finish: Finish = "end"
         self.reused_tokens = 0
         self.prefilled_tokens = 0
+        self.media_tokens = 0
+        self.signal_tokens = 0
         self.encoded_media = 0
         self.ids: list[int] = []
         self.notes: list[str] = []
@@ -96,7 +98,9 @@ class Record:
             total_s=self._elapsed(),
             prefilled_tokens=self.prefilled_tokens,
             reused_tokens=self.reused_tokens,
+            media_tokens=self.media_tokens,
             generated_tokens=len(self.ids),
+            signal_tokens=self.signal_tokens,
             encoded_media=self.encoded_media,
         )
         ids, notes = tuple(self.ids), tuple(self.notes)

@@ -1,4 +1,4 @@
-"""One prompt put to a system and judged. Keeps nothing; knows no modality.
+"""Prompts put to a system and judged, one or a conversation of them. Knows no modality.
 
 The system is asked as a user would ask it: no counts are required of it, whatever is expected.
 """
@@ -6,11 +6,12 @@ The system is asked as a user would ask it: no counts are required of it, whatev
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from nextgpt_core.answer import Answer, finished, item_seed
-from nextgpt_core.evaluation import metrics
+from nextgpt_core.conversation import Conversation
+from nextgpt_core.evaluation import metrics, wording
 from nextgpt_core.evaluation.scores import Result
 from nextgpt_core.pipeline import Pipeline
 from nextgpt_registry.errors import ConfigError, NextGPTError, RequestError
@@ -30,11 +31,22 @@ class Asked:
 
 
 class Asker:
-    """Asks one system, and judges with one suite's judges."""
+    """Asks one system, and judges with one suite's judges.
 
-    def __init__(self, pipeline: Pipeline, judges: Mapping[str, Judge]) -> None:
+    Prompts of the directions in `baseline` are put to `bare` too, which reads words alone.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        judges: Mapping[str, Judge],
+        *,
+        bare: Pipeline | None = None,
+        baseline: Collection[str] = (),
+    ) -> None:
         self._pipeline = pipeline
         self._judges = judges
+        self._bare, self._baseline = bare, baseline
         channels, ready = pipeline.system.plan.channels, pipeline.engine.readiness
         self._reads: dict[str, str] = {}  # the first channel of each modality
         self._makes: dict[str, str] = {}
@@ -46,42 +58,47 @@ class Asker:
                 self._makes.setdefault(channel.modality.name, name)
             self._untrained |= {channel.modality.name} if name in ready.untrained else set()
 
-    def ask(self, prompt: Prompt) -> Asked:
-        """Ask a prompt; what goes wrong is part of the result."""
-        kinds = tuple(e.kind for e in prompt.expected)
-        base = Result(
-            id=prompt.id,
-            direction=prompt.direction,
-            group=prompt.concept or prompt.id,
-            expected=kinds,
-            kinds=(),
-            wanted=tuple(dict(e.facts) for e in prompt.expected),
-            concepts=tuple(e.concept for e in prompt.expected),
-            judged=tuple(None for _ in prompt.expected),
-        )
-        lacking = sorted(set(kinds) - {TEXT, *self._makes})
+    def converse(self, prompts: Sequence[Prompt]) -> list[Asked]:
+        """Ask prompts one after the other in a conversation.
+
+        What failed is not part of it. After one that cannot be asked, none is.
+        """
+        talk, found = Conversation(self._pipeline), list[Asked]()
+        for prompt in prompts:
+            why = found[-1].result.skipped if found else ""
+            found.append(_skipped(prompt, why) if why else self.ask(prompt, talk))
+        return found
+
+    def ask(self, prompt: Prompt, conversation: Conversation | None = None) -> Asked:
+        """Ask a prompt, in a new conversation or a given one; what goes wrong is in the result."""
+        talk = conversation or Conversation(self._pipeline)
+        lacking = sorted({e.kind for e in prompt.expected} - {TEXT, *self._makes})
         if lacking:
-            why = f"it makes no {', '.join(lacking)}{self._why(lacking)}"
-            return Asked((), None, base.model_copy(update={"skipped": why}))
+            return _skipped(prompt, f"it makes no {', '.join(lacking)}{self._why(lacking)}")
         try:
             messages = tuple(self._message(message) for message in prompt.request())
         except RequestError as error:
-            why = f"{error.who}: {error.what}"
-            return Asked((), None, base.model_copy(update={"skipped": why}))
+            return _skipped(prompt, f"{error.who}: {error.what}")
+        seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
+        shown = (*talk.messages[-2:], *messages)
         start = time.monotonic()
         try:
-            answer = self._answer(messages, prompt)
+            answer = finished(talk.stream(list(messages), seed=seed))
         except NextGPTError as error:
-            scored = self._scored(base, prompt, None)
-            return Asked(messages, None, scored.model_copy(update={"error": str(error)}))
-        spent = {"seconds": round(time.monotonic() - start, 3)}
-        return Asked(messages, answer, self._scored(base, prompt, answer).model_copy(update=spent))
+            scored = self._scored(prompt, None)
+            return Asked(shown, None, scored.model_copy(update={"error": str(error)}))
+        more = {"seconds": round(time.monotonic() - start, 3), "bare": self._said(prompt, seed)}
+        return Asked(shown, answer, self._scored(prompt, answer).model_copy(update=more))
 
-    def _answer(self, messages: Sequence[Message], prompt: Prompt) -> Answer:
-        seed = item_seed(self._pipeline.config.generation.seed, prompt.id)
-        return finished(self._pipeline.ask(messages, seed=seed))
+    def _said(self, prompt: Prompt, seed: int) -> str | None:
+        """What the bare language model answers, if it is asked."""
+        if self._bare is None or prompt.direction not in self._baseline:
+            return None
+        answer = finished(self._bare.ask(prompt.request(), seed=seed))
+        return answer.text.strip()
 
-    def _scored(self, base: Result, prompt: Prompt, answer: Answer | None) -> Result:
+    def _scored(self, prompt: Prompt, answer: Answer | None) -> Result:
+        base = _unasked(prompt)
         text = answer.text.strip() if answer else ""
         media = [made.media for made in answer.media] if answer else []
         found = (*([TEXT] if text else []), *(medium.modality for medium in media))
@@ -89,16 +106,20 @@ class Asker:
         wanted = base.expected
         several = sum(kind != TEXT for kind in wanted) > 1
         failed = answer.failures if answer else ()
+        unsaid, unwanted = wording.unsaid(text, prompt.says), wording.stated(text, prompt.never)
         return base.model_copy(
             update={
                 "kinds": found,
                 "judged": told,
-                "structure": metrics.structure(wanted, found),
+                "structure": metrics.structure(wanted, found, prompt.optional),
                 "coverage": metrics.coverage(wanted, found),
                 "order": metrics.order(wanted, found) if several else None,
                 "concept": metrics.concept(prompt.expected, told),
                 "attributes": metrics.attributes(prompt.expected, told),
-                "false_media": metrics.false_media(wanted, found),
+                "said": not (unsaid or unwanted) if prompt.says or prompt.never else None,
+                "unsaid": unsaid,
+                "unwanted": unwanted,
+                "false_media": metrics.false_media(wanted, found, prompt.optional),
                 "text": text,
                 "error": "; ".join(str(part.error) for part in failed),
             }
@@ -144,3 +165,20 @@ class Asker:
             why = self._why([part.channel])
             raise RequestError("prompt", f"this system {verb} no {part.channel}{why}")
         return MediaPart(channel, part.media, part.caption)
+
+
+def _skipped(prompt: Prompt, why: str) -> Asked:
+    return Asked((), None, _unasked(prompt).model_copy(update={"skipped": why}))
+
+
+def _unasked(prompt: Prompt) -> Result:
+    return Result(
+        id=prompt.id,
+        direction=prompt.direction,
+        group=prompt.group,
+        expected=tuple(e.kind for e in prompt.expected),
+        kinds=(),
+        wanted=tuple(dict(e.facts) for e in prompt.expected),
+        concepts=tuple(e.concept for e in prompt.expected),
+        judged=tuple(None for _ in prompt.expected),
+    )

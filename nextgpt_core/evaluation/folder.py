@@ -99,7 +99,7 @@ def stem(prompt_id: str) -> str:
 def fingerprint(plan: Plan, suite: str, options: dict[str, Any]) -> str:
     """Equal where the same system is asked the same: config, local weights, suite and options."""
     config = anchored(plan.config, plan.base).model_dump(
-        mode="json", exclude={"training", "suites", "lock"}
+        mode="json", exclude={"training", "suites", "lock", "benchmark"}
     )
     files = [config, [part.model_dump(mode="json")["sources"] for part in plan.parts]]
     told = [config, _local_files(files, plan.base), suite, options]

@@ -8,9 +8,11 @@ are there at all. Text beside media is never wrong; where text is expected there
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import sqrt
+from random import Random
 from statistics import fmean, variance
+from typing import Any
 
 from nextgpt_registry.suites import TEXT, Expected
 
@@ -20,13 +22,16 @@ Interval = tuple[float, float, float]
 Z = 1.959963984540054  # of the normal distribution, two-sided 95 %
 
 
-def structure(expected: Sequence[str], found: Sequence[str]) -> bool:
-    """Kinds wanted and found, each medium once -> whether they are the same (StS)."""
+def structure(expected: Sequence[str], found: Sequence[str], optional: Sequence[str] = ()) -> bool:
+    """Kinds wanted and found, each medium once -> whether they are the same (StS).
+
+    Media that are `optional` may be there besides, or not.
+    """
     wanted, got = Counter(expected), Counter(found)
     if wanted.pop(TEXT, 0) and not got[TEXT]:
         return False
     del got[TEXT]
-    return wanted == got
+    return wanted <= got <= wanted + Counter(optional)
 
 
 def coverage(expected: Sequence[str], found: Sequence[str]) -> float:
@@ -40,9 +45,11 @@ def order(expected: Sequence[str], found: Sequence[str]) -> bool:
     return [k for k in expected if k != TEXT] == [k for k in found if k != TEXT]
 
 
-def false_media(expected: Sequence[str], found: Sequence[str]) -> bool:
+def false_media(
+    expected: Sequence[str], found: Sequence[str], optional: Sequence[str] = ()
+) -> bool:
     """Whether there are more media of some kind than were wanted; text is never false."""
-    wanted = Counter(expected)
+    wanted = Counter([*expected, *optional])
     return any(count > wanted[kind] for kind, count in Counter(found).items() if kind != TEXT)
 
 
@@ -69,6 +76,24 @@ def attributes(
     if not wanted:
         return None
     return all((facts or {}).get(name) == value for name, value, facts in wanted)
+
+
+def bootstrap(
+    statistic: Callable[[Sequence[Any]], float | None], units: Sequence[Any], *, times: int = 1000
+) -> Interval | None:
+    """A statistic of sampling units and its 95 % interval, of units drawn anew with replacement.
+
+    The percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 13.3). None
+    where there is no such statistic; draws without one are left out. The same at every call.
+    """
+    value = statistic(units)
+    if value is None:
+        return None
+    rng = Random(0)
+    drawn = (statistic(rng.choices(units, k=len(units))) for _ in range(times))
+    found = sorted(one for one in drawn if one is not None)
+    tail = round(0.025 * (len(found) - 1))
+    return value, min(value, found[tail]), max(value, found[-1 - tail])
 
 
 def wilson(share: float, count: float) -> Interval:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nextgpt_core.evaluation import distances
 from nextgpt_core.evaluation.asking import Asked, Asker
-from nextgpt_core.evaluation.choose import choose
+from nextgpt_core.evaluation.bare import bare_pipeline
+from nextgpt_core.evaluation.choose import choose, conversations
 from nextgpt_core.evaluation.folder import EvaluationFolder, fingerprint, stem
 from nextgpt_core.evaluation.perplexity import perplexities
 from nextgpt_core.evaluation.scores import Result, report
@@ -25,11 +27,14 @@ from nextgpt_registry.config import Config
 from nextgpt_registry.errors import ConfigError, NextGPTError
 from nextgpt_registry.fetch.cache import cache_dir
 from nextgpt_registry.fetch.progress import busy
-from nextgpt_registry.messages import Dialogue
+from nextgpt_registry.messages import Dialogue, Message
 from nextgpt_registry.paths import local_path
 from nextgpt_registry.plan import Plan, plugins_of
-from nextgpt_registry.suites import Featured, Judge, Suite
+from nextgpt_registry.suites import Featured, Judge, Prompt, Suite
 from nextgpt_registry.targets import blamed, resolve
+
+_MANY = 100
+"""Prompts that take minutes or hours: whoever did not say how many is told."""
 
 
 @dataclass(frozen=True)
@@ -92,27 +97,33 @@ def evaluate(
     folder = EvaluationFolder(out or default_folder(about), about)
     chosen = choose(suite.prompts, limit)
     done = folder.results()
-    waiting = [prompt for prompt in chosen if prompt.id not in done]
+    waiting = [talk for talk in conversations(chosen) if not {p.id for p in talk} <= set(done)]
+    count = len(chosen) - sum(map(len, waiting))
     judges = suite.live_judges()
-    asker = Asker(pipeline, judges)
 
     with (
-        Progress(f"{plan.system} {suite.name}", total=len(chosen), done=len(done)) as progress,
+        _baseline(pipeline, suite, waiting) as bare,
+        Progress(f"{plan.system} {suite.name}", total=len(chosen), done=count) as progress,
         ThreadPoolExecutor(jobs, "nextgpt-eval") as pool,
     ):
-        coming = [pool.submit(asker.ask, prompt) for prompt in waiting]
+        if limit is None and (left := len(chosen) - count) > _MANY:
+            progress.say(f"{left:,} prompts are asked, an answer each; a limit asks fewer")
+        asker = Asker(pipeline, judges, bare=bare, baseline=suite.baseline)
+        coming = [pool.submit(asker.converse, talk) for talk in waiting]
         try:
-            for count, future in enumerate(as_completed(coming), len(chosen) - len(waiting) + 1):
-                result = _keep(pipeline, folder, future.result(), judges)
+            for asked in (one for future in as_completed(coming) for one in future.result()):
+                result = _keep(pipeline, folder, asked, judges)
                 done[result.id] = result
+                count += 1
                 progress.tell(count, {})
                 progress.note(result.direction)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     results = tuple(done[prompt.id] for prompt in chosen)
-    texts = suite.dialogues[:limit]
-    asked = [p for p, result in zip(chosen, results, strict=True) if not result.skipped]
-    write_suite(folder.path, replace(suite, dialogues=texts), asked, pipeline.write)
+    told = suite.dialogues[:limit]
+    known = [p for p, result in zip(chosen, results, strict=True) if not result.skipped]
+    write_suite(folder.path, replace(suite, dialogues=told), known, pipeline.write)
+    texts = [*told, *(talk for p in known if (talk := _plain(p, done[p.id].bare)))]
     made = report(
         results,
         suite,
@@ -125,6 +136,19 @@ def evaluate(
     folder.write("report.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     folder.write("index.html", sheet(made, [(result, folder.shown(result)) for result in results]))
     return Report(folder.path, made, results)
+
+
+def _baseline(
+    pipeline: Pipeline, suite: Suite, waiting: Sequence[Sequence[Prompt]]
+) -> AbstractContextManager[Pipeline | None]:
+    """The bare language model, if any of these conversations is put to it as well."""
+    asked = [p for talk in waiting for p in talk if p.direction in suite.baseline]
+    return bare_pipeline(pipeline) if asked else nullcontext()
+
+
+def _plain(prompt: Prompt, bare: str | None) -> Dialogue | None:
+    """A prompt with the bare language model's answer to it, if it gave one."""
+    return (*prompt.request(), Message("assistant", (bare,))) if bare else None
 
 
 def about_evaluation(plan: Plan, suite: Suite) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 The report is what `nextgpt eval --json` prints:
 
     {"system", "suite", "n", "skipped": {direction: why},
-     "directions": {direction: {"n", "structure", "coverage", "order", "concept", "attributes",
-                                "false_media", "facts", "ceiling", …}},
-     "judges": {kind: {fact: ceiling}}, "goals": {…}, "goals_missed": […]}
+     "directions": {direction: {"n", "right", "structure", "coverage", "order", "concept",
+                                "attributes", "said", "false_media", "facts", "ceiling", …}},
+     "baseline": {…}, "judges": {kind: {fact: ceiling}}, "goals": {…}, "goals_missed": […]}
 
 A figure is [value, low, high], or null where nothing of the kind was asked for. A ceiling is what
 a system that makes no mistake would be given by judges that make theirs.
@@ -22,9 +22,19 @@ from pydantic import BaseModel, ConfigDict
 
 from nextgpt_core.evaluation.goals import held
 from nextgpt_core.evaluation.metrics import Interval, macro
+from nextgpt_core.evaluation.shapes import COMPARED, comparison
 from nextgpt_registry.suites import Suite
 
-METRICS = ("structure", "coverage", "order", "concept", "attributes", "false_media")
+METRICS = (
+    "right",
+    "structure",
+    "coverage",
+    "order",
+    "concept",
+    "attributes",
+    "said",
+    "false_media",
+)
 JUDGED = ("concept", "attributes")
 """The metrics that rest on judges, and so have a ceiling."""
 
@@ -39,7 +49,7 @@ class Result(BaseModel):
 
     id: str
     direction: str
-    group: str  # the concept, or the id where there is none
+    group: str  # family or concept, or the id where there is neither
     expected: tuple[str, ...]  # kinds
     kinds: tuple[str, ...]  # those that came
     wanted: tuple[dict[str, str], ...] = ()  # facts of each thing expected
@@ -50,12 +60,22 @@ class Result(BaseModel):
     order: bool | None = None  # None where fewer than two media were wanted
     concept: bool | None = None
     attributes: bool | None = None
+    said: bool | None = None  # None where nothing must, or must not, be said
+    unsaid: tuple[str, ...] = ()  # what should have been said
+    unwanted: tuple[str, ...] = ()  # what should not have been
     false_media: bool = False
     text: str = ""
+    bare: str | None = None  # what the bare language model answers, where it is asked
     media: tuple[str, ...] = ()  # of the answer, in order: files in `media/`
     seconds: float = 0.0
     error: str = ""  # why nothing was answered, or a medium failed
     skipped: str = ""  # why this system cannot be asked
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing of it is wrong: media, their order, facts and what is said."""
+        judged = (self.order, self.concept, self.attributes, self.said)
+        return self.structure and False not in judged and not self.error
 
 
 def report(
@@ -72,15 +92,20 @@ def report(
     for result in asked:
         by_direction.setdefault(result.direction, []).append(result)
     directions = {name: _direction(group, ceilings) for name, group in sorted(by_direction.items())}
-    measured = {**directions, **({"perplexity": perplexity} if perplexity else {})}
-    goals = held(measured, suite.goals, (*METRICS, "ratio"))
+    beside = comparison([(r.text, r.bare) for r in asked if r.bare is not None])
+    more = {
+        name: dict(found)
+        for name, found in (("perplexity", perplexity), ("baseline", beside))
+        if found
+    }
+    goals = held({**directions, **more}, suite.goals, (*METRICS, "ratio", *COMPARED))
     return {
         "system": system,
         "suite": suite.name,
         "n": len(asked),
         "skipped": {r.direction: r.skipped for r in results if r.skipped},
         "directions": directions,
-        **({"perplexity": dict(perplexity)} if perplexity else {}),
+        **more,
         "judges": {kind: dict(facts) for kind, facts in ceilings.items()},
         "goals": goals,
         "goals_missed": [name for name, goal in goals.items() if not goal["met"]],

@@ -1,4 +1,7 @@
-"""Every prompt with its answer on one HTML page, under the figures. Knows no modality."""
+"""Every prompt with its answer on one HTML page, under the figures; failures come first.
+
+Knows no modality.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 from nextgpt_core.evaluation.asking import Asked
 from nextgpt_core.evaluation.confusion import concept_counts, plot
 from nextgpt_core.evaluation.scores import JUDGED, METRICS, Result, confusions
+from nextgpt_core.evaluation.shapes import COMPARED
 from nextgpt_core.html import render
 from nextgpt_registry.catalog import Catalog
 
@@ -20,6 +24,7 @@ def fragment(catalog: Catalog, asked: Asked) -> str:
 def sheet(report: Mapping[str, Any], shown: Sequence[tuple[Result, str]]) -> str:
     """The page of an evaluation; each result with its `fragment`."""
     answered = [(result, html) for result, html in shown if not result.skipped]
+    answered.sort(key=lambda one: one[0].right)
     results = [result for result, _ in answered]
     return render(
         "evaluation.html",
@@ -27,12 +32,13 @@ def sheet(report: Mapping[str, Any], shown: Sequence[tuple[Result, str]]) -> str
         report=report,
         metrics=METRICS,
         judged=JUDGED,
+        compared=COMPARED,
         percent=percent,
+        against=against,
         beside=beside,
         plots={names: plot(counts) for names, counts in concept_counts(results).items()},
         confusions=confusions(results),
         shown=answered,
-        right=_right,
         wanted=_wanted,
         judgement=_judgement,
     )
@@ -46,13 +52,14 @@ def percent(figure: Sequence[float] | None) -> str:
     return f"{value} % ({low}-{high})"
 
 
+def against(figure: Sequence[float] | None) -> str:
+    """`0.93 (0.88-0.97)`, or a dot where there is nothing to compare with."""
+    return "·" if figure is None else "{:.2f} ({:.2f}-{:.2f})".format(*figure)
+
+
 def beside(ceiling: float | None) -> str:
     """` of 98.7 %`: what a flawless system would be given; empty where no judge is asked."""
     return "" if ceiling is None else f" of {ceiling:.1%}"
-
-
-def _right(result: Result) -> bool:
-    return result.structure and result.concept is not False and result.attributes is not False
 
 
 def _wanted(result: Result) -> str:

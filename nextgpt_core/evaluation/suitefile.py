@@ -1,8 +1,10 @@
 """A suite as data: `suite.jsonl` with its media beside it, written and read. Asks nothing.
 
-    {"suite": "NAME", "judges": {"KIND": {"target", "options"}}, "goals": {…}, "reference": {…}}
+    {"suite": "NAME", "judges": {"KIND": {"target", "options"}}, "goals": {…}, "reference": {…},
+     "baseline": [DIRECTION, …]}
     {"id", "direction", "messages": [{"role", "parts": ["text", {"kind", "file"}]}],
-     "expected": […]}
+     "expected": […], "says": [["one", "or another"], …], "never": […], "optional": [KIND, …],
+     "follows": ID, "family": NAME}
     {"dialogue": [{"role", "parts"}]}
 
 The first line says who judges: `"package.module:Name"` of a plugin, called with the options. The
@@ -32,6 +34,8 @@ from nextgpt_registry.suites import AtMost, Expected, Named, Prompt, Suite
 
 FILE, ASKED = "suite.jsonl", "asked"
 
+_AS_IT_IS = ("id", "direction", "says", "never", "optional", "follows", "family")
+
 Write = Callable[[Media, Path], Path]
 """Writes a medium to a stem plus its suffix, and returns the path."""
 
@@ -54,6 +58,7 @@ class _Head(_Line):
     judges: dict[str, _Target] = Field(default_factory=dict)
     goals: dict[str, float | _Goal] = Field(default_factory=dict)
     reference: _Target | None = None
+    baseline: tuple[str, ...] = ()
 
 
 class _Medium(_Line):
@@ -85,6 +90,11 @@ class _Prompt(_Line):
     direction: str
     messages: tuple[_Message, ...] = Field(min_length=1)
     expected: tuple[_Expected, ...]
+    says: tuple[tuple[str, ...], ...] = ()
+    never: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    follows: str = ""
+    family: str = ""
 
 
 class _Dialogue(_Line):
@@ -98,6 +108,7 @@ def write_suite(folder: Path, suite: Suite, prompts: Iterable[Prompt], write: Wr
         judges={kind: _target(j) for kind, j in suite.judges.items() if isinstance(j, Named)},
         goals={name: _goal(goal) for name, goal in suite.goals.items()},
         reference=_target(suite.reference) if isinstance(suite.reference, Named) else None,
+        baseline=tuple(suite.baseline),
     )
     lines: list[_Line] = [head]
     for prompt in prompts:
@@ -105,9 +116,8 @@ def write_suite(folder: Path, suite: Suite, prompts: Iterable[Prompt], write: Wr
         expected = tuple(
             _Expected(kind=e.kind, facts=dict(e.facts), concept=e.concept) for e in prompt.expected
         )
-        lines.append(
-            _Prompt(id=prompt.id, direction=prompt.direction, messages=messages, expected=expected)
-        )
+        own = {name: getattr(prompt, name) for name in _AS_IT_IS}
+        lines.append(_Prompt(messages=messages, expected=expected, **own))
     for dialogue in suite.dialogues:
         lines.append(_Dialogue(dialogue=tuple(_written(t, folder, write) for t in dialogue)))
     text = "".join(f"{line.model_dump_json(exclude_defaults=True)}\n" for line in lines)
@@ -148,6 +158,7 @@ def read_suite(path: Path, catalog: Catalog) -> Suite:
         goals={n: AtMost(g.most) if isinstance(g, _Goal) else g for n, g in head.goals.items()},
         reference=Named(head.reference.target, head.reference.options) if head.reference else None,
         dialogues=dialogues,
+        baseline=head.baseline,
         origin=hashlib.sha256(content.encode()).hexdigest(),
     )
 
@@ -178,7 +189,8 @@ def _part(part: Part, folder: Path, write: Write) -> str | _Medium:
 
 def _prompt(line: _Prompt, read: Callable[[Sequence[_Message]], tuple[Message, ...]]) -> Prompt:
     expected = tuple(Expected(e.kind, e.facts, e.concept) for e in line.expected)
-    return Prompt(line.id, line.direction, expected, partial(read, line.messages))
+    own = {name: getattr(line, name) for name in _AS_IT_IS}
+    return Prompt(expected=expected, messages=partial(read, line.messages), **own)
 
 
 def _read(folder: Path, catalog: Catalog, messages: Sequence[_Message]) -> tuple[Message, ...]:

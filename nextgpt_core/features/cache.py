@@ -67,6 +67,11 @@ class TensorCache:
         if self._folder is not None:
             self._write(key, tensor)
 
+    def clear(self) -> None:
+        """Hold nothing in memory."""
+        with self._lock:
+            self._memory.clear()
+
     def get_or_make(
         self,
         owner: str,

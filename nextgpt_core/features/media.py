@@ -57,6 +57,10 @@ class Features:
         """
         return Reading(self, alone or self.training, check)
 
+    def of(self, channel: str, media: Media) -> Tensor:
+        """(T, W) of one medium."""
+        return self.reading().features_of(channel, media)
+
     def known(self, keys: Iterable[FeatureKey]) -> dict[FeatureKey, int]:
         """The positions of media whose length varies, as far as they are remembered."""
         with self._lock:
@@ -110,6 +114,10 @@ class Reading:
             for channel, media in by_channel.items()
             for key, x_TD in self._project(channel, media)
         }
+
+    def features_of(self, channel: str, media: Media) -> Tensor:
+        """(T, W) of one medium: from the cache, or from its encoder."""
+        return self._features(channel, {media.sha256: media})[media.sha256]
 
     def _project(
         self, channel: str, media: Mapping[str, Media]

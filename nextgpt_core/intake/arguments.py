@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from numbers import Integral, Real
 from typing import Any, TypedDict, get_args
@@ -16,9 +16,10 @@ from typing import Any, TypedDict, get_args
 from pydantic import ValidationError
 
 from nextgpt_core.answer import Cancel
-from nextgpt_registry.config import Generation
-from nextgpt_registry.errors import RequestError
-from nextgpt_registry.explain import lines
+from nextgpt_registry.catalog import Catalog
+from nextgpt_registry.config import Config, Generation
+from nextgpt_registry.errors import ConfigError, NextGPTError, RequestError
+from nextgpt_registry.explain import lines, sections
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message, Part, Role
 from nextgpt_registry.paths import shortened
@@ -56,8 +57,10 @@ def text(given: str, who: str = "text") -> str:
     return given
 
 
-def message(given: object, who: str, fix: str) -> Message:
-    """A turn that was said before, whose media have been read.
+def message(
+    given: object, who: str, fix: str, *, read: Callable[[Any], Part] | None = None
+) -> Message:
+    """A turn that was said before; `read` makes a part of what is neither text nor a `MediaPart`.
 
     Raises:
         RequestError: it is no turn of texts and media.
@@ -68,11 +71,11 @@ def message(given: object, who: str, fix: str) -> Message:
         raise RequestError(who, f"has the role {shortened(given.role)}", f"one of {_ROLES}")
     parts = listed(given.parts, f"{who}.parts", fix)
     return Message(
-        given.role, tuple(_part(part, f"{who}.parts[{n}]") for n, part in enumerate(parts))
+        given.role, tuple(_part(part, f"{who}.parts[{n}]", read) for n, part in enumerate(parts))
     )
 
 
-def _part(given: object, who: str) -> Part:
+def _part(given: object, who: str, read: Callable[[Any], Part] | None) -> Part:
     match given:
         case str():
             return text(given, who)
@@ -80,6 +83,8 @@ def _part(given: object, who: str) -> Part:
             return given
         case MediaPart():
             raise RequestError(who, f"holds {shortened(given)}", "MediaPart(CHANNEL, Media)")
+        case _ if read is not None:
+            return read(given)
     raise RequestError(
         who, f"is a {type(given).__name__}", "give text or a MediaPart; `Pipeline.read` makes one"
     )
@@ -128,6 +133,21 @@ def decoder_options(given: object) -> dict[str, dict[str, Any]]:
     }
 
 
+def channels(given: object) -> tuple[str, ...] | None:
+    """`channels`: the names of those that media may be of; None for any.
+
+    Raises:
+        RequestError: it is something else.
+    """
+    if given is None:
+        return None
+    fix = "write channels=['NAME', …]"
+    found = listed(given, "channels", fix)
+    if wrong := [one for one in found if not isinstance(one, str)]:
+        raise RequestError("channels", f"holds {shortened(wrong[0])}", fix)
+    return tuple(found)
+
+
 def cancel(given: object) -> Cancel | None:
     """The switch of a request.
 
@@ -139,6 +159,19 @@ def cancel(given: object) -> Cancel | None:
     return given
 
 
+def asked(messages: Sequence[Message]) -> None:
+    """Hold a conversation to what can be answered.
+
+    Raises:
+        RequestError: there is no message, or the last one is of a user who says nothing.
+    """
+    if not messages:
+        raise RequestError("messages", "are none", "give at least a user's turn")
+    last = messages[-1]
+    if last.role == "user" and all(isinstance(p, str) and not p.strip() for p in last.parts):
+        raise RequestError("request", "says nothing", "give a text, or a medium")
+
+
 def batch(at_once: object, progress: object) -> None:
     """How a batch is asked.
 
@@ -147,8 +180,34 @@ def batch(at_once: object, progress: object) -> None:
     """
     if type(at_once) is not int or at_once < 1:
         raise RequestError("at_once", f"is {shortened(at_once)}", "give a whole number from 1")
-    if progress is not None and not callable(progress):
-        raise RequestError("progress", f"is a {type(progress).__name__}", "give a function")
+    listener(progress, error=RequestError)
+
+
+def listener(given: object, *, error: type[NextGPTError] = ConfigError) -> None:
+    """Who is told of progress; nobody, if it is None.
+
+    Raises:
+        NextGPTError: it cannot be called; an `error` of this kind.
+    """
+    if given is not None and not callable(given):
+        raise error("progress", f"is a {type(given).__name__}", "give a function")
+
+
+def callers(catalog: object, progress: object, settings: Mapping[str, object]) -> None:
+    """What goes along with the name of a config; its `settings` are overrides, and none of these.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if catalog is not None and not isinstance(catalog, Catalog):
+        raise ConfigError("catalog", f"is a {type(catalog).__name__}", "give a Catalog, or none")
+    listener(progress)
+    for name, value in settings.items():
+        place = (
+            name if name in Config.model_fields else next(sections(Config, name), "KEY.OF.CONFIG")
+        )
+        what = f"{name}={shortened(value)} is no argument of this method"
+        raise ConfigError("settings", what, f"write it after the system: '{place}={value}'")
 
 
 def answered(given: object, messages: Sequence[Message], ids: int) -> dict[int, tuple[int, ...]]:
@@ -195,6 +254,7 @@ class Options(TypedDict, total=False):
     deterministic: bool
     require: Mapping[str, int]  # channel -> how many media at least
     decoder_options: Mapping[str, Mapping[str, Any]]  # channel -> its decoder's options
+    channels: Sequence[str] | None  # those that media may be of; none: any
     cancel: Cancel | None
 
 

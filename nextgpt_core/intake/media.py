@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nextgpt_core.answer import GeneratedMedia
 from nextgpt_core.intake.channels import Channels, either, is_there
 from nextgpt_core.intake.hooks import adopt_media, check_media, read_media, write_media
 from nextgpt_core.intake.sources import (
@@ -22,7 +23,9 @@ from nextgpt_core.intake.sources import (
     file_size,
     is_address,
     is_data_url,
+    is_open,
     local,
+    open_size,
 )
 from nextgpt_registry.arrays import rate_of
 from nextgpt_registry.catalog import Catalog
@@ -31,6 +34,9 @@ from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
 from nextgpt_registry.messages import MediaPart
 from nextgpt_registry.paths import local_path
+
+HeldMedia = Media | GeneratedMedia | MediaPart
+"""A medium, alone or in a part of an answer or a message."""
 
 _KNOWN = "give text, a Path or (NAME, content)"
 
@@ -69,18 +75,19 @@ class MediaReader:
         channels = [self._channels.named(name)] if name else self._channels.by_promise(blob)
         return self._decode(blob, self._channels.within(channels, len(blob.data), who), who)
 
-    def write(self, media: Media, stem: Path) -> Path:
+    def write(self, media: HeldMedia, stem: Path) -> Path:
         """Write a medium to `stem` plus its suffix.
 
         Raises:
             MediaError: no plugin can write it.
         """
-        if not isinstance(media, Media):
-            raise MediaError(str(stem), f"is to hold a {type(media).__name__}", "give a Media")
+        own = media.media if isinstance(media, GeneratedMedia | MediaPart) else media
+        if not isinstance(own, Media):
+            raise MediaError(str(stem), f"is to hold a {type(own).__name__}", "give a Media")
         stem = local_path(stem, who="stem", error=MediaError)
         if stem.name in ("", ".."):
             raise MediaError(str(stem), "names no file", "give a folder and the start of a name")
-        return write_media(self._catalog, media, stem)
+        return write_media(self._catalog, own, stem)
 
     def _named(self, name: str, content: Any) -> MediaPart:
         channel = self._channels.named(name)
@@ -96,6 +103,8 @@ class MediaReader:
                 return self.path(local(content), name)
             case bytes() | bytearray() | memoryview() | io.BytesIO():
                 return self._bytes(content, name)
+        if is_open(content):
+            return self._open(content, name)
         adopted = adopt_media(self._catalog, self._channels[channel], content, guess=False)
         if adopted is not None:
             return MediaPart(channel, adopted)
@@ -107,7 +116,7 @@ class MediaReader:
         raise RequestError(
             f"{name} part",
             f"its content is a {type(content).__name__}",
-            "give a path, bytes, a data URL, an array or (array, rate)",
+            "give a path, an open file, bytes, a data URL, an array or (array, rate)",
         )
 
     def _bytes(self, given: Any, name: str | None = None) -> MediaPart:
@@ -116,6 +125,13 @@ class MediaReader:
         channels = [self._channels.named(name)] if name else list(self._channels)
         self._channels.within(channels, view.nbytes, f"{view.nbytes} bytes")
         return self.blob(Blob(bytes(view)), name)
+
+    def _open(self, file: Any, name: str | None = None) -> MediaPart:
+        """The medium in an open file, however far it was read; none larger than a channel takes."""
+        who, size = open_size(file)
+        channels = [self._channels.named(name)] if name else list(self._channels)
+        self._channels.within(channels, size, who)
+        return self.blob(Blob(file.read(size), name=Path(who).name), name)
 
     def _adopted(self, value: Any, channels: Sequence[str] = ()) -> MediaPart:
         """An object that a plugin makes a medium of; of one of `channels`, if they are given."""

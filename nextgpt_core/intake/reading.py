@@ -14,7 +14,7 @@ from nextgpt_core.answer import GeneratedMedia, Text
 from nextgpt_core.intake import spelled
 from nextgpt_core.intake.arguments import listed, message, text
 from nextgpt_core.intake.media import MediaReader
-from nextgpt_core.intake.sources import data_url, is_packed
+from nextgpt_core.intake.sources import data_url, is_open, is_packed
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.errors import MediaError, RequestError
 from nextgpt_registry.media import Blob, Media
@@ -23,9 +23,9 @@ from nextgpt_registry.paths import shortened
 from nextgpt_registry.plan import Plan
 
 GivenPart = Any
-"""Text (a string), or a medium: a path, bytes, a data URL, a `Media` or `MediaPart`, an object that
-a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or any of them
-under the name of its channel: `(NAME, content)`.
+"""Text (a string), or a medium: a path, an open file, bytes, a data URL, a `Media` or `MediaPart`,
+an object that a plugin adopts (a picture of Pillow, an array, …), a part as chat APIs spell it, or
+any of them under the name of its channel: `(NAME, content)`.
 
 A string is text, even if it looks like a path or an address; the name of a file that is there is
 refused, for it was hardly meant so.
@@ -121,7 +121,7 @@ class Reader(MediaReader):
                 return self._named(name, content)
             case Mapping():
                 return self._spelled(given)
-        return self._adopted(given)
+        return self._open(given) if is_open(given) else self._adopted(given)
 
     def medium(self, given: GivenPart) -> MediaPart:
         """A part that is a medium; a string is a path, a data URL or the URL of a file."""
@@ -134,12 +134,14 @@ class Reader(MediaReader):
 
     def _message(self, given: Any, who: str) -> Message:
         if not (isinstance(given, Mapping) and _is_message(given)):
-            return message(given, who, _FIX)
+            return message(given, who, _FIX, read=self.part)
         role = spelled.role_of(given, who)
         parts = listed(
             spelled.content_of(given, who), f"{who}.content", "give a text, or a list of parts"
         )
-        return Message(role, tuple(self.part(part) for part in parts))
+        own = role == "assistant"  # its media may be of channels that take none, and be gone
+        read = tuple(p if own and isinstance(p, MediaPart) else self.part(p) for p in parts)
+        return message(Message(role, read), who, _FIX)
 
     def _is_like_a_medium(self, given: str) -> bool:
         """Whether a text begins as a data URL does, or ends as the names of media's files do."""

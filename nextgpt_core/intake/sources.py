@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import os
 import re
 import stat
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
@@ -108,6 +110,30 @@ def contents(path: Path, size: int, who: str) -> bytes:
             who, f"holds more than its {size} bytes: it is being written", "give a finished file"
         )
     return data
+
+
+def is_open(given: object) -> bool:
+    """Whether it is an open file, whoever opened it."""
+    return hasattr(given, "read") and hasattr(given, "seek")
+
+
+def open_size(file: Any) -> tuple[str, int]:
+    """What an open file is called, and its bytes from the first to the last; it is at the first.
+
+    Raises:
+        RequestError: it holds text, is closed or has no end, as a connection has none.
+    """
+    name = getattr(file, "name", None)
+    who = name if isinstance(name, str) else "open file"
+    if isinstance(file, io.TextIOBase) or "b" not in getattr(file, "mode", "b"):
+        raise RequestError(who, "is open as text", "open it with 'rb', or give its path")
+    try:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+    except (OSError, ValueError) as error:
+        what = f"is open, and cannot be read from its beginning: {error}"
+        raise RequestError(who, what, "give its bytes, or its path") from error
+    return who, size
 
 
 def data_url(text: str) -> Blob:

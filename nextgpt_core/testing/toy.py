@@ -32,6 +32,7 @@ MANIFEST = Manifest(
             mime=("application/x-glyph",),
             suffixes=(".glyph",),
             limits=(Limit(of="bytes", at_most=1024),),
+            sample=f"{__name__}:glyph",
             part_types=("glyph_url", "input_glyph"),
         ),
     ),

@@ -40,7 +40,7 @@ from nextgpt_registry.plan import Plan, resolve
 from nextgpt_registry.targets import blamed
 from nextgpt_registry.targets import resolve as resolve_target
 
-_NOT_OF_A_RUN = {"training", "ablations"}
+_NOT_OF_A_RUN = {"training", "ablations", "benchmark"}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from nextgpt_registry.targets import locate
 
 _S = TypeVar("_S", bound=Settings)
 _FILE, _PACKAGE = "file:", "package:"
-_PATHS = ("demo", "ablations")  # keys of a config that are a path and no source
+_PATHS = ("demo", "ablations", "benchmark")  # keys of a config that are a path and no source
 
 
 def anchored(settings: _S, base: Path) -> _S:

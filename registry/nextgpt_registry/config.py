@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from nextgpt_registry.specs import Name, Target
+from nextgpt_registry.specs import Closed, Name, Target
 from nextgpt_registry.specs import Weight as Weight  # part of a config, and of a declaration
 from nextgpt_registry.text import half_character
 
 
-class Settings(BaseModel):
-    """Frozen and closed: a misspelt key is an error, never ignored; so is a number not finite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Settings(Closed):
+    """What a file says: the base of all of a config."""
 
 
 def _text(value: Any) -> Any:
@@ -134,7 +132,7 @@ class Generation(Settings):
     temperature: float = Field(default=0.0, ge=0)  # 0 is greedy
     top_k: int | None = Field(default=None, ge=0)  # of the likeliest tokens; none or 0: of all
     top_p: float = Field(default=1.0, gt=0, le=1)  # nucleus sampling, among the top_k
-    stop: tuple[str, ...] = ()  # strings that end an answer
+    stop: tuple[str, ...] = Field(default=(), max_length=1000)  # strings that end an answer
     max_media: int = Field(default=8, ge=0)  # groups in one answer
     seed: int = 0  # of text and media
     deterministic: bool = False  # run items alone: byte-equal whatever else is going on
@@ -187,6 +185,7 @@ class Config(Settings):
     suites: dict[Name, SuiteSettings] = Field(default_factory=dict)  # evaluation, by name
     demo: str | None = None  # path of a scripted conversation, beside the config
     ablations: str | None = None  # path of what `nextgpt ablate` compares, beside the config
+    benchmark: str | None = None  # path of what `nextgpt bench` holds figures against, beside it
     feature_cache_mb: int = Field(default=256, ge=0)  # the most that encoded media take in memory
     prefix_cache_mb: int = Field(default=512, ge=0)  # the most that past prompts' states take
     accept_licences: tuple[str, ...] = ()  # those that were read and accepted

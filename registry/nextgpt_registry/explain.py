@@ -49,7 +49,9 @@ def _problem(where: str, path: list[str], item: Any, owner: type[BaseModel] | No
     if item["type"] == "extra_forbidden":
         known = owner.model_fields if owner else ()
         key = str(item["loc"][-1])  # not out of the path, which leaves out what looks like a tag
-        return Problem(where, "is no known key", did_you_mean(key, known))
+        inside = [".".join([*path[:-1], way]) for way in sections(owner, key)] if owner else []
+        fix = f"did you mean {' or '.join(inside)}?" if inside else did_you_mean(key, known)
+        return Problem(where, "is no known key", fix)
     if item["type"] == "missing":
         return Problem(where, "is missing", f"give {path[-1]!r} a value")
     message = item["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
@@ -89,6 +91,15 @@ def _walk(
                 path.append(_short(step))
             annotation = _is_mapping(annotation) or annotation
     return path, owner
+
+
+def sections(model: type[BaseModel], key: str) -> Iterator[str]:
+    """Where a key stands in the sections of a model: `generation.seed`."""
+    for name, field in model.model_fields.items():
+        for section in () if _is_mapping(field.annotation) else _models(field.annotation):
+            if key in section.model_fields:
+                yield f"{name}.{key}"
+            yield from (f"{name}.{way}" for way in sections(section, key))
 
 
 def _short(step: str | int) -> str:

@@ -76,11 +76,24 @@ def with_plugins(first: Any, more: Any) -> Any:
     found: dict[str, Any] = {}
     for requirement in (*(first if isinstance(first, list | tuple) else ()), *more):
         asked = requirement.removeprefix("+").strip() if _adds(requirement) else requirement
-        name = re.match(r"[\w.-]*", str(asked))
-        assert name is not None
-        if name.group() not in found or asked != name.group():  # a bare name keeps the versions
-            found[name.group()] = asked
+        name = plugin_name(asked)
+        if name not in found or asked != name:  # a bare name keeps the versions
+            found[name] = asked
     return list(found.values())
+
+
+def plugin_name(requirement: Any) -> str:
+    """`depth` of `+depth>=0.1`."""
+    name = re.match(r"\+?\s*([\w.-]*)", str(requirement))
+    assert name is not None
+    return name.group(1)
+
+
+def named_in(layers: Sequence[Layer], key: str) -> dict[str, None]:
+    """The names of plugins, or of channels, that any of them says under a key, in order."""
+    said = (layer.said.get(key) for layer in layers)
+    named = (one for names in said if isinstance(names, list | tuple | Mapping) for one in names)
+    return dict.fromkeys(map(plugin_name, named))
 
 
 def _adds(requirement: Any) -> bool:

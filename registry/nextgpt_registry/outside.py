@@ -22,6 +22,7 @@ _LIMIT_S = 300
 _ASK = """
 import json, sys, time
 sys.path[:] = json.loads(sys.argv[1])
+import nextgpt_registry.plan  # what every host has imported by then
 from nextgpt_registry.entrypoints import installed
 from nextgpt_registry.hookspecs import ENTRY_POINTS
 from nextgpt_registry.loading import import_plugin

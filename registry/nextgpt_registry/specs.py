@@ -7,14 +7,17 @@ Names of modalities are strings; there is no list of the ones that exist.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -70,10 +73,35 @@ def fixed_options(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(n for n, f in fields if any(isinstance(m, Fixed) for m in f.metadata))
 
 
-class Options(BaseModel):
-    """Frozen, closed, and every number finite: the base of a component's options."""
+class Closed(BaseModel):
+    """Frozen; a misspelt key is an error, never ignored, and every number is one, and finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` is 1 to Python, and `top_k: true` a slip."""
+        if isinstance(value, bool) and info.field_name in cls.model_fields:
+            kinds = set(_members(cls.model_fields[info.field_name].annotation))
+            if kinds & {int, float} and bool not in kinds:
+                raise ValueError("input should be a number")
+        return value
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The types that `X | Y | None` is of."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        yield from (member for one in get_args(annotation) for member in _members(one))
+    else:
+        yield annotation
+
+
+class Options(Closed):
+    """The base of a component's options."""
 
 
 class Spec(BaseModel):

@@ -44,13 +44,26 @@ class Prompt:
     `turns` is the conversation, its last turn the user's; a function that makes it is called when
     the prompt's turn has come, so that a suite need not render everything it could ask. A medium
     stands under the name of its modality. `expected` is in order. Media beyond those expected are
-    wrong; text never is, and `Expected("text")` wants some.
+    wrong, unless they are `optional`; text never is, and `Expected("text")` wants some.
+
+    Of each group of `says` one phrase must stand in the answer's text, and of `never` none may. A
+    phrase is whole words in any case; `draw*` is any word that begins so.
     """
 
     id: str  # unique in its suite, the same in every run
     direction: str  # "text->image"; any name that its results are gathered under
     expected: tuple[Expected, ...]
     messages: tuple[Message, ...] | Callable[[], tuple[Message, ...]]
+    says: tuple[tuple[str, ...], ...] = ()
+    never: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()  # kinds of media that may come besides, each once
+    follows: str = ""  # id of the prompt whose conversation, as it was answered, goes on with this
+    family: str = ""  # of prompts alike in their words, which count as one; default: the concept
+
+    @property
+    def group(self) -> str:
+        """What its result is averaged with first: family, concept or, without either, itself."""
+        return self.family or self.concept or self.id
 
     @property
     def concept(self) -> str:
@@ -119,12 +132,14 @@ class Suite:
 
     `judges` are by kind; those that are `Named` can be written to a file. `goals` are by
     `"DIRECTION/METRIC"` with shell wildcards, the last that fits counts; a number is the least
-    value wanted: `{"*/structure": 0.95, "text->image/concept": 0.5}`. The metrics are `structure`,
-    `coverage`, `order`, `concept`, `attributes` and `false_media`, and for `dialogues`
-    `perplexity/ratio`.
+    value wanted: `{"*/structure": 0.95, "text->image/concept": 0.5}`. The metrics are `right`,
+    `structure`, `coverage`, `order`, `concept`, `attributes`, `said` and `false_media`; for
+    `dialogues` `perplexity/ratio`; and for `baseline` `baseline/length`, `lists`, `code`, `loops`.
 
     Without a `reference` no distances to real media are taken. `dialogues` are text alone: how
-    well their answers are foretold is held against the bare language model.
+    well their answers are foretold is held against the bare language model. It is asked the prompts
+    of the directions in `baseline` itself: length, lists, code and loops of its answers are held
+    against the system's, and they are read for the perplexity.
     """
 
     name: str
@@ -133,6 +148,7 @@ class Suite:
     goals: Mapping[str, float | AtMost] = field(default_factory=dict)
     reference: Reference | Named | None = None
     dialogues: Sequence[Dialogue] = ()
+    baseline: Sequence[str] = ()
     origin: str = ""  # tells suites of one name apart: the sha256 of the file it was read from
 
     def live_judges(self) -> dict[str, Judge]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,3 +117,51 @@ def test_cancel_reaches_the_async_form(pipeline: Pipeline) -> None:
 
     with pytest.raises(Cancelled):
         asyncio.run(pipeline.achat("hello", cancel=cancel))
+
+
+def test_thread_of_an_async_answer_waits_for_nobody(pipeline: Pipeline) -> None:
+    async def ask() -> list[Any]:
+        stream = pipeline.astream("hello", require={"glyph": 2}, max_tokens=4)
+        first = await anext(stream)
+        for _ in range(500):  # nothing is taken, and the work is done all the same
+            if not any(t.name == "nextgpt-answer" for t in threading.enumerate()):
+                break
+            await asyncio.sleep(0.01)
+        threads = [t.name for t in threading.enumerate()]
+        return [threads, first, *[event async for event in stream]]
+
+    threads, *events = asyncio.run(ask())
+
+    assert "nextgpt-answer" not in threads
+    assert isinstance(events[-1], Finished)
+
+
+def test_media_are_of_the_channels_asked_for_alone(pipeline: Pipeline) -> None:
+    answer = pipeline.chat("hello", channels=[], max_tokens=8)
+
+    assert answer.media == answer.failures == ()
+    with pytest.raises(RequestError, match="glyph"):
+        pipeline.chat("hello", channels=[], require={"glyph": 1})
+    with pytest.raises(RequestError, match="channels rune"):
+        pipeline.chat("hello", channels=["rune"])
+
+
+def test_tokens_of_media_are_counted(pipeline: Pipeline) -> None:
+    answer = pipeline.chat(["hello", glyph()], require={"glyph": 2}, max_tokens=4)
+
+    assert answer.timings.media_tokens == 8
+    assert answer.timings.signal_tokens == 3 * len(answer.media)
+
+
+def test_text_and_media_are_vectors(pipeline: Pipeline) -> None:
+    one, same, other = (pipeline.embed(glyph(seed)) for seed in (1, 1, 2))
+    text = pipeline.embed("Draw a cat")
+
+    assert (len(one.vector), one.tokens) == (12, 8)
+    assert len(text.vector) == 32
+    assert sum(x * x for x in one.vector) == pytest.approx(1)
+    assert one == same != other
+    assert text != pipeline.embed("a cat. Draw")
+    for wrong in ("", "x " * 9000, MediaPart("glyph")):
+        with pytest.raises(RequestError):
+            pipeline.embed(wrong)

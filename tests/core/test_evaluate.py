@@ -150,7 +150,7 @@ def test_required_counts_are_never_passed(pipeline: Pipeline, tmp_path: Path) ->
     evaluate(pipeline, suite(), out=tmp_path / "out")
 
     assert len(asked) == 6
-    assert all(set(options) == {"seed"} for options in asked)
+    assert all(set(options) == {"answered", "seed"} for options in asked)
 
 
 def test_what_was_asked_is_not_asked_again(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +40,21 @@ def test_structure_strict_and_lenient(
 ) -> None:
     assert metrics.structure(wanted, found) is strict
     assert metrics.coverage(wanted, found) == lenient
+
+
+@pytest.mark.parametrize(
+    ("found", "right", "false"),
+    [
+        (["text"], True, False),
+        (["text", "image"], True, False),
+        (["image"], False, False),
+        (["text", "image", "image"], False, True),
+        (["text", "audio"], False, True),
+    ],
+)
+def test_what_is_optional_may_come_once_or_not(found: list[str], right: bool, false: bool) -> None:
+    assert metrics.structure(["text"], found, ["image"]) is right
+    assert metrics.false_media(["text"], found, ["image"]) is false
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=4), st.lists(st.sampled_from("abc"), max_size=4))
@@ -112,6 +130,41 @@ def test_answers_about_one_concept_are_no_independent_trials() -> None:
     assert alike is not None
     assert apart is not None
     assert alike[2] - alike[1] > 2 * (apart[2] - apart[1])
+
+
+def test_a_bootstrap_interval_is_close_to_the_textbook_s_for_a_mean() -> None:
+    trials = [1.0] * 30 + [0.0] * 70
+
+    found = metrics.bootstrap(fmean, trials)
+
+    assert found is not None
+    assert found == metrics.bootstrap(fmean, trials)
+    value, low, high = found
+    assert value == 0.3
+    assert low == pytest.approx(0.3 - 1.96 * (0.21 / 100) ** 0.5, abs=0.02)
+    assert high == pytest.approx(0.3 + 1.96 * (0.21 / 100) ** 0.5, abs=0.02)
+
+
+def test_what_has_no_statistic_has_no_interval() -> None:
+    assert metrics.bootstrap(lambda units: None, [1, 2]) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"structure": False},
+        {"order": False},
+        {"concept": False},
+        {"attributes": False},
+        {"said": False},
+        {"error": "a decoder failed"},
+    ],
+)
+def test_an_answer_is_right_where_nothing_of_it_is_wrong(wrong: dict[str, Any]) -> None:
+    fine = result(0, right=True).model_copy(update={"structure": True})
+
+    assert fine.right
+    assert not fine.model_copy(update=wrong).right
 
 
 def test_all_right_is_not_certain() -> None:

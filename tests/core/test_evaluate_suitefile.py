@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,17 @@ PROMPTS = (
             Message("user", (MediaPart("glyph", glyph(2)), MediaPart("glyph", glyph(1)), "Again?")),
         ),
     ),
+    Prompt(
+        "thanks",
+        "glyph->glyph",
+        (Expected("text"),),
+        (Message("user", ("Thanks!",)),),
+        says=(("welcome", "glad*"), ("you",)),
+        never=("sorry",),
+        optional=("glyph",),
+        follows="again",
+        family="manners",
+    ),
 )
 SUITE = Suite(
     "toy",
@@ -59,6 +71,7 @@ SUITE = Suite(
     {"*/structure": 0.9, "*/false_media": AtMost(0.01)},
     reference=Named(f"{__name__}:glyphs"),
     dialogues=((Message("user", ("Hi",)), Message("assistant", ("Hello",))),),
+    baseline=("text->text",),
 )
 
 
@@ -74,10 +87,10 @@ def test_what_is_read_is_what_was_written(pipeline: Pipeline, tmp_path: Path) ->
     assert (found.name, found.judges, found.goals) == (SUITE.name, SUITE.judges, SUITE.goals)
     assert found.reference == SUITE.reference
     assert tuple(found.dialogues) == tuple(SUITE.dialogues)
+    assert found.baseline == SUITE.baseline
     for read, written in zip(found.prompts, SUITE.prompts, strict=True):
-        assert (read.id, read.direction) == (written.id, written.direction)
-        assert read.expected == written.expected
         assert read.request() == written.request()
+        assert replace(read, messages=()) == replace(written, messages=())
     assert len(list((tmp_path / "out" / "asked").iterdir())) == 2  # each medium once
 
 
@@ -103,7 +116,7 @@ def test_a_prompt_that_was_not_asked_is_not_in_the_file(pipeline: Pipeline, tmp_
     evaluate(pipeline, Suite("toy", (*PROMPTS, smell), {"glyph": JUDGE}), out=tmp_path / "out")
 
     lines = (tmp_path / "out" / "suite.jsonl").read_text().splitlines()
-    assert [json.loads(line).get("id") for line in lines] == [None, "draw", "again"]
+    assert [json.loads(line).get("id") for line in lines] == [None, "draw", "again", "thanks"]
 
 
 @pytest.mark.parametrize(
@@ -149,5 +162,5 @@ def test_distances_to_real_media_stand_in_the_report(pipeline: Pipeline, tmp_pat
 
     found = evaluate(pipeline, SUITE, out=tmp_path / "out").figures["distances"]["glyph"]
 
-    assert found["n"] == 10
+    assert found["n"] == 5 * len(PROMPTS)
     assert {"frechet", "frechet_real", "kernel", "kernel_real"} < set(found)

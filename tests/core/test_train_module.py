@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nextgpt_core.training.average import Average
 from nextgpt_core.training.module import Run, train
 from nextgpt_registry.errors import Cancelled, TrainingError
 
@@ -124,3 +125,15 @@ def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
         pytest.raises(TrainingError, match="another process trains in this folder"),
     ):
         trained(Run(tmp_path / "run", 3))
+
+
+def test_an_average_begins_quickly() -> None:
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(net.weight)
+    average = Average(net, 0.999)
+    nn.init.ones_(net.weight)
+
+    average.update(0)
+    assert average.values["weight"].item() == pytest.approx(0.9)  # a tenth is kept of the first
+    average.update(1_000_000)
+    assert average.values["weight"].item() == pytest.approx(0.9001)

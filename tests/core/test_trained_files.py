@@ -68,6 +68,10 @@ def added(name: str, *shape: int) -> Edit:
     return lambda t: {**t, name: torch.zeros(shape)}
 
 
+def strangers(count: int) -> Edit:
+    return lambda t: t | {f"output.more{number}": torch.zeros(2) for number in range(count)}
+
+
 def cast(dtype: torch.dtype) -> Edit:
     return lambda t: {n: v.to(dtype) for n, v in t.items()}
 
@@ -81,6 +85,7 @@ ROWS, Q_A = "glyph.output", "layers.0.self_attn.q_proj.A"
 DAMAGED: list[tuple[str, str, Edit, str]] = [
     ("project.glyph", "one lacking", without(QUERIES), "lacks output.queries"),
     ("project.glyph", "one strange", added("output.more", 2), "holds output.more"),
+    ("project.glyph", "four strange", strangers(4), "output.more2 and 1 more"),
     ("project.glyph", "no side at all", added("map.weight", 2), "holds map.weight: no tensor"),
     ("project.glyph", "sides swapped", renamed("output.", "outputs."), "holds outputs."),
     ("project.glyph", "in for out", lambda t: swapped(t), "holds input."),

@@ -125,6 +125,7 @@ def test_a_system_that_is_none_is_refused(
 
 RUN = ["run", "kit.yaml", "--untrained"]
 NO_LINES: list[list[str]] = [
+    [*RUN, "--text", ""],
     ["nothing"],
     [""],
     [BYTES],
@@ -256,7 +257,6 @@ def test_a_line_that_makes_no_sense_is_refused(expect: Any, nextgpt: Run, line: 
 
 
 ODD_LINES: list[list[str]] = [
-    [*RUN, "--text", ""],
     [*RUN, "--text", "a", "--seed", "-1"],
     [*RUN, "--text", "a", "--seed", "9" * 40],
     [*RUN, "--text", "a", "--require", "glyph=0"],

@@ -48,6 +48,7 @@ WITHOUT_IMPORTING = {
     "einops": "ImageBind's package imports it",
     "huggingface-hub": "the registry's hf: sources",
     "protobuf": "tokenizers of sentencepiece",
+    "python-multipart": "forms of starlette",
     "regex": "ImageBind's package imports it",
     "safetensors": "read through the registry's tensors",
     "scipy": "the distances of torchmetrics; samplers of diffusers",

@@ -62,6 +62,14 @@ class OwnTimes(Protocol):
         """The samplers beside its own that can be told them."""
 
 
+@runtime_checkable
+class StepCached(Protocol):
+    """A family whose call tells its denoiser what a step cache must know: which pass this is."""
+
+    caches: tuple[str, ...]
+    """The step caches that it works with."""
+
+
 def distilled(pipe: Any) -> bool:
     """Whether guidance went into the weights, so that there is none to ask for."""
     return bool(getattr(pipe.config, "is_distilled", False) or getattr(pipe, "is_turbo", False))

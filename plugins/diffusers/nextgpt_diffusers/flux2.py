@@ -22,6 +22,7 @@ class Flux2Klein:
     """`text` (B, 512, 3 D): three layers' states side by side, of a text and what pads it."""
 
     denoiser = "transformer"
+    caches = ("taylorseer",)
     away, given, shape = StableDiffusion.away, StableDiffusion.given, StableDiffusion.shape
 
     def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:

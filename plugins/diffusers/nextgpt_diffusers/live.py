@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nextgpt_diffusers.caches import apart, cached
 from nextgpt_diffusers.cards import Card
 from nextgpt_diffusers.describe import known_pipeline
-from nextgpt_diffusers.family import Family, OwnTimes, default, distilled
+from nextgpt_diffusers.family import Family, OwnTimes, StepCached, default, distilled
 from nextgpt_diffusers.files import load_files
 from nextgpt_diffusers.folder import Folder
 from nextgpt_diffusers.noise import loss, noised
@@ -103,6 +104,10 @@ class PipelineDecoder(torch.nn.Module):
 
     def decode(self, batch: DecodeBatch) -> list[Media]:
         """{name: (B, T, D)} -> B media, by the pipeline's own call."""
+        parts = apart(batch, batch.options.step_cache)
+        return [media for part in parts for media in self._called(part)]
+
+    def _called(self, batch: DecodeBatch) -> list[Media]:
         pipe, family, options = self._whole(), self.family, batch.options
         published = pipe.scheduler
         asked = {
@@ -118,14 +123,20 @@ class PipelineDecoder(torch.nn.Module):
                     who=self._who,
                     only=family.samplers(pipe) if isinstance(family, OwnTimes) else None,
                 )
-            made = pipe(
-                **family.given(batch.conditions),
-                **self._away(batch.conditions, options),
-                **{name: value for name, value in asked.items() if value is not None},
-                **_told(pipe, batch.on_step),
-                generator=list(batch.generators),
-                output_type="pt" if self.modality == "audio" else "np",
-            )
+            with cached(
+                getattr(pipe, family.denoiser),
+                options.step_cache,
+                known=family.caches if isinstance(family, StepCached) else (),
+                who=self._who,
+            ):
+                made = pipe(
+                    **family.given(batch.conditions),
+                    **self._away(batch.conditions, options),
+                    **{name: value for name, value in asked.items() if value is not None},
+                    **_told(pipe, batch.on_step),
+                    generator=list(batch.generators),
+                    output_type="pt" if self.modality == "audio" else "np",
+                )
         finally:
             pipe.scheduler = published
         _check_finite(made, self._who)

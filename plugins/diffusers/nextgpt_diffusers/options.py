@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from nextgpt_registry.specs import Fixed, Options
 
 Scheduler = Literal["published", "ddim", "dpm++", "euler", "euler-ancestral", "unipc"]
+StepCache = Literal["first-block", "sea", "taylorseer"]
 
 
 class DecoderOptions(Options):
@@ -21,6 +22,9 @@ class DecoderOptions(Options):
     guidance: float | None = Field(default=None, ge=0, le=30)
     scheduler: Scheduler = "published"
     """The sampler; one that does not fit what the pipeline predicts is refused."""
+    step_cache: StepCache | None = None
+    """Leave out most of the denoiser at steps where it would say nearly the same. Quicker, and the
+    media are others, with less in them that is fine; only for pipelines that can."""
     negative: str = Field(default="", max_length=1000)
     """What guidance leads away from, in words."""
     vae_dtype: Annotated[Literal["float32", "bfloat16", "float16"] | None, Fixed()] = None
@@ -49,6 +53,7 @@ class Sd15Options(DecoderOptions):
     steps: int | None = Field(default=25, ge=1, le=200)
     guidance: float | None = Field(default=7.5, ge=0, le=30)
     scheduler: LatentScheduler = "dpm++"
+    step_cache: None = None
     height: int | None = Field(default=512, ge=64, le=2048, multiple_of=8)
     width: int | None = Field(default=512, ge=64, le=2048, multiple_of=8)
 
@@ -74,6 +79,7 @@ class Flux2KleinOptions(ImageOptions):
     steps: int | None = Field(default=4, ge=1, le=200)
     guidance: None = None
     scheduler: Literal["published", "dpm++", "euler", "unipc"] = "published"
+    step_cache: None = None  # four steps are too few to leave one out
     min_snr: Annotated[None, Fixed()] = None
     height: int | None = Field(default=1024, ge=64, le=2048, multiple_of=16)
     width: int | None = Field(default=1024, ge=64, le=2048, multiple_of=16)
@@ -95,6 +101,7 @@ class ZeroscopeOptions(VideoOptions):
     steps: int | None = Field(default=25, ge=1, le=200)
     guidance: float | None = Field(default=7.5, ge=0, le=30)
     scheduler: LatentScheduler = "dpm++"
+    step_cache: None = None
     frames: int | None = Field(default=24, ge=1, le=64)
     rate: float | None = Field(default=8.0, gt=0, le=60)
     height: int | None = Field(default=320, ge=64, le=1024, multiple_of=64)
@@ -123,6 +130,7 @@ class WanOptions(VideoOptions):
 class AudioOptions(DecoderOptions):
     """Of sound."""
 
+    step_cache: None = None
     seconds: float = Field(default=10.0, ge=0.1, le=47)
 
 

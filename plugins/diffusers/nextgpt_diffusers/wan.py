@@ -22,6 +22,7 @@ class Wan:
     """`text` (B, 128, D): the beginning of what the denoiser reads, followed by zeros."""
 
     denoiser = "transformer"
+    caches = ("first-block", "sea", "taylorseer")
 
     def encode(self, pipe: Any, captions: Sequence[str], options: Any) -> dict[str, Tensor]:
         """B captions -> the text encoder's states, zeros behind the end of each."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from nextgpt_image.colours import hdr
 from nextgpt_image.header import declaring_alpha, gif_frames, size_of
 from nextgpt_image.modality import FORMATS, IMAGE, SHARED
 from nextgpt_image.rendering import render, shown_size
@@ -95,6 +96,9 @@ def _decode(data: bytes, kind: str, who: str) -> Any:
         raise ValueError(f"it is {width}x{height} pixels")
     check_limit(IMAGE, "columns-or-rows", max(width, height), who=who)
     check_limit(IMAGE, "pixels", width * height, who=who)
+    if curve := hdr(data):
+        what = f"has colours of high dynamic range ({curve}), which would be read much too dark"
+        raise MediaError(who, what, "convert it to sRGB first")
     data = declaring_alpha(data, kind)
     with Image.open(io.BytesIO(data), formats=(kind,)) as opened:
         for wide, high in (opened.size, shown_size(opened)):  # a GIF's frame may outgrow its header

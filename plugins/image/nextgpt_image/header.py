@@ -30,6 +30,17 @@ def gif_frames(data: bytes, *, at_most: int = 2) -> int:
         return 1
 
 
+def png_chunk(data: bytes, name: bytes) -> bytes:
+    """What a chunk before the pixels of a PNG holds; b"" where there is none of this name."""
+    at = 8 if data[:8] == b"\x89PNG\r\n\x1a\n" else len(data)
+    while at + 8 <= len(data) and (found := data[at + 4 : at + 8]) != b"IDAT":
+        length = int.from_bytes(data[at : at + 4], "big")
+        if found == name:
+            return data[at + 8 : at + 8 + length]
+        at += 12 + length
+    return b""
+
+
 def declaring_alpha(data: bytes, kind: str) -> bytes:
     """The file, its header admitting the transparency that frames of an animated WebP may have.
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from nextgpt_image.colours import profile_of
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -45,7 +47,7 @@ def render(opened: Image.Image, data: bytes = b"") -> Image.Image:
     tile = getattr(opened, "tile", None) if data else None
     raw = str(tile[0][3]) if tile else ""  # as stored; gone once it is decoded
     opened.load()
-    alpha, shown = _alpha(opened, raw, data), _srgb(opened, raw)
+    alpha, shown = _alpha(opened, raw, data), _srgb(opened, raw, data)
     if alpha is not None:
         shown = Image.composite(shown, Image.new("RGB", shown.size, "white"), alpha)
     size = stretched(*shown.size, *_pixel_shape(opened.info))
@@ -108,15 +110,17 @@ def _low_bytes(data: bytes) -> Image.Image:
         return opened.convert("RGB")
 
 
-def _srgb(opened: Image.Image, raw: str) -> Image.Image:
+def _srgb(opened: Image.Image, raw: str, data: bytes) -> Image.Image:
     """The colours as a screen of sRGB shows them, RGB, without transparency."""
     colours = _opaque(opened, raw)
-    profile = opened.info.get("icc_profile")
+    grey = colours.mode == "L"  # which has no primaries
+    profile = opened.info.get("icc_profile") if grey else profile_of(data, opened.info)
     if profile:
         with contextlib.suppress(*_NO_PROFILE):
             return _by_profile(colours, profile)
     rgb = colours.convert("RGB")
-    gamma = 0 if profile or "srgb" in opened.info else opened.info.get("gamma", 0)
+    told = profile is not None or "srgb" in opened.info
+    gamma = 0 if told else opened.info.get("gamma", 0)
     exponent = 1 / (gamma * _GAMMA) if 0.1 < gamma < 10 else 1
     if abs(exponent - 1) < 0.05:
         return rgb

@@ -208,6 +208,48 @@ def test_gamma_of_a_png(gamma: float, more: Sequence[tuple[bytes, bytes]], shown
     assert abs(int(pixel[0]) - shown) <= 2
 
 
+P3 = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)  # white, red, green, blue
+
+
+def points(*xy: float) -> tuple[bytes, bytes]:
+    return b"cHRM", struct.pack(">8I", *(round(value * 100_000) for value in xy))
+
+
+def test_primaries_that_a_png_says_are_honoured() -> None:
+    usual, linear = ((b"gAMA", n.to_bytes(4)) for n in (45455, 100_000))
+    swapped = (*P3[:2], *P3[6:], *P3[4:6], *P3[2:4])
+    said = {
+        "P3": [(b"cICP", bytes([12, 13, 0, 1]))],
+        "P3 in points": [points(*P3)],
+        "P3, and a gamma": [points(*P3), usual],
+        "P3 before a profile": [
+            (b"cICP", bytes([12, 13, 0, 1])),
+            (b"iCCP", b"a\0\0" + zlib.compress(swapping_profile())),
+        ],
+        "sRGB before points": [(b"cICP", bytes([1, 13, 0, 1])), points(*swapped), linear],
+        "sRGB's own": [points(0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06), usual],
+        "unknown": [(b"cICP", bytes([2, 2, 0, 1])), usual],
+        "cut short": [(b"cICP", b"\x0c")],
+        "a line": [points(*(0.3,) * 8)],
+        "no points": [points(*(0,) * 8)],
+        "far off": [points(0.3, 1e-5, *P3[2:])],
+    }
+
+    shown = {
+        name: tuple(read(png((1, 1), 8, 2, [bytes([200, 100, 50])], *chunks))[0, 0].tolist())
+        for name, chunks in said.items()
+    }
+
+    in_srgb = {name: (215, 93, 31) for name in said if name.startswith("P3")}
+    assert shown == dict.fromkeys(said, (200, 100, 50)) | in_srgb
+
+
+def test_colours_of_high_dynamic_range_are_refused() -> None:
+    for code, name in ((16, "PQ"), (18, "HLG")):
+        with pytest.raises(MediaError, match=name):
+            read(png((1, 1), 8, 2, [bytes(3)], (b"cICP", bytes([9, code, 0, 1]))))
+
+
 @pytest.mark.parametrize(
     ("across", "down", "unit", "shape"),
     [

@@ -3,8 +3,8 @@
 Legend: B batch, c latent channels, f frames, h w latent height and width, T D condition.
 
 A latent is always (B, c, f, h, w); a picture and a spectrogram have one frame. The network is
-diffusers' Wan transformer, the noise schedule its flow-matching Euler scheduler
-(Lipman et al., 2023; Esser et al., 2024: time drawn from a logit-normal).
+diffusers' Wan transformer; from noise to latents it goes by Euler's method
+(Lipman et al., 2023; Esser et al., 2024: time drawn from a logit-normal, and shifted).
 
 The transformer's rotary positions are relative, and a flat ground gives no hint of where its
 edges are: without `_where`, channels that say so, things land anywhere and wrap around.
@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
+from diffusers import WanTransformer3DModel
 from torch import Generator, Tensor, nn
 
 from nextgpt_mini.latents import Latents
@@ -77,7 +78,6 @@ class FlowDecoder(nn.Module):
             cross_attn_norm=True,
             rope_max_seq_len=32,
         )
-        self.scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
         self.eval()
 
     def load(self, paths: Mapping[str, Path]) -> None:
@@ -126,7 +126,7 @@ class FlowDecoder(nn.Module):
         """(B, c, f, h, w), (B, T, D) -> (B,): the flow-matching loss at a random time each."""
         device = x_Bcfhw.device
         sigma_B = torch.stack([torch.randn((), generator=g) for g in generators]).sigmoid()
-        sigma_B = SHIFT * sigma_B / (1 + (SHIFT - 1) * sigma_B)
+        sigma_B = _shifted(sigma_B)
         noise = self._noise(generators, x_Bcfhw.shape[1:]).to(device)
         sigma = sigma_B.to(device)[:, None, None, None, None]
         noisy = (1 - sigma) * x_Bcfhw + sigma * noise
@@ -145,17 +145,17 @@ class FlowDecoder(nn.Module):
         if guided:
             nothing = self.text([""]).to(text_BTD.dtype).expand(count, -1, -1)
             text_BTD = torch.cat([text_BTD, nothing])
-        scheduler = FlowMatchEulerDiscreteScheduler.from_config(self.scheduler.config)
-        scheduler.set_timesteps(options.steps, device=device)
+        sigmas = _shifted(1 - torch.arange(options.steps + 1) / options.steps).tolist()
         x = self._noise(batch.generators, self._latent_size()).to(device, text_BTD.dtype)
-        for done, time in enumerate(scheduler.timesteps):
+        for done, (sigma, after) in enumerate(pairwise(sigmas)):
             batch.on_step(done, options.steps)
             given = torch.cat([x, x]) if guided else x
-            velocity = self._velocity(given, time.expand(len(given)), text_BTD)
+            time_B = torch.full((len(given),), 1000 * sigma, device=device)
+            velocity = self._velocity(given, time_B, text_BTD)
             if guided:
                 with_text, without = velocity.chunk(2)
                 velocity = without + options.guidance * (with_text - without)
-            x = scheduler.step(velocity, time, x, return_dict=False)[0]
+            x = x + (after - sigma) * velocity
         batch.on_step(options.steps, options.steps)
         return self.to_media(self.latents.decode(self.unpack(x)).float())
 
@@ -184,6 +184,11 @@ class FlowDecoder(nn.Module):
     @staticmethod
     def _noise(generators: Sequence[Generator], size: Any) -> Tensor:
         return torch.stack([torch.randn(tuple(size), generator=g) for g in generators])
+
+
+def _shifted(sigma_N: Tensor) -> Tensor:
+    """(N,) in [0, 1] -> the same moved towards 1, which is noise."""
+    return SHIFT * sigma_N / (1 + (SHIFT - 1) * sigma_N)
 
 
 def _where(shape: Shape) -> Tensor:

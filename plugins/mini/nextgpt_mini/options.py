@@ -21,7 +21,7 @@ class EncoderOptions(Options):
 class DecoderOptions(Options):
     """Sampling (per request) and the sizes inside (twins are smaller; conditions never change)."""
 
-    steps: int = Field(default=16, ge=1, le=200)
+    steps: int = Field(default=6, ge=1, le=200)
     guidance: float = Field(default=2.5, ge=1.0, le=20.0)
     hidden: Annotated[int, Fixed()] = Field(default=256, ge=16, multiple_of=16)
     layers: Annotated[int, Fixed()] = Field(default=6, gt=0)

@@ -9,7 +9,7 @@ them sharp from latents with noise on them.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor, channels_last, nn
 from torch.nn.functional import silu
 
 from nextgpt_mini.latents import Latents
@@ -32,7 +32,8 @@ class PictureLatents(Latents):
 
     def decode(self, z_Bchw: Tensor) -> Tensor:
         """(B, c, h, w) -> (B, 3, 8h, 8w) in about [-1, 1]."""
-        return super().decode(z_Bchw) + self.painter(z_Bchw)
+        last = z_Bchw.contiguous(memory_format=channels_last)  # convolutions of a CPU want it
+        return super().decode(z_Bchw) + self.painter(last)
 
 
 class _Residual(nn.Module):

@@ -192,6 +192,26 @@ def test_a_table_leaves_out_what_no_direction_has():
     )
 
 
+def test_a_table_begins_with_what_most_went_wrong():
+    told = {"fine": [0.9, 0.8, 1.0], "bad": [0.1, 0.0, 0.2], "fair": [0.5, 0.4, 0.6]}
+    directions = {name: {"n": 9, "right": right} for name, right in told.items()}
+
+    lines = table(kept([{**REPORT, "directions": directions}])["any2any"]).splitlines()
+
+    assert lines[0] == "| direction | n | all right |"
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| bad", "| fair", "| fine"]
+
+
+def test_the_card_has_answers_beside_the_bare_language_model_s():
+    beside = {"length": [0.5, 0.4, 0.6], "lists": None, "code": [1, 1, 1], "loops": [0, -0.1, 0.1]}
+    means = {"length": 9.0, "lists": 0.0, "code": 0.5, "loops": 0.25}
+    report = {**REPORT, "baseline": {"n": 4, **beside, "system": means, "base": means}}
+
+    card = command.filled(CARD, kept([report]))
+
+    assert "| length | 9 | 9 | 0.50 (0.40-0.60) |\n| lists | 0 | 0 |  |" in card
+
+
 def test_the_command_tells_what_does_not_agree(evaluation, tmp_path):
     out = tmp_path / "docs"
     out.mkdir()

@@ -22,8 +22,7 @@ def build(spec: Encoder | Decoder):
     return resolve(spec.target)(resolve(spec.options)(**spec.twin))
 
 
-@pytest.mark.parametrize("spec", MANIFEST.decoders, ids=lambda spec: spec.name)
-def test_batching_changes_a_trained_medium_by_rounding_only(spec):
+def trained(spec: Decoder):
     live = resolve(spec.target)(resolve(spec.options)())
     files = {"text": "text", "denoiser": spec.name.removeprefix("mini-")}
     if spec.modality == "audio":
@@ -31,6 +30,12 @@ def test_batching_changes_a_trained_medium_by_rounding_only(spec):
     else:
         files["latents"] = "picture-latents"
     live.load({part: WEIGHTS / f"{file}.safetensors" for part, file in files.items()})
+    return live
+
+
+@pytest.mark.parametrize("spec", MANIFEST.decoders, ids=lambda spec: spec.name)
+def test_batching_changes_a_trained_medium_by_rounding_only(spec):
+    live = trained(spec)
 
     conditions = live.caption_targets(["the sound of a drum", "the sound of a bell twice"])
     together, alone = (
@@ -43,6 +48,18 @@ def test_batching_changes_a_trained_medium_by_rounding_only(spec):
         assert 10 * np.log10(np.mean(error**2)) < -60  # of full scale
     else:
         assert np.abs(error).max() <= 2
+
+
+def test_the_few_steps_of_a_picture_come_near_what_many_come_to():
+    live = trained(next(d for d in MANIFEST.decoders if d.modality == "image"))
+    conditions = live.caption_targets(["a cat on a red background", "two stars on blue"])
+
+    few, many = (
+        np.stack([medium.data.astype(float) for medium in draw(live, conditions, 1, 2, **options)])
+        for options in ({}, {"steps": 32})
+    )
+
+    assert np.abs(few - many).mean() < 5  # of 255; those of other seeds differ by 8
 
 
 def test_sound_survives_the_spectrogram():

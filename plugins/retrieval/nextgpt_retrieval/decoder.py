@@ -5,6 +5,7 @@ Legend: B batch, T tokens, W width, D the width of an embedding.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from nextgpt_registry.catalog import Catalog
-from nextgpt_registry.errors import DecodeError, SourceError
+from nextgpt_registry.errors import DecodeError, PluginError, SourceError
 from nextgpt_registry.fetch.cache import sha256_of
 from nextgpt_registry.fetch.sources import fetch
 from nextgpt_registry.media import Media
@@ -82,7 +83,7 @@ class Retrieval(nn.Module):
         near = [one for one in found if one.score >= options.minimum_score]
         if not near:
             raise _too_far(found[0], options)
-        return library.read(near[_drawn(len(near), generator)], plugins())
+        return library.read(near[_drawn(len(near), generator)], plugins(self.modality))
 
     def _example(
         self,
@@ -97,7 +98,7 @@ class Retrieval(nn.Module):
 
     def _examples(self) -> list[tuple[Media, Array]]:
         """The first samples of the modality, under captions that tell them apart."""
-        declared = plugins().modality(self.modality).sample
+        declared = plugins(self.modality).modality(self.modality).sample
         if declared is None:
             what = f"the modality {self.modality} declares no `sample`"
             raise SourceError(f"library {EXAMPLES}", what, "give a library of your own")
@@ -127,8 +128,12 @@ class Retrieval(nn.Module):
 
 
 @cache
-def plugins() -> Catalog:
-    """All installed plugins: they read what is found."""
+def plugins(modality: str) -> Catalog:
+    """What reads a modality: the plugin that is called like it, or else all that are installed."""
+    with contextlib.suppress(PluginError):
+        named = Catalog.discover([modality])
+        if modality in named.modalities:
+            return named
     return Catalog.discover()
 
 

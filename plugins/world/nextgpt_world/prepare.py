@@ -7,9 +7,7 @@ samples (CC0), Kenney's effects (CC0).
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +21,7 @@ from nextgpt_registry.aside import replacing
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.fetch.progress import tracked
 from nextgpt_registry.fetch.sources import fetch
-from nextgpt_registry.targets import missing
+from nextgpt_world.cutting import NOTES, SECONDS, check_tools, clean, draw, played, trim
 from nextgpt_world.library import (
     LIBRARY,
     RATE,
@@ -63,10 +61,9 @@ SAMPLES = (
 )
 SAMPLE_SOUNDS = ("guitar", "trumpet", "bell", "drum", "coin", "bird", "harp", "cowbell")
 
+ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 128 128">{}</svg>'
+
 _MODULES = ("resvg_py", "scipy", "tinysoundfont")
-_COMMANDS = ("npm", "apt-get", "dpkg-deb")
-_SECONDS = 1.6
-_NOTES = (-5, -2, 0, 2, 4, 7)
 
 
 def prepare(path: Path = LIBRARY) -> Path:
@@ -77,7 +74,7 @@ def prepare(path: Path = LIBRARY) -> Path:
     """
     if made_from(path) == _fingerprint():
         return path
-    _check_tools()
+    check_tools("world prepare", *_MODULES)
     tensors: dict[str, Array] = {}
     pictures, sounds = 2 * len(vocabulary().objects), vocabulary().sounds
     for name, style, sprite in tracked(_sprites(), "pictures", pictures):
@@ -88,18 +85,6 @@ def prepare(path: Path = LIBRARY) -> Path:
     with replacing(path) as aside:
         pack(tensors, aside, made_from=_fingerprint())
     return path
-
-
-def _check_tools() -> None:
-    absent = [f"the Python package {m}" for m in missing(_MODULES)]
-    absent += [f"the command {name}" for name in _COMMANDS if shutil.which(name) is None]
-    if absent:
-        raise SourceError(
-            "world prepare",
-            f"needs {', '.join(absent)}",
-            "pip install 'nextgpt-world[train]', then pip install --no-deps tinysoundfont==0.3.7 "
-            "(its playback library is not needed); npm and apt-get come with the system",
-        )
 
 
 def write_samples(library: Library, path: Path) -> None:
@@ -118,7 +103,7 @@ def write_samples(library: Library, path: Path) -> None:
 def _fingerprint() -> str:
     """What the library depends on: words, sources, sizes."""
     words = files("nextgpt_world").joinpath("vocabulary.json").read_bytes()
-    rest = repr((FLUENT, NOTO, FLUID, SONIC_PI, KENNEY, SPRITE, RATE, _SECONDS, _NOTES))
+    rest = repr((FLUENT, NOTO, FLUID, SONIC_PI, KENNEY, SPRITE, RATE, SECONDS, NOTES))
     return hashlib.sha256(words + rest.encode()).hexdigest()
 
 
@@ -130,37 +115,19 @@ def _sprites() -> Iterator[tuple[str, str, Array]]:
     for name, code in vocabulary().emoji.items():
         for candidate in (f"{code}.webp", f"{code}-fe0f.webp"):
             if (fluent / candidate).exists():
-                yield name, "fluent", _trim(Image.open(fluent / candidate))
+                yield name, "fluent", trim(Image.open(fluent / candidate))
                 break
         else:
             raise SourceError(FLUENT[0], f"no picture {code} for {name!r}", "pick another emoji")
         icon = names.get(code) or names.get(f"{code}-fe0f")
         if icon is not None and icon in icons["icons"]:
-            yield name, "noto", _trim(_draw(icons["icons"][icon]["body"]))
-
-
-def _draw(body: str) -> Image.Image:
-    import resvg_py  # only this one step draws vectors
-
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 128 128">{body}</svg>'
-    png = resvg_py.svg_to_bytes(svg_string=svg, width=256, height=256)
-    return Image.open(io.BytesIO(bytes(png)))
-
-
-def _trim(image: Image.Image) -> Array:
-    image = image.convert("RGBA")
-    box = image.getchannel("A").point(lambda a: 255 * (a > 16)).getbbox() or (0, 0, *image.size)
-    cut = image.crop(box)
-    side = max(cut.size)
-    square = Image.new("RGBA", (side, side))
-    square.paste(cut, ((side - cut.width) // 2, (side - cut.height) // 2))
-    return np.asarray(square.resize((SPRITE, SPRITE), Image.Resampling.LANCZOS))
+            yield name, "noto", trim(draw(ICON.format(icons["icons"][icon]["body"])))
 
 
 def _hits(source: str) -> Iterator[Array]:
     kind, _, what = source.partition(":")
     if kind in ("gm", "kit"):
-        yield from _played(kind, int(what))
+        yield from played(fetch(FLUID[0], sha256=FLUID[1]) / "FluidR3_GM.sf2", source)
         return
     origin, pin = SONIC_PI if kind == "sonicpi" else KENNEY
     for name in what.split(","):
@@ -170,31 +137,4 @@ def _hits(source: str) -> Iterator[Array]:
         data, rate = soundfile.read(fetch(origin, sha256=pin) / f"{name}.{suffix}", dtype="float32")
         mono = data if data.ndim == 1 else data.mean(1)
         for pitch in (0.9, 1.0, 1.1):
-            yield _clean(resample_poly(mono, RATE, round(rate * pitch)).astype(np.float32))
-
-
-def _played(kind: str, number: int) -> Iterator[Array]:
-    import tinysoundfont  # only this one step plays notes
-
-    synth = tinysoundfont.Synth(samplerate=RATE)
-    font = synth.sfload(str(fetch(FLUID[0], sha256=FLUID[1]) / "FluidR3_GM.sf2"))
-    for note in _NOTES if kind == "gm" else (0, 0, 0):
-        key = 60 + note if kind == "gm" else number
-        if kind == "gm":
-            synth.program_select(0, font, 0, number)
-        else:
-            synth.program_select(0, font, 128, 0, True)
-        synth.noteon(0, key, 110)
-        held = bytes(synth.generate(int(0.9 * RATE)))
-        synth.noteoff(0, key)
-        tail = bytes(synth.generate(int((_SECONDS - 0.9) * RATE)))
-        synth.sounds_off(0)
-        synth.generate(RATE // 10)
-        yield _clean(np.frombuffer(held + tail, np.float32).reshape(-1, 2).mean(1))
-
-
-def _clean(sound: Array) -> Array:
-    peak = float(np.abs(sound).max())
-    loud = np.flatnonzero(np.abs(sound) > 0.02 * peak)
-    sound = sound[loud[0] : loud[-1] + 1][: int(_SECONDS * RATE)]
-    return sound * (0.9 / max(peak, 1e-6))
+            yield clean(resample_poly(mono, RATE, round(rate * pitch)).astype(np.float32))

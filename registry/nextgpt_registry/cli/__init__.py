@@ -1,5 +1,5 @@
 """The command `nextgpt`."""
 
-from nextgpt_registry.cli.dispatch import main
+from nextgpt_registry.cli.entry import main
 
 __all__ = ["main"]

@@ -21,10 +21,16 @@ only where a source names the file."""
 def fetch_file(who: str, repo: str, commit: str, path: str, *, offline: bool) -> Path:
     """The local path of one file."""
     require_hub(who)
-    from huggingface_hub import hf_hub_download  # lazy: 150 ms, and needed for hf: sources only
+    # Lazy: 150 ms, and needed for hf: sources only.
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+    held = try_to_load_from_cache(repo, path, revision=commit)
+    if isinstance(held, str):
+        return Path(held)
+    if offline:  # the client asks its server who runs it, even for local files only
+        raise SourceError(who, "is not in the hub's cache", _fix(offline))
     try:
-        return Path(hf_hub_download(repo, path, revision=commit, local_files_only=offline))
+        return Path(hf_hub_download(repo, path, revision=commit))
     except Exception as error:  # the hub's errors share no base class; all are told the same way
         raise hub_failed(who, error, offline) from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.config import Config
 from nextgpt_registry.configfile import Loaded, load_config
 from nextgpt_registry.errors import LockError, PluginError, SourceError
+from nextgpt_registry.layers import named_in, plugin_name
 from nextgpt_registry.lock import Lock, read_lock
 from nextgpt_registry.plan.channels import resolve_channel
 from nextgpt_registry.plan.findings import Findings
@@ -26,6 +26,7 @@ from nextgpt_registry.plan.shared import share_inputs
 from nextgpt_registry.plan.signals import check_lock, check_spellings, signal_blocks
 from nextgpt_registry.plan.trained import Trained
 from nextgpt_registry.plan.untrained import account, known_parts
+from nextgpt_registry.specs import Manifest
 from nextgpt_registry.targets import absent, blamed
 
 
@@ -76,7 +77,7 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
     """
     loaded = load_config(source)
     config, findings = loaded.config, Findings(loaded.said_by)
-    _check_plugins(config, catalog, findings)
+    _check_plugins(loaded, catalog, findings)
     _check_data(config, findings)
     lock = _read_lock(loaded, findings)
     facts, checked = find_facts(config, loaded.base, findings)
@@ -93,7 +94,8 @@ def resolve(source: Loaded | Config, catalog: Catalog) -> Plan:
 
     signals = signal_blocks(config, facts, channels, lock)
     known = known_parts(config, channels)
-    trained = Trained(config, lock, loaded.base, findings, known=known)
+    left_out = named_in(loaded.layers, "modalities").keys() - config.modalities
+    trained = Trained(config, lock, loaded.base, findings, known=known, left_out=left_out)
     trained.check_names(lock)
     channels = account(config, channels, signals, facts, trained)
     llm, lora = llm_parts(config, facts, checked, loaded.base, findings)
@@ -145,13 +147,31 @@ def plugins_of(config: Config) -> Catalog:
         raise
 
 
-def _check_plugins(config: Config, catalog: Catalog, findings: Findings) -> None:
-    loaded = [plugin.name for plugin in catalog.plugins]
-    for index, requirement in enumerate(config.plugins):
-        name = re.match(r"[\w.-]*", requirement)
-        if name is None or name.group() not in loaded:
-            fix = did_you_mean(requirement, loaded)
+def _check_plugins(loaded: Loaded, catalog: Catalog, findings: Findings) -> None:
+    there = [plugin.name for plugin in catalog.plugins]
+    for index, requirement in enumerate(loaded.config.plugins):
+        if plugin_name(requirement) not in there:
+            fix = did_you_mean(requirement, there)
             findings.add(f"plugins.{index}", f"{requirement!r} is not loaded", fix)
+    if lost := named_in(loaded.layers, "plugins").keys() - there:
+        installed = Catalog.discover().plugins  # a list that replaces another one is rare
+        names = [p.name for p in installed if p.name in lost and _serves(p.manifest, loaded.config)]
+        if names:
+            added = ", ".join(f"+{name}" for name in loaded.config.plugins)
+            what = f"leaves out {', '.join(names)}, which channels need: a list replaces another"
+            findings.add("plugins", what, f"to add to the list, write `plugins: [{added}]`")
+
+
+def _serves(manifest: Manifest, config: Config) -> bool:
+    """Whether a channel is of a modality that the plugin declares, or has a component of it."""
+    modalities = {modality.name for modality in manifest.modalities}
+    components = {(one.modality, one.name) for one in (*manifest.encoders, *manifest.decoders)}
+    return any(
+        (modality := channel.modality or name) in modalities
+        or (part is not None and (modality, part.name) in components)
+        for name, channel in config.modalities.items()
+        for part in (channel.encoder, channel.decoder)
+    )
 
 
 def _check_data(config: Config, findings: Findings) -> None:

@@ -27,7 +27,8 @@ _REFIT = "use the options, components and language model it was trained with"
 class Trained:
     """What the config's `weights` name, with the lock's pins where it has none of its own.
 
-    `known` are the parts of the system: the headers of these are read, and of no others.
+    `known` are the parts of the system: the headers of these are read, and of no others. `left_out`
+    are channels that were taken out of what the config extends.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class Trained:
         findings: Findings,
         *,
         known: Collection[str],
+        left_out: Collection[str] = (),
     ) -> None:
         self.weights = {name: _pinned(w, lock, name) for name, w in config.weights.items()}
-        self._known = known
+        self._known, self._left_out = known, left_out
         self._findings = findings
         self._found = {
             name: find_weights(weight, f"weights.{name}", base, findings)
@@ -124,7 +126,8 @@ class Trained:
         if (found := self._tensors("signals")) is None:
             return
         left = [part.removeprefix("project.") for part in self.weights if part not in self._known]
-        gone = [channel for channel in left if self._is_itself(f"project.{channel}")]
+        gone = {channel for channel in left if self._is_itself(f"project.{channel}")}
+        gone.update(self._left_out)
         made = contents.signals(found, signals.blocks, facts=facts, silent=[*silent, *gone])
         for channel in made.unused:
             why = "it is silent" if channel in silent else "it is left out"

@@ -20,6 +20,7 @@ from nextgpt_core.training.adding import AdditionResult, add
 from nextgpt_registry import Catalog, Manifest, Media, MediaPart, Message, Modality, hookimpl
 from nextgpt_registry.additions import find_offer, join
 from nextgpt_registry.configfile import load_config
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.specs import Addition
 
 WORDS = ("cat", "drum", "blue", "a bell", "two dogs")
@@ -51,8 +52,8 @@ class Asked:
 class Marker(Painter):
     """Paints marks."""
 
-    def decode(self, conditions: Any, **given: Any) -> list[Media]:
-        return [Media("mark", media.data) for media in super().decode(conditions, **given)]
+    def decode(self, batch: DecodeBatch) -> list[Media]:
+        return [Media("mark", media.data) for media in super().decode(batch)]
 
 
 class MarkPlugin:

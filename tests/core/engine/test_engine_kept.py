@@ -15,6 +15,7 @@ from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_core.testing.toy import MANIFEST, ToyPlugin
 from nextgpt_core.testing.toy_parts import Painter, RowEncoder
 from nextgpt_registry import hookimpl
+from nextgpt_registry.protocols import DecodeBatch
 from nextgpt_registry.specs import Manifest
 
 pytestmark = pytest.mark.timeout(120)
@@ -123,9 +124,9 @@ def test_media_of_one_answer_are_drawn_from_seeds_of_their_own(
     seeds: list[int] = []
     decode = Painter.decode
 
-    def watching(self: Painter, conditions: Any, *, generators: Any, **more: Any) -> Any:
-        seeds.extend(generator.initial_seed() for generator in generators)
-        return decode(self, conditions, generators=generators, **more)
+    def watching(self: Painter, batch: DecodeBatch) -> Any:
+        seeds.extend(generator.initial_seed() for generator in batch.generators)
+        return decode(self, batch)
 
     monkeypatch.setattr(Painter, "decode", watching)
     for seed in (1, 1, 2):

@@ -24,6 +24,7 @@ from nextgpt_core.testing import SystemKit, glyph
 from nextgpt_registry.errors import DecodeError
 from nextgpt_registry.media import Media
 from nextgpt_registry.messages import MediaPart, Message
+from nextgpt_registry.protocols import DecodeBatch
 
 Scripted = Callable[..., list[Any]]
 pytestmark = pytest.mark.timeout(120)
@@ -147,9 +148,9 @@ def test_decoder_takes_the_latest_medium_first(kit: SystemKit) -> None:
         decoder = pipeline.system.decoders["glyph"].component
         decode = decoder.decode
 
-        def watching(conditions: Any, **more: Any) -> Any:
-            seen.append(more["taken"])
-            return decode(conditions, **more)
+        def watching(batch: DecodeBatch) -> Any:
+            seen.append(batch.taken)
+            return decode(batch)
 
         decoder.decode = watching
         history = (

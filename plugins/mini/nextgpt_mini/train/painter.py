@@ -34,7 +34,7 @@ def train_painter(
             noise = torch.randn(z.shape, generator=generator)
             z = z + noise * torch.rand((BATCH, 1, 1, 1), generator=generator) * NOISE
         with quickly():
-            painted = latents.decode(z.contiguous(memory_format=torch.channels_last))
+            painted = latents.decode(z)
         return _distance(painted.float() - x)
 
     train(run, "Painter", latents.painter, loss, lr=2e-3, decay=0.998, sample=sample)

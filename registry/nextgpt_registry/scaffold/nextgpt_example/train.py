@@ -14,6 +14,9 @@ from nextgpt_core.training.module import Run, train
 from nextgpt_registry import Media
 from nextgpt_registry.aside import replacing
 from nextgpt_registry.fetch.cache import cache_dir
+# +decoder
+from nextgpt_registry.protocols import DecodeBatch
+# -decoder
 from safetensors.torch import save_file
 from torch import Tensor
 

@@ -86,8 +86,20 @@ def _shown(own: dict[str, Any]) -> str:
             f"{value:.3f} ({low:.3f}-{high:.3f}) times that of the bare language model, on "
             f"{own['perplexity']['tokens']} tokens."
         )
+    if "baseline" in own:
+        told.append(_beside(own["baseline"]))
     told.append(f"Goals missed: {', '.join(own['goals_missed']) or 'none'}.")
     return "\n\n".join(told)
+
+
+def _beside(found: dict[str, Any]) -> str:
+    lines = ["| of its answers | mini | bare language model | ratio; of loops, difference |"]
+    lines.append("| --- | --- | --- | --- |")
+    for name in ("length", "lists", "code", "loops"):
+        told = "{:.2f} ({:.2f}-{:.2f})".format(*found[name]) if found[name] else ""
+        ours, theirs = (f"{found[side][name]:.3g}" for side in ("system", "base"))
+        lines.append(f"| {name} | {ours} | {theirs} | {told} |")
+    return "\n".join(lines)
 
 
 def _figures(out: Path) -> Figures:

@@ -11,8 +11,16 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Any
 
-METRICS = ("structure", "order", "concept", "attributes", "false_media")
-_HEAD = ("direction", "n", "right media", "right order", "right thing", "colour, count, …", "extra")
+_HEADS = {
+    "right": "all right",
+    "structure": "right media",
+    "order": "right order",
+    "concept": "right thing",
+    "attributes": "colour, count, …",
+    "said": "said",
+    "false_media": "extra",
+}
+METRICS = tuple(_HEADS)
 _Z = NormalDist().inv_cdf(0.975)
 
 Figures = dict[str, Any]
@@ -27,7 +35,7 @@ def kept(reports: Sequence[Mapping[str, Any]]) -> Figures:
             for name, told in report["directions"].items()
         }
         own = {"n": report["n"], "directions": directions}
-        for name in ("perplexity", "distances", "judges", "goals_missed"):
+        for name in ("perplexity", "baseline", "distances", "judges", "goals_missed"):
             if report.get(name) is not None:
                 own[name] = report[name]
         found[report["suite"]] = own
@@ -73,11 +81,15 @@ def _wilson(share: float, spread: float) -> tuple[float, float, float]:
 
 
 def table(own: Mapping[str, Any]) -> str:
-    """The directions of one suite as a Markdown table; columns that nothing fills are left out."""
-    used = [m for m in METRICS if any(m in told for told in own["directions"].values())]
-    head = [_HEAD[0], _HEAD[1], *(_HEAD[2 + METRICS.index(m)] for m in used)]
+    """The directions of one suite as a Markdown table, those that most went wrong in first.
+
+    Columns that nothing fills are left out.
+    """
+    found = sorted(own["directions"].items(), key=lambda one: one[1].get("right", [1.0])[0])
+    used = [m for m in METRICS if any(m in told for _, told in found)]
+    head = ["direction", "n", *(_HEADS[m] for m in used)]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]
-    for name, told in own["directions"].items():
+    for name, told in found:
         cells = [name, str(told["n"])]
         cells += [_told(told[m]) if m in told else "" for m in used]
         lines.append(f"| {' | '.join(cells)} |")

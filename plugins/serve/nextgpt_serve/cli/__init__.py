@@ -1,0 +1,1 @@
+"""The commands `nextgpt serve` and `nextgpt keys`."""

@@ -1,0 +1,1 @@
+"""Media of answers: kept for whoever asked, and sent."""

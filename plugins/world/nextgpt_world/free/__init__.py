@@ -1,0 +1,1 @@
+"""The suite `any2any-free`: requests in words that no training dialogue shares, as data."""
