@@ -212,7 +212,9 @@ def _mixed(backbone: Backbone, texts: list[Tensor]) -> list[_States]:
         read = [(own[n], texts[n][:, own[n].held :][:, : counts[n]]) for n in turns]
         for n, run in zip(turns, read_together(backbone, slots, read), strict=True):
             runs[n].append(run)
-    return [_states(backbone, joined(own)) for own in runs]
+    for slot in own:
+        slots.leave(slot, GrowingCache())
+    return [_states(backbone, joined(each)) for each in runs]
 
 
 def _direct(backbone: Backbone, ids_BT: Tensor) -> Direct | None:
@@ -238,9 +240,13 @@ def _direct(backbone: Backbone, ids_BT: Tensor) -> Direct | None:
 
 def _at(backbone: Backbone, x_1ND: Tensor, start: int, *, directly: bool) -> Run:
     """A text read in one pass, at positions from `start` on."""
-    cache = Together([(Slots().enter(GrowingCache()), x_1ND.shape[1])], x_1ND[:0])
+    slots = Slots()
+    slot = slots.enter(GrowingCache())
+    cache = Together([(slot, x_1ND.shape[1])], x_1ND[:0])
     cache.positions_1N += start
-    return read_pass(backbone, x_1ND, cache, directly=directly)
+    run = read_pass(backbone, x_1ND, cache, directly=directly)
+    slots.leave(slot, GrowingCache())  # a slot and its shelf know each other: they would stay
+    return run
 
 
 def _states(backbone: Backbone, run: Run) -> _States:
