@@ -261,11 +261,10 @@ def connection(served: Any) -> Iterator[http.client.HTTPConnection]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays(served: Any) -> Iterator[None]:
-    folder = Path(tempfile.gettempdir())
-    before = {path.name for path in folder.glob("nextgpt-*")}
+def nothing_stays(served: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the server runs in this process
     yield
-    assert {path.name for path in folder.glob("nextgpt-*")} <= before
+    assert list(tmp_path.glob("nextgpt-*")) == []
     assert served.service.queue.under_way == served.service.queue.waiting == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from nextgpt_registry.errors import SourceError
 from nextgpt_registry.targets import missing
+from nextgpt_world import cutting
 from nextgpt_world import prepare as preparing
 from nextgpt_world.library import (
     LIBRARY,
@@ -64,7 +65,7 @@ def test_all_that_making_it_needs_is_told_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preparing, "_MODULES", ("resvg_py", "no_synth", "no_rasterizer"))
-    monkeypatch.setattr(preparing, "_COMMANDS", ("no-npm",))
+    monkeypatch.setattr(cutting, "_COMMANDS", ("no-npm",))
 
     with pytest.raises(SourceError, match=r"no_synth.*no_rasterizer.*no-npm"):
         prepare(tmp_path / "library.zip")
