@@ -15,8 +15,8 @@ import torch
 from nextgpt_core.assembly.components import Item
 from nextgpt_core.benchmark.rows import Comparison, Figure, Rounds, alternating
 from nextgpt_core.benchmark.subject import Subject, seconds
+from nextgpt_core.llm.passes import read_together
 from nextgpt_core.llm.slots import Slots
-from nextgpt_core.llm.together import read_together
 from nextgpt_registry.errors import RequestError
 
 _BATCHES = (2, 4, 8)

@@ -25,8 +25,8 @@ from nextgpt_core.engine.writing import AHEAD, End, Group, NotFinite, Piece, Wri
 from nextgpt_core.llm.backbone import Run
 from nextgpt_core.llm.half import pack
 from nextgpt_core.llm.head import not_finite
+from nextgpt_core.llm.passes import read_together
 from nextgpt_core.llm.slots import Slots
-from nextgpt_core.llm.together import read_together
 from nextgpt_core.model import NextGPT
 from nextgpt_core.prompt.compose import FeatureKey, Prompt
 from nextgpt_registry.errors import Cancelled, NextGPTError, RequestError

@@ -53,8 +53,9 @@ class Backbone(nn.Module):
         self.merged_lora: dict[str, Tensor] | None = None  # kept so that it can be saved
         self.rows_replaced = False  # its own rows are those of a checkpoint, and saved with it
         self._inner = (without_head(model),)  # a tuple, because a module would be listed twice
-        self._source = layer_module(self.inner, self.embedding, layer)
+        self.tap = layer_module(self.inner, self.embedding, layer)
         self.feeding = next(self.feedings(), Feeding())  # the likely one; `probe` makes sure
+        self.direct: Any = None  # a `Direct`, where `probe` finds that it comes to the same
         self.probed = False
 
     @property
@@ -255,13 +256,13 @@ class Backbone(nn.Module):
     @property
     def taps(self) -> bool:
         """Whether the declared layer is another than the final one."""
-        return self._source is not None
+        return self.tap is not None
 
     @contextmanager
     def tapped(self) -> Iterator[list[Tensor]]:
         """Collect the declared layer's output; empty where that is the final one."""
         found: list[Tensor] = []
-        if self._source is None:
+        if self.tap is None:
             yield found
             return
 
@@ -269,7 +270,7 @@ class Backbone(nn.Module):
             found.append(args[0] if args else kwargs["hidden_states"])
 
         # The input of the next layer: what transformers lists as hidden state n.
-        handle = self._source.register_forward_pre_hook(before, with_kwargs=True)
+        handle = self.tap.register_forward_pre_hook(before, with_kwargs=True)
         try:
             yield found
         finally:

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from nextgpt_core.llm.backbone import Backbone, Run, joined
 from nextgpt_core.llm.cache import GrowingCache
+from nextgpt_core.llm.exchange import exchange
 from nextgpt_core.llm.feeding import sees_all_before
-from nextgpt_core.llm.slots import Slots
-from nextgpt_core.llm.together import exchange, read_together
+from nextgpt_core.llm.passes import Direct, read_pass, read_together
+from nextgpt_core.llm.slots import Slots, Together
 from nextgpt_registry.errors import ConfigError
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ _log = logging.getLogger(__name__)
 _FIRST, _THEN = 5, (1, 3)  # a prompt; a token, a signal group
 _EXACT = 1e-2  # of the spread, at the worst number
 _ROUNDED = 5e-2  # the same where logits are rounded, but nothing else differs
+_SAME = 1e-3  # the same where the same numbers are added in another order
+_FAR = 1 << 17  # positions: as far as is tried of families that turn or scale by them
 _ROUGH = 0.25  # of the spread, at the median position: rounding turns an expert here and there
 
 
@@ -79,6 +82,7 @@ def probe(backbone: Backbone) -> None:
             backbone.feeding = replace(
                 feeding, together=_reads_together(backbone, ids_BT, theirs, limit)
             )
+            backbone.direct = _direct(backbone, ids_BT) if backbone.feeding.together else None
             backbone.probed = True
             _log.info("%s %s", _name(backbone), backbone.feeding)
             return
@@ -208,7 +212,41 @@ def _mixed(backbone: Backbone, texts: list[Tensor]) -> list[_States]:
         read = [(own[n], texts[n][:, own[n].held :][:, : counts[n]]) for n in turns]
         for n, run in zip(turns, read_together(backbone, slots, read), strict=True):
             runs[n].append(run)
-    return [_states(backbone, joined(own)) for own in runs]
+    for slot in own:
+        slots.leave(slot, GrowingCache())
+    return [_states(backbone, joined(each)) for each in runs]
+
+
+def _direct(backbone: Backbone, ids_BT: Tensor) -> Direct | None:
+    """Its layers called directly, if that comes to the same, where a text begins and far within."""
+    backbone.direct, x_1ND = Direct.of(backbone), backbone.embed(ids_BT)
+    if backbone.direct is None:
+        return None
+    limit = _SAME if backbone.dtype is torch.float32 else _ROUNDED
+    far = max(0, min(backbone.context, _FAR) - x_1ND.shape[1])
+    try:
+        for start in (0, far):
+            one, other = (
+                _states(backbone, _at(backbone, x_1ND, start, directly=directly))
+                for directly in (False, True)
+            )
+            if not one.off(other) <= limit:
+                return None
+    except Exception as error:  # layers that hold the like, and are another thing
+        _log.info("the layers of %s are not plain: %s", _name(backbone), _short(error))
+        return None
+    return backbone.direct
+
+
+def _at(backbone: Backbone, x_1ND: Tensor, start: int, *, directly: bool) -> Run:
+    """A text read in one pass, at positions from `start` on."""
+    slots = Slots()
+    slot = slots.enter(GrowingCache())
+    cache = Together([(slot, x_1ND.shape[1])], x_1ND[:0])
+    cache.positions_1N += start
+    run = read_pass(backbone, x_1ND, cache, directly=directly)
+    slots.leave(slot, GrowingCache())  # a slot and its shelf know each other: they would stay
+    return run
 
 
 def _states(backbone: Backbone, run: Run) -> _States:

@@ -108,7 +108,7 @@ def test_a_pass_that_failed_half_way_leaves_a_usable_prefix(pipeline: Pipeline) 
     def fail(*given: Any) -> None:
         raise RuntimeError("half-way")
 
-    hook = last.register_forward_pre_hook(fail)
+    hook = last.self_attn.o_proj.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="half-way"):
         pipeline.chat("hello there, again")
     hook.remove()

@@ -16,8 +16,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from nextgpt_core.llm.backbone import Backbone, Run
 from nextgpt_core.llm.cache import GrowingCache
 from nextgpt_core.llm.load import backbone_from_folder
+from nextgpt_core.llm.passes import read_together
 from nextgpt_core.llm.slots import Slots
-from nextgpt_core.llm.together import read_together
 from nextgpt_registry.errors import ConfigError
 
 UNTRIED = {  # and why
@@ -162,6 +162,34 @@ def _check_company(backbone: Backbone, x_BTD: Tensor, whole: Run) -> None:
 )
 def test_families_with_windows_take_turns(make_folder, family: str, together: bool) -> None:
     assert backbone_from_folder(make_folder(family)).feeding.together == together
+
+
+@pytest.mark.parametrize(
+    ("family", "own", "direct"),
+    [
+        ("llama", {}, True),
+        ("qwen2", {}, True),
+        ("qwen3", {}, True),
+        ("granite", {"residual_multiplier": 0.5}, False),  # holds the like, and is another thing
+        ("mixtral", {}, False),
+    ],
+)
+def test_plain_layers_are_gone_through_without_their_modules(
+    make_folder, family: str, own: dict[str, float], direct: bool
+) -> None:
+    backbone = backbone_from_folder(make_folder(family, **own), layer=-2)
+    x_BTD = backbone.embed(_ids(backbone, 12))
+    assert (backbone.direct is not None) == direct
+
+    def read() -> Run:
+        slots = Slots()
+        return read_together(backbone, slots, [(slots.enter(GrowingCache()), x_BTD)])[0]
+
+    ours, backbone.direct = read(), None
+    theirs = read()
+
+    torch.testing.assert_close(ours.final_BTD, theirs.final_BTD, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours.hidden_BTD, theirs.hidden_BTD, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("family", ["llama", "bamba", "mixtral"])
