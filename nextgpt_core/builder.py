@@ -73,7 +73,7 @@ class Builder:
         if plugin is not None and not declares:
             what = f"is given as {shortened(plugin)}, a {type(plugin).__name__}"
             fix = "give the name alone, or a Manifest or what has `nextgpt_manifest` with it"
-            raise PluginError(f"plugin {name!r}", what, fix)
+            raise PluginError(f"plugin {shortened(name)}", what, fix)
         return replace(self, _plugins={**self._plugins, _name("plugin", name): plugin})
 
     def channel(

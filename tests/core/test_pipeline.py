@@ -23,6 +23,7 @@ from nextgpt_registry.errors import (
     ConfigError,
     LockError,
     PlanError,
+    PluginError,
     RequestError,
     SourceError,
 )
@@ -222,8 +223,37 @@ def test_revision_that_nobody_resolved_needs_a_network(
         Pipeline.from_pretrained(source, revision=revision)
 
 
+def test_folder_has_no_revisions(pipeline: Pipeline, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="'v1' is one of a repository"):
+        Pipeline.from_pretrained(pipeline.save(tmp_path / "saved"), revision="v1")
+
+
+def test_setting_given_as_an_argument_says_how_it_is_written() -> None:
+    said = {"max_tokens": 12, "name": "mine", "device_map": "auto"}
+
+    fixes = []
+    for name, value in said.items():
+        with pytest.raises(ConfigError, match="no argument") as caught:
+            Pipeline.from_config("mini", **{name: value})  # type: ignore[arg-type]
+        fixes.append(caught.value.fix.partition(": ")[2])
+
+    assert fixes == ["'generation.max_tokens=12'", "'name=mine'", "'KEY.OF.CONFIG=auto'"]
+
+
+def test_builder_refuses_what_declares_nothing() -> None:
+    with pytest.raises(PluginError, match="plugin 'depth': is given as 3, a int"):
+        Builder().plugin("depth", 3)
+    with pytest.raises(ConfigError, match="system: its name is a int"):
+        Builder(3)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="plugins: are set by name"):
+        Builder().set(plugins=["depth"])
+
+
 def test_read_and_write(pipeline: Pipeline, tmp_path: Path) -> None:
     path = pipeline.write(glyph(), tmp_path / "a")
+    part = MediaPart("glyph", glyph())
+
+    assert pipeline.write(part, tmp_path / "a") == path
 
     assert pipeline.read(path) == pipeline.read(str(path)) == MediaPart("glyph", glyph())
 

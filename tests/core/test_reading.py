@@ -75,6 +75,22 @@ def test_media_are_read_from_whatever_holds_them(path: Path, kind: str) -> None:
     assert READER.parts([given]) == (MediaPart("glyph", glyph()),)
 
 
+def test_an_open_file_is_read_from_its_beginning(path: Path) -> None:
+    for buffering in (0, -1):
+        with path.open("rb", buffering=buffering) as file:
+            file.read(3)
+
+            assert READER.parts(file) == (MediaPart("glyph", glyph()),)
+            assert READER.parts([("glyph", file)]) == (MediaPart("glyph", glyph()),)
+    with (
+        path.open(encoding="latin-1") as text,
+        pytest.raises(RequestError, match="is open as text"),
+    ):
+        READER.parts([text])
+    with pytest.raises(RequestError, match="cannot be read from its beginning"):
+        READER.parts([file])  # which is closed
+
+
 def test_array_with_a_rate() -> None:
     (part,) = READER.parts([("glyph", (np.zeros((8, 8), dtype=np.uint8), 8))])
 

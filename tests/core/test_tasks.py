@@ -135,6 +135,37 @@ def test_evaluation_of_no_count_is_refused(system: dict[str, Any], given: dict[s
         evaluate(**system, suite="toy", **given)
 
 
+@pytest.mark.parametrize("suite", [None, 5, "nowhere", "nowhere.jsonl"])
+def test_suite_that_is_none_is_told_before_anything_is_loaded(
+    system: dict[str, Any], suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextgpt_core.assembly.assemble.assemble", None)  # would be a TypeError
+
+    with pytest.raises(ConfigError):
+        evaluate(**system, suite=suite)
+
+
+def test_run_that_is_interrupted_says_that_the_same_call_goes_on(
+    system: dict[str, Any], tmp_path: Path
+) -> None:
+    def interrupt(*told: Any) -> None:
+        raise KeyboardInterrupt
+
+    def begun(progress: Any = None) -> TrainingResult:
+        return train(
+            **system, stage="encode", out=tmp_path / "run", **RUN, progress=progress or ignore
+        )
+
+    def ignore(*told: Any) -> None:
+        pass
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        begun(interrupt)
+
+    assert caught.value.__notes__ == ["the same call goes on from what is saved"]
+    assert begun().steps == 2
+
+
 def test_overrides_are_texts(system: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="overrides"):
         train(system["system"], 5, stage="encode", catalog=system["catalog"])  # type: ignore[arg-type]

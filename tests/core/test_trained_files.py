@@ -214,6 +214,10 @@ def test_adapters_are_added_as_strongly_as_they_were_trained(trained: tuple[Path
         (["modalities.glyph=null"], "weights.project.glyph is not loaded"),
         (["modalities.glyph=null", "lock=null"], "weights.project.glyph is not loaded"),
         (["modalities.glyph=null", "lock=null"], "rows of glyph are not loaded: it is left out"),
+        (
+            ["modalities.glyph=null", "weights.project.glyph=null", "lock=null"],
+            "rows of glyph are not loaded: it is left out",
+        ),
     ],
 )
 def test_sides_and_channels_may_be_left_out(

@@ -253,6 +253,9 @@ NO_OVERRIDES = [
     "name=${${llm}}", "name=???", "name=\ud800", "name=a\0", "\ud800=1", "\0=1", "name=A B",
     "a" * 10_000 + "=1", ".".join("a" * 100) + "=1", "llm.path=" + "[" * 50_000,
     "define=" + LAUGHTER.replace("\n", ", ").replace("a0: ", "{a0: ", 1), "llm.path: x", "--x=1",
+    "generation.top_k=true", "generation.temperature=false", "llm.layer=true",
+    "feature_cache_mb=true", "generation.stop=[" + "a," * 1001 + "]",
+    "modalities.lidar.signals=true", "max_tokens=12",
     "modalities.lidar.encoder.weights.a.b.source=", "training.x=1", "suites.x={}",
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import itertools
 import math
 import re
@@ -43,6 +44,12 @@ class Odd:
 
     def __repr__(self) -> str:
         raise ValueError("no repr")
+
+
+def _closed() -> io.BytesIO:
+    file = io.BufferedReader(io.BytesIO(b"x"))
+    file.close()
+    return file
 
 
 SELF: list[Any] = []
@@ -125,6 +132,15 @@ REFUSED_PARTS: dict[str, Any] = {
     "path of half a character": Path("\ud800.glyph"),
     "folder": Path("/"),
     "empty path": Path(""),
+    "empty list": [],
+    "empty text": "",
+    "blank text": " \n\t",
+    "blank texts": ["", " "],
+    "iterator of nothing": iter([]),
+    "turn of nothing": Message("user", ()),
+    "turn of an API, of nothing": {"role": "user", "content": ""},
+    "open text": io.StringIO("hello"),
+    "closed file": _closed(),
 }
 
 
@@ -139,6 +155,9 @@ ANSWERED_PARTS: dict[str, Callable[[Path], Any]] = {
     "emoji and right-to-left": lambda _: "\U0001f600 \u05d0\u200f",
     "list of texts": lambda _: ["a", "b"],
     "generator": lambda _: (text for text in ("a", "b")),
+    "open file": lambda path: io.BufferedReader(io.BytesIO(path.read_bytes())),
+    "turn that holds a path": lambda path: Message("user", ("a", path)),
+    "turns that hold arrays": lambda _: [Message("user", (("glyph", glyph().data),))],
     "deque of one": lambda _: iter(["a"]),
     "path": lambda path: path,
     "path inside": lambda path: ["a", path],

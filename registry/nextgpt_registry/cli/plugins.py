@@ -10,7 +10,7 @@ import typer
 
 from nextgpt_registry.catalog import Catalog
 from nextgpt_registry.cli.arguments import Plugin
-from nextgpt_registry.cli.options import options_json, print_options
+from nextgpt_registry.cli.options import held, options_json, print_options
 from nextgpt_registry.cli.tables import json_alone, print_json, print_lines, print_table
 from nextgpt_registry.loading import Plugin as Loaded
 
@@ -52,6 +52,10 @@ def show_plugin(name: Plugin, as_json: _Json = False) -> None:
         told = {**_told(plugin), "manifest": manifest.model_dump(mode="json")}
         with json_alone(True):
             told["options"] = options_json(manifest)
+            told["configs"] = {
+                **{system.name: held(system) for system in manifest.systems},
+                **{addition.name: held(addition) for addition in manifest.additions},
+            }
         print_json(told)
         return
     print_lines(
@@ -118,6 +122,9 @@ def show_plugin(name: Plugin, as_json: _Json = False) -> None:
     for kind, rows in (("systems", manifest.systems), ("additions", manifest.additions)):
         if rows:
             print_table(kind, ("name", "summary"), [(row.name, row.summary) for row in rows])
+            for row in rows:
+                told = {what: ", ".join(names) for what, names in held(row).items() if names}
+                print_lines("", row.name, *(f"  {what}: {names}" for what, names in told.items()))
     print_options(manifest)
 
 
