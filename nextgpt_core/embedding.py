@@ -1,14 +1,10 @@
-"""A text or a medium as one vector: its features, pooled. Knows no modality.
-
-Legend: T tokens, W width of what computes them.
-"""
+"""A text or a medium as one vector: its features (T, W), pooled. Knows no modality."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from nextgpt_core.engine.answering import Resources
 from nextgpt_registry.errors import RequestError
@@ -23,7 +19,6 @@ class Embedding:
     tokens: int  # that it is the mean of
 
 
-@torch.no_grad()
 def embedding(shared: Resources, part: Part) -> Embedding:
     """The mean of a medium's features, or of the language model's last states over a text.
 
@@ -31,29 +26,25 @@ def embedding(shared: Resources, part: Part) -> Embedding:
         RequestError: the text is empty, or longer than the language model reads; or the part holds
             no medium.
     """
-    x_TW = (_text(shared, part) if isinstance(part, str) else _medium(shared, part)).float().cpu()
-    pooled_W = torch.nn.functional.normalize(x_TW.mean(dim=0), dim=0)
+    if isinstance(part, str):
+        x_TW = shared.language.states(_ids(shared, part))
+    elif part.media is None:
+        raise RequestError("embedding", "holds no medium", "give one")
+    else:
+        with torch.no_grad():
+            x_TW = shared.features.reading().features_of(part.channel, part.media)
+    pooled_W = torch.nn.functional.normalize(x_TW.float().cpu().mean(dim=0), dim=0)
     return Embedding(tuple(pooled_W.tolist()), len(x_TW))
 
 
-def _text(shared: Resources, text: str) -> Tensor:
-    """(T, W)."""
-    backbone, composer = shared.system.model.backbone, shared.system.composer
-    most = backbone.context
+def _ids(shared: Resources, text: str) -> list[int]:
+    composer, most = shared.system.composer, shared.system.model.backbone.context
     if len(text) > most * composer.longest_token:
         raise _too_long(f"{len(text):,} characters", most)
     ids = composer.tokenize(text, quoted=True)
     if not 0 < len(ids) <= most:
         raise _too_long(f"{len(ids)} tokens", most)
-    ids_BT = torch.tensor([ids], device=backbone.device)
-    return backbone.run(backbone.embed(ids_BT)).final_BTD[0]
-
-
-def _medium(shared: Resources, part: Part) -> Tensor:
-    """(T, W)."""
-    if isinstance(part, str) or part.media is None:
-        raise RequestError("embedding", "holds no medium", "give one")
-    return shared.features.of(part.channel, part.media)
+    return ids
 
 
 def _too_long(found: str, most: int) -> RequestError:

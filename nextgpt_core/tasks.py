@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextgpt_core.intake.arguments import callers, listed, plain
+from nextgpt_core.intake.arguments import callers, listed, listener, plain
 from nextgpt_core.progress import OnStep, going_on, heard_by
 from nextgpt_core.training.planned import planned
 from nextgpt_core.training.settings import split_overrides, stage_of, untrained, with_settings
@@ -67,7 +67,7 @@ def train(
     )
     folder = None if out is None else check_folder(local_path(out, who="out"), option="out")
     begin = None if start is None else local_path(start, who="start")
-    callers(catalog, progress, {})
+    listener(progress)
 
     from nextgpt_core.training.start import train as run_stage
 

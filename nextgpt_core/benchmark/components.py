@@ -80,7 +80,9 @@ def passing(subject: Subject) -> Call:
     """Passes of the language model over a token each of so many sequences."""
     backbone, slots = subject.pipeline.system.model.backbone, Slots()
     if not backbone.feeding.together:
-        raise RequestError("language model", "its sequences cannot share a pass", "")
+        raise RequestError(
+            "language model", "its sequences cannot share a pass", "name other components"
+        )
     x_1TD = backbone.embed(torch.zeros(1, _PROMPT, dtype=torch.long, device=backbone.device))
     places = [slots.enter(backbone.new_cache()) for _ in range(max(_BATCHES))]
     with torch.no_grad():

@@ -119,7 +119,7 @@ def _rows(
 ) -> Iterator[Row]:
     for figure, own in zip(comparison.figures, zip(*pairs, strict=True), strict=True):
         if not all(other > 0 for _, other in own):
-            raise RequestError(figure.name, f"{figure.other} came to nothing", "")
+            raise RequestError(figure.name, f"{figure.other} came to nothing", "run it again")
         ratios = [ours / other for ours, other in own]
         low, _, high = quantiles(ratios, n=4, method="inclusive") if ratios[1:] else ratios * 3
         ratio, goal = median(ratios), subject.standard.goal(figure.name)

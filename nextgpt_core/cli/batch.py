@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nextgpt_core.cli.again import said_how_to_go_on
 from nextgpt_registry.errors import NextGPTError, RequestError
 from nextgpt_registry.outputs import check_folder
 from nextgpt_registry.paths import shortened
@@ -44,7 +45,6 @@ def run_batch(
 
         planned = plan_system(system, overrides)
 
-        from nextgpt_core.cli.again import said_how_to_go_on
         from nextgpt_core.cli.live import live  # lazy: torch
 
         with live(planned, untrained=untrained) as pipeline, said_how_to_go_on():

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nextgpt_core.cli.again import said_how_to_go_on
 from nextgpt_core.cli.options import UNTRAINED
 from nextgpt_registry.cli.arguments import System
 from nextgpt_registry.cli.tables import json_alone, print_json
@@ -44,7 +45,6 @@ def command(
     with json_alone(as_json):
         planned = plan_system(system, overrides or [])
 
-        from nextgpt_core.cli.again import said_how_to_go_on
         from nextgpt_core.cli.live import live  # lazy: torch
         from nextgpt_core.evaluation.run import load_suite
         from nextgpt_core.tasks import evaluate

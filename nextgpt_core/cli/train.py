@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from nextgpt_core.cli.again import said_how_to_go_on
 from nextgpt_registry.cli.arguments import System, additions
 
 
@@ -55,7 +56,6 @@ def command(
     exact: Annotated[bool, typer.Option("--exact", help="Write floats instead of int8.")] = False,
 ) -> None:
     """Train one stage of a system, or what an addition adds to it; or go on with that."""
-    from nextgpt_core.cli.again import said_how_to_go_on
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.tasks import prepared, train
     from nextgpt_registry.outputs import check_folder
@@ -105,7 +105,6 @@ def _add(
     unused: Mapping[str, object],
 ) -> None:
     """The new system, and what its training came to."""
-    from nextgpt_core.cli.again import said_how_to_go_on
     from nextgpt_core.cli.quiet import quiet, yield_cores
     from nextgpt_core.tasks import add_channels
     from nextgpt_registry.errors import TrainingError

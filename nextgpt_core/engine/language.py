@@ -1,11 +1,10 @@
 """The language model of a system and the one thread that runs it. Knows no encoder or decoder.
 
-Requests hand in what is to be written and take pieces from a queue. Between two passes new ones
-are taken in, those that were called off leave, and the scheduler says who reads on. Where a
-family's sequences cannot share a pass, each pass is of one.
+Requests hand in what is to be written and take pieces from a queue. Between two passes new ones are
+taken in, those called off leave, texts are read whose states alone are wanted, and the scheduler
+says who reads on. Where a family's sequences cannot share a pass, each pass is of one.
 
-Legend: N positions of a pass, R sequences, T positions, D width, S signals of a group, V vocabulary
-with signals.
+Legend: N positions of a pass, R sequences, T positions, D width, S signals of a group, V all ids.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -53,6 +53,7 @@ class Language:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._coming: list[Writing] = []
+        self._texts: list[tuple[Sequence[int], Future[Tensor]]] = []
         self._going: set[Writing] = set()
         self._closed = False
         self._begin()
@@ -64,7 +65,7 @@ class Language:
             Cancelled: between two tokens.
             ShapeError: the model gives numbers that are not finite.
         """
-        self._enter(writing)
+        self._add(self._coming, writing)
         try:
             while True:
                 piece = writing.pieces.get()
@@ -78,6 +79,16 @@ class Language:
                     return
         finally:
             self._leave(writing)
+
+    def states(self, ids: Sequence[int]) -> Tensor:
+        """The states (T, D) after the final norm of a text, which is read between two passes.
+
+        Raises:
+            RequestError: the system was closed.
+        """
+        found: Future[Tensor] = Future()
+        self._add(self._texts, (ids, found))
+        return found.result()
 
     @torch.no_grad()
     def embed(self, prompt: Prompt, features: Mapping[FeatureKey, Tensor], *, start: int) -> Tensor:
@@ -109,11 +120,12 @@ class Language:
 
     # a request's thread
 
-    def _enter(self, writing: Writing) -> None:
+    def _add(self, waiting: list[Any], one: Any) -> None:
+        """Have the thread do one more thing; it begins with the first."""
         with self._changed:
             if self._closed:
                 raise _closed()
-            self._coming.append(writing)
+            waiting.append(one)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name="language model", daemon=True
@@ -156,16 +168,19 @@ class Language:
     @torch.no_grad()
     def _work(self) -> None:
         try:
-            while ready := self._ready():
+            while (ready := self._ready()) is not None:
                 with self._within():
-                    self._pass(self._scheduler.next(ready))
+                    if self._texts:
+                        self._read_text()
+                    if ready:
+                        self._pass(self._scheduler.next(ready))
                 ready.clear()  # while the next are waited for, nothing holds these
         except BaseException as error:  # nobody is left waiting for what will not come
             self._lost(error)
             raise
 
-    def _ready(self) -> set[Writing]:
-        """Who can go on, as soon as anybody can; nobody once there has been nothing to do."""
+    def _ready(self) -> set[Writing] | None:
+        """Who can go on, as soon as there is anything to do; None once there has been nothing."""
         with self._changed:
             while True:
                 for writing in self._coming:
@@ -179,16 +194,26 @@ class Language:
                     elif writing.cancel.is_set or writing in self._going:
                         self._release(writing, Cancelled())
                 self._going.clear()
-                if ready := {one for one in self._scheduler if not one.waits}:
+                ready = {one for one in self._scheduler if not one.waits}
+                if ready or self._texts:
                     return ready
                 if self._scheduler:
                     self._changed.wait(_POLL_S)
                 elif self._closed or not self._changed.wait_for(
-                    lambda: self._coming or self._closed, _IDLE_S
+                    lambda: self._coming or self._texts or self._closed, _IDLE_S
                 ):
                     self._thread = None
                     atexit.unregister(self.close)
-                    return set()
+                    return None
+
+    def _read_text(self) -> None:
+        """Read one of the texts whose states are waited for."""
+        backbone, (ids, found) = self.model.backbone, self._texts.pop(0)
+        try:
+            ids_1T = torch.tensor([ids], device=backbone.device)
+            found.set_result(backbone.run(backbone.embed(ids_1T)).final_BTD[0])
+        except BaseException as error:  # whoever waits is told
+            found.set_exception(error)
 
     def _lost(self, error: BaseException) -> None:
         """Between two passes something failed: whoever waits is told, and what was read is gone."""
@@ -197,6 +222,8 @@ class Language:
                 writing.prefix.broken = True
                 writing.over(error)
             self._coming.clear()
+            while self._texts:
+                self._texts.pop()[1].set_exception(error)
             self._thread = None
             self._begin()
 

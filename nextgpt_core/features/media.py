@@ -57,10 +57,6 @@ class Features:
         """
         return Reading(self, alone or self.training, check)
 
-    def of(self, channel: str, media: Media) -> Tensor:
-        """(T, W) of one medium."""
-        return self.reading().features_of(channel, media)
-
     def known(self, keys: Iterable[FeatureKey]) -> dict[FeatureKey, int]:
         """The positions of media whose length varies, as far as they are remembered."""
         with self._lock:

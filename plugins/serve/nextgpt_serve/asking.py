@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
+
+from starlette.requests import Request
 
 from nextgpt_core import MediaPart
 from nextgpt_registry.media import Blob
 from nextgpt_serve.errors import ApiError, not_found
-from nextgpt_serve.media.routes import PATH
-from nextgpt_serve.service import Caller, Service
+from nextgpt_serve.media.store import PATH
+from nextgpt_serve.service import Caller, Service, base_of, service_of
 
 _LINK = re.compile(r"!?\[([^\]\n]{0,100})\]\((\S{1,500})\)")
 _MOST_ADDRESSES = 16  # that one request may have fetched
@@ -28,6 +30,11 @@ class Asking:
     def __init__(self, service: Service, caller: Caller, base: str) -> None:
         self._service, self._caller, self._base = service, caller, base
         self._addresses, self._bytes = _MOST_ADDRESSES, service.settings.body_bytes  # left
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """Whoever sent a request."""
+        return cls(service_of(request), request.state.caller, base_of(request))
 
     async def message(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """A message whose media are here.

@@ -14,7 +14,7 @@ from nextgpt_core import Embedding
 from nextgpt_serve.asking import Asking
 from nextgpt_serve.fields import Closed, ContentPart
 from nextgpt_serve.queue import late
-from nextgpt_serve.service import Service, base_of, service_of
+from nextgpt_serve.service import Service, service_of
 from nextgpt_serve.waiting import while_connected
 
 router = APIRouter()
@@ -41,7 +41,7 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> dict[str, Any]
     service.check_model(body.model)
     given = [body.input] if isinstance(body.input, str) else body.input
     parts = [{"type": "text", "text": one} if isinstance(one, str) else one for one in given]
-    asking = Asking(service, request.state.caller, base_of(request))
+    asking = Asking.of(request)
     message = await asking.message({"role": "user", "content": parts})
     found = await while_connected(request, _embedded(service, message["content"]))
     tokens = sum(one.tokens for one in found)

@@ -99,7 +99,8 @@ def add_key(
     try:
         key = Key.model_validate({**made, "requests": requests, "megabytes": megabytes})
     except ValidationError as error:
-        raise ConfigError(f"key {name[:100]!r}", error.errors()[0]["msg"], "") from error
+        fix = "give a name of 1 to 100 characters, and quotas above 0"
+        raise ConfigError(f"key {name[:100]!r}", error.errors()[0]["msg"], fix) from error
     _write(path, [*keys, key])
     return token
 

@@ -49,6 +49,12 @@ class MediumPart:
     seconds: float | None = None
     about: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def error(self) -> dict[str, str]:
+        """What is said of one that failed; why is in the log."""
+        message = f"the {self.channel.name} could not be made"
+        return {"type": "server_error", "code": "media_failed", "message": message}
+
 
 Part = TextPart | MediumPart
 

@@ -54,9 +54,7 @@ class Service:
         self.queue = Queue(at_once=settings.at_once, waiting=settings.waiting)
         self.media = MediaStore(most_bytes=settings.media_bytes, seconds=settings.media_s)
         self.metrics = Metrics(self.queue, self.media)
-        self.fetcher: Fetcher | None = None
-        if settings.fetch:
-            self.fetcher = Fetcher(settings.fetch)
+        self.fetcher = Fetcher(settings.fetch) if settings.fetch else None
         self.state: dict[str, Any] = {}  # what an endpoint keeps
         self.is_ready = self.is_draining = False
 

@@ -23,7 +23,7 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
     """Answer a conversation of text and media."""
     service, caller, base = service_of(request), request.state.caller, base_of(request)
     service.check_model(body.model)
-    asking = Asking(service, caller, base)
+    asking = Asking.of(request)
     messages = [await asking.message(one) for one in body.given()]
     asked = service.asked(body, messages, owner=caller.name, max_tokens=body.most_tokens)
     writings = service.writings(asked)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from nextgpt_serve.media.files import data_url
-from nextgpt_serve.media.routes import PATH
 from nextgpt_serve.parts import MediumPart, Part, TextPart
 
 
@@ -41,13 +40,12 @@ class Shown:
             if part.about:
                 shown["about"] = dict(part.about)
         if part.status == "failed":
-            message = f"the {part.channel.name} could not be made"
-            shown["error"] = {"type": "server_error", "code": "media_failed", "message": message}
+            shown["error"] = part.error
         return shown
 
     def url(self, part: MediumPart) -> str:
         """Where the medium is, or will be."""
-        return f"{self.base}{PATH}{part.entry.id}"
+        return self.base + part.entry.path
 
     def link(self, part: MediumPart) -> str:
         """The medium in a Markdown text: shown, where it is what such links show."""

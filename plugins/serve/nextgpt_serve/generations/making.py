@@ -13,7 +13,6 @@ from nextgpt_serve.channels import Channel
 from nextgpt_serve.errors import ApiError, not_found
 from nextgpt_serve.fields import MOST_ANSWERS, Closed, ContentPart, Extras, Sampled
 from nextgpt_serve.media.files import packed
-from nextgpt_serve.media.routes import PATH
 from nextgpt_serve.parts import Change, MediumPart, Writing
 from nextgpt_serve.service import Service, base_of, service_of
 from nextgpt_serve.usage import Usage
@@ -62,7 +61,7 @@ async def begin(
     if wanted.model is not None:
         service.check_model(wanted.model)
     content = [*wanted.input, {"type": "text", "text": wanted.prompt}]
-    asking = Asking(service, caller, base_of(request))
+    asking = Asking.of(request)
     message = await asking.message({"role": "user", "content": content})
     extras = Extras(
         require={channel.name: 1},
@@ -103,7 +102,7 @@ def medium_of(writing: Writing) -> MediumPart:
     """
     part = next(one for one in writing.parts if isinstance(one, MediumPart))
     if part.status != "completed":
-        raise ApiError(500, f"the {part.channel.name} could not be made", code="media_failed")
+        raise ApiError(500, part.error["message"], code=part.error["code"])
     return part
 
 
@@ -112,4 +111,4 @@ def shown(request: Request, part: MediumPart, *, data: bool) -> Mapping[str, Any
     told = {"revised_prompt": part.prompt} if part.prompt else {}
     if data:
         return {"b64_json": packed(part.entry.data), **told}
-    return {"url": f"{base_of(request)}{PATH}{part.entry.id}", **told}
+    return {"url": base_of(request) + part.entry.path, **told}

@@ -8,11 +8,10 @@ import re
 from fastapi import APIRouter, Request, Response
 
 from nextgpt_serve.errors import ApiError, ErrorResponse, not_found
-from nextgpt_serve.media.store import Entry
+from nextgpt_serve.media.store import PATH, Entry
 from nextgpt_serve.service import Service, service_of
 from nextgpt_serve.waiting import while_connected
 
-PATH = "/v1/media/"
 router = APIRouter()
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _HEADERS = {

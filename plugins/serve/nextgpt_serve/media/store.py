@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from nextgpt_core import Media, MediaPart
 from nextgpt_registry.errors import NextGPTError
 
+PATH = "/v1/media/"
 _MOST = 100_000  # entries: one that failed holds no byte, and counts all the same
 
 
@@ -33,6 +34,11 @@ class Entry:
     media: Media | None = None
     error: NextGPTError | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def path(self) -> str:
+        """Where its file is on this server, or will be."""
+        return f"{PATH}{self.id}"
 
     @property
     def part(self) -> MediaPart:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nextgpt_serve.media.files import packed
-from nextgpt_serve.media.routes import PATH
 from nextgpt_serve.parts import MediumPart, Part, TextPart
 
 
@@ -76,7 +75,7 @@ class Items:
             "mime_type": part.entry.mime,
             "channel": part.channel.name,
             "modality": part.channel.modality.name,
-            "url": f"{self.base}{PATH}{part.entry.id}",
+            "url": self.base + part.entry.path,
         }
         if part.prompt:
             shown["revised_prompt"] = part.prompt
@@ -85,6 +84,5 @@ class Items:
         if part.about:
             shown["about"] = dict(part.about)
         if part.status == "failed":
-            message = f"the {part.channel.name} could not be made"
-            shown["error"] = {"type": "server_error", "code": "media_failed", "message": message}
+            shown["error"] = part.error
         return shown

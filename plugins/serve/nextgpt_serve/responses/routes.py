@@ -25,7 +25,7 @@ async def responses(body: ResponseRequest, request: Request) -> HttpResponse:
     """Answer a conversation of text and media, with an item for each text and medium."""
     service, caller, base = service_of(request), request.state.caller, base_of(request)
     service.check_model(body.model)
-    asking = Asking(service, caller, base)
+    asking = Asking.of(request)
     messages = [await asking.message(one) for one in body.conversation()]
     for tool in body.tools:
         service.channels.making(tool.modality)

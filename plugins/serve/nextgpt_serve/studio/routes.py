@@ -6,7 +6,6 @@ How media look is their plugins' to say: the page gets HTML of `nextgpt_show_med
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -18,6 +17,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from nextgpt_core import Media
+from nextgpt_registry.media import Blob
 from nextgpt_serve.channels import Channel
 from nextgpt_serve.errors import ApiError
 from nextgpt_serve.media.routes import settled
@@ -63,11 +63,10 @@ async def look(request: Request) -> dict[str, str]:
     service = service_of(request)
     name = unquote(request.headers.get("x-file-name", ""))[:200]
     mime = request.headers.get("content-type", "application/octet-stream").partition(";")[0]
-    packed = base64.b64encode(await request.body()).decode("ascii")
-    inner = {"filename": name, "file_data": f"data:{mime};base64,{packed}"}
+    file = Blob(await request.body(), name=name, mime=mime)
 
     def read() -> dict[str, str]:
-        part = service.pipeline.read({"type": "input_file", **inner})
+        part = service.pipeline.read({"type": "file", "file": file})
         if part.media is None:
             raise ApiError(400, "holds no medium")
         return {"channel": part.channel, "html": _html(part.media)}

@@ -46,6 +46,8 @@ TIMGM = (
 PICTURES, SOUNDS = ("twemoji", "openmoji", "tuxpaint"), ("timgm",)
 """The styles of sprites, and of sounds."""
 
+_SVG = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+
 
 @cache
 def unknown() -> frozenset[str]:
@@ -101,17 +103,14 @@ def _sprites() -> Iterator[tuple[str, str, Image.Image]]:
     for name, code in emoji.items():
         icon = icons["icons"][names.get(code) or names[f"{code}-fe0f"]]["body"]
         yield "twemoji", name, draw(f'<svg {_SVG} viewBox="0 0 {side} {side}">{icon}</svg>')
-        files = [openmoji / f"{code.upper()}{more}.svg" for more in ("", "-FE0F")]
-        file = next(one for one in files if one.is_file())
+        named = [openmoji / f"{code.upper()}{more}.svg" for more in ("", "-FE0F")]
+        file = next(one for one in named if one.is_file())
         yield "openmoji", name, draw(file.read_text(encoding="utf-8"))
     stamps = fetch(TUXPAINT[0], sha256=TUXPAINT[1])
     for name, path in _told()["tuxpaint"].items():
         stamp = stamps / path
         vector = stamp.suffix == ".svg"
         yield "tuxpaint", name, draw(stamp.read_text("utf-8")) if vector else Image.open(stamp)
-
-
-_SVG = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
 def _pack(tensors: Mapping[str, Array], path: Path) -> None:

@@ -72,7 +72,7 @@ def _expected(wanted: Shown) -> Expected:
 
 
 def _phrases(told: Iterable[str]) -> tuple[str, ...]:
-    named: dict[str, list[str]] = json.loads(_text("phrases.json"))
+    named = _named()
     return tuple(
         phrase
         for one in told
@@ -106,10 +106,15 @@ def _library(style: str | None) -> Library:
 
 
 @cache
+def _named() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = json.loads(_text("phrases.json"))
+    return found
+
+
+@cache
 def _own() -> Library:
     return find_library()
 
 
-@cache
 def _text(name: str) -> str:
     return files("nextgpt_world.free").joinpath(name).read_text(encoding="utf-8")

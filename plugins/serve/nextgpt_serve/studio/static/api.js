@@ -1,4 +1,4 @@
-// What the page asks of the server: the same routes as everyone, and two of its own.
+// What the page asks of the server: the same routes as everyone, and three of its own.
 
 const KEY = "nextgpt-key";
 
